@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CO-RE programs on kernels with BTF: one object per signal family, one ring for all events. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include "backends/backends.h"
+#include "backends/decode.h"
+#include "backends/libbpf/aggregate.h"
+#include "backends/libbpf/dns.h"
+#include "backends/libbpf/maps.h"
+#include "backends/libbpf/object.h"
+#include "compat/cgroup.h"
+#include "compat/host.h"
+#include "core/base/clock.h"
+
+/* The ring wakes nobody until much waits; this often the rest is fetched. */
+#define DRAIN_NS (100 * SLO_NS_PER_MS)
+/* The clock offset changes slowly: NTP slews, suspend. */
+#define OFFSET_NS (10 * SLO_NS_PER_SEC)
+/* Of the 32 MB that all maps may take. */
+#define PERCPU_HIST_BYTES (8U << 20)
+
+struct libbpf_be {
+	slo_event_fn on_event;
+	slo_record_fn on_record;
+	void *user;
+	struct slo_backend_config cfg; /* for retarget; pointers in it are not used after open */
+	struct slo_shared shared;
+	struct slo_attach_env env;
+	struct slo_bpf_obj obj[SLO_OBJ_MAX_];
+	struct slo_agg *agg[SLO_SIG_MAX_];
+	struct ring_buffer *ring;
+	int epoll, timer, root, cgroup;
+	uint64_t served, enabled;
+	uint32_t epoch;
+	uint64_t interval_start_ns;
+	uint64_t offset_ns, offset_read_ns;
+	uint64_t delivered[SLO_SIG_MAX_];
+	uint64_t dns_timeouts; /* made here, not in the kernel */
+	uint64_t rejected;
+};
+
+static void deliver(struct libbpf_be *be, const void *record, size_t size)
+{
+	struct slo_probe_event ev;
+
+	if (be->on_record)
+		be->on_record(be->user, record, size);
+	if (slo_decode(record, size, be->offset_ns, &ev, NULL)) {
+		be->rejected++;
+		return;
+	}
+	if (ev.kind == SLO_EV_SAMPLE || ev.kind == SLO_EV_TIMEOUT)
+		be->delivered[ev.signal]++;
+	be->on_event(be->user, &ev);
+}
+
+static int on_ring(void *ctx, void *data, size_t size)
+{
+	deliver(ctx, data, size);
+	return 0;
+}
+
+static void on_aggregate(void *user, const struct slo_abi_agg *agg)
+{
+	deliver(user, agg, sizeof(*agg));
+}
+
+static bool has_sched_info(int root)
+{
+	char text[128];
+	const char *slices;
+
+	if (slo_host_read(root, "/proc/self/schedstat", text, sizeof(text)) <= 0)
+		return false;
+	/* "ran waited slices"; counted for every task since boot where it is on, so our own are never zero. */
+	slices = strrchr(text, ' ');
+	return slices && strtoull(slices, NULL, 10) > 0;
+}
+
+static void look_around(struct libbpf_be *be, const struct slo_backend_config *cfg)
+{
+	struct slo_cgroups cgroups = { 0 };
+	struct slo_err err = { 0 };
+
+	be->cgroup = slo_cgroup2_open_root(be->root, NULL, 0, &err);
+	if (be->cgroup < 0)
+		(void)snprintf(be->env.cgroup_why, sizeof(be->env.cgroup_why), "%.159s", err.msg);
+	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0)
+		be->env.cgroup_v1 =
+			cgroups.layout == SLO_CGROUP_V1 && slo_cgroups_mount(&cgroups, "pids");
+	be->env.root = be->root;
+	be->env.wanted = cfg->signals;
+	be->env.cgroup_fd = be->cgroup;
+	be->env.shared = be->shared.map;
+	be->env.btf_path = cfg->btf_path;
+	be->env.sched_info = has_sched_info(be->root);
+	be->env.percpu_hist_max =
+		PERCPU_HIST_BYTES / (uint32_t)sizeof(struct slo_abi_hist_val) / be->shared.cpus;
+	if (be->env.percpu_hist_max > 4096)
+		be->env.percpu_hist_max = 4096;
+	if (be->env.percpu_hist_max < 64)
+		be->env.percpu_hist_max = 64;
+}
+
+static enum slo_obj object_of(enum slo_signal sig)
+{
+	for (int i = 0; i < SLO_OBJ_MAX_; i++) {
+		if (slo_obj_row((enum slo_obj)i)->signals & SLO_SIG_BIT(sig))
+			return (enum slo_obj)i;
+	}
+	return SLO_OBJ_MAX_;
+}
+
+static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdict *verdicts)
+{
+	for (int i = 0; i < SLO_OBJ_MAX_; i++) {
+		const struct slo_obj_row *row = slo_obj_row((enum slo_obj)i);
+		struct slo_verdict v = { .mechanism = "", .hooks = "" };
+
+		if (!(wanted & row->signals))
+			continue;
+		if (slo_bpf_obj_open(&be->obj[i], (enum slo_obj)i, &be->env, &v) == 0)
+			be->served |= wanted & row->signals;
+		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+			if (wanted & row->signals & SLO_SIG_BIT(sig))
+				verdicts[sig] = v;
+		}
+	}
+	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
+		slo_dns_seed_resolvers(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_resolvers"),
+		                       be->root);
+}
+
+static void refuse_rest(uint64_t wanted, struct slo_verdict *verdicts, int code, const char *why)
+{
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		if (!(wanted & SLO_SIG_BIT(sig)) || verdicts[sig].serves ||
+		    verdicts[sig].refused_count)
+			continue;
+		if (sig == SLO_SIG_CPU_STEAL)
+			slo_verdict_refuse(&verdicts[sig], "libbpf", -ENOTSUP,
+			                   "no kernel hook tells steal; procfs serves it");
+		else if (code && slo_signal_desc((enum slo_signal)sig)->built)
+			slo_verdict_refuse(&verdicts[sig], "bpf(2)", code, "%s", why);
+		else
+			slo_verdict_refuse(&verdicts[sig], "libbpf", -ENOTSUP,
+			                   "not built in this version");
+	}
+}
+
+static uint32_t map_max(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.max_entries;
+}
+
+static int open_aggregates(struct libbpf_be *be, struct slo_err *err)
+{
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		enum slo_signal sig = (enum slo_signal)i;
+		bool is_hist = slo_signal_desc(sig)->unit == SLO_UNIT_MS;
+		const struct slo_bpf_obj *o;
+		struct slo_agg_config cfg;
+		int r;
+
+		if (!(be->served & SLO_SIG_BIT(sig)))
+			continue;
+		o = &be->obj[object_of(sig)];
+		cfg = (struct slo_agg_config){
+			.fd = slo_bpf_obj_map_fd(o, is_hist ? "slo_hist" : "slo_counts"),
+			.is_hist = is_hist,
+			.cpus = is_hist && o->row->hist_percpu ? be->shared.cpus : 1,
+			.signal = (uint8_t)sig,
+			.source = (uint8_t)o->rung->source,
+		};
+		cfg.max = map_max(cfg.fd);
+		r = slo_agg_new(&be->agg[sig], &cfg, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_to_epoll(int epoll, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+static int open_ring(struct libbpf_be *be, struct slo_err *err)
+{
+	struct itimerspec tick = { { 0, DRAIN_NS }, { 0, DRAIN_NS } };
+	int r = 0;
+
+	be->ring = ring_buffer__new(be->shared.map[SLO_SHARED_EVENTS].fd, on_ring, be, NULL);
+	if (!be->ring)
+		return slo_err_set(err, -errno, "ring buffer: %s", strerror(errno));
+	be->epoll = epoll_create1(EPOLL_CLOEXEC);
+	be->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (be->epoll < 0 || be->timer < 0 || timerfd_settime(be->timer, 0, &tick, NULL))
+		r = -errno;
+	if (!r)
+		r = add_to_epoll(be->epoll, be->timer);
+	if (!r)
+		r = add_to_epoll(be->epoll, ring_buffer__epoll_fd(be->ring));
+	return r ? slo_err_set(err, r, "event descriptors: %s", strerror(-r)) : 0;
+}
+
+static void libbpf_close(void *vbe)
+{
+	struct libbpf_be *be = vbe;
+
+	for (int i = 0; i < SLO_SIG_MAX_; i++)
+		slo_agg_freep(&be->agg[i]);
+	for (int i = 0; i < SLO_OBJ_MAX_; i++)
+		slo_bpf_obj_close(&be->obj[i]);
+	ring_buffer__free(be->ring);
+	slo_shared_close(&be->shared);
+	slo_closep(&be->epoll);
+	slo_closep(&be->timer);
+	slo_closep(&be->cgroup);
+	slo_closep(&be->root);
+	free(be);
+}
+
+static void closep(struct libbpf_be **be)
+{
+	if (*be)
+		libbpf_close(*be);
+	*be = NULL;
+}
+
+static void read_offset(struct libbpf_be *be, uint64_t now_ns)
+{
+	if (be->offset_read_ns && now_ns - be->offset_read_ns < OFFSET_NS)
+		return;
+	be->offset_ns = slo_clock_realtime_offset_ns();
+	be->offset_read_ns = now_ns;
+}
+
+static struct libbpf_be *new_be(const struct slo_backend_config *cfg)
+{
+	struct libbpf_be *be = calloc(1, sizeof(*be));
+
+	if (!be)
+		return NULL;
+	be->on_event = cfg->on_event;
+	be->on_record = cfg->on_record;
+	be->user = cfg->user;
+	be->epoll = be->timer = be->root = be->cgroup = -1;
+	for (int i = 0; i < SLO_SHARED_MAX_; i++)
+		be->shared.map[i].fd = -1;
+	return be;
+}
+
+static int open_root(struct libbpf_be *be, const struct slo_backend_config *cfg,
+                     struct slo_err *err)
+{
+	be->root = cfg->host_root >= 0 ? slo_host_open(cfg->host_root, ".", O_PATH | O_DIRECTORY)
+	                               : slo_host_open_root(NULL, err);
+	return be->root < 0 ? slo_err_set(err, be->root, "host root: %s", strerror(-be->root)) : 0;
+}
+
+/* All but the events' way to user space; with it, open() is complete. */
+static int attach(struct libbpf_be **ret_be, const struct slo_backend_config *cfg,
+                  struct slo_verdict *verdicts, struct slo_err *err)
+{
+	slo_cleanup(closep) struct libbpf_be *be = new_be(cfg);
+	struct slo_err local = { 0 };
+	int r;
+
+	if (!be) {
+		refuse_rest(cfg->signals, verdicts, -ENOMEM, "out of memory");
+		return slo_err_set(err, -ENOMEM, "libbpf: out of memory");
+	}
+	r = open_root(be, cfg, &local);
+	if (!r)
+		r = slo_shared_open(&be->shared, &local);
+	if (!r)
+		r = slo_shared_control(&be->shared, cfg, cfg->signals, 0, &local);
+	if (r < 0) {
+		refuse_rest(cfg->signals, verdicts, r, local.msg);
+		return slo_err_set(err, r, "%s", local.msg);
+	}
+	look_around(be, cfg);
+	open_objects(be, cfg->signals, verdicts);
+	refuse_rest(cfg->signals, verdicts, 0, "");
+	*ret_be = slo_take_ptr(be);
+	return 0;
+}
+
+static void clear_verdicts(struct slo_verdict *verdicts)
+{
+	for (int i = 0; i < SLO_SIG_MAX_; i++)
+		verdicts[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
+}
+
+static int libbpf_probe(const struct slo_backend_config *cfg,
+                        struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
+{
+	slo_cleanup(closep) struct libbpf_be *be = NULL;
+
+	clear_verdicts(verdicts);
+	return attach(&be, cfg, verdicts, err);
+}
+
+static int libbpf_open(const struct slo_backend_config *cfg,
+                       struct slo_verdict verdicts[SLO_SIG_MAX_], void **ret_be,
+                       struct slo_err *err)
+{
+	slo_cleanup(closep) struct libbpf_be *be = NULL;
+	int r;
+
+	clear_verdicts(verdicts);
+	r = attach(&be, cfg, verdicts, err);
+	if (r < 0)
+		return r;
+	if (cfg->signals && !be->served)
+		return slo_err_set(err, -ENOTSUP, "libbpf: none of the signals can be had here");
+	r = open_aggregates(be, err);
+	if (!r)
+		r = open_ring(be, err);
+	if (r < 0)
+		return r;
+	be->cfg = *cfg;
+	be->enabled = be->served;
+	be->interval_start_ns = slo_clock_monotonic_ns();
+	read_offset(be, be->interval_start_ns);
+	*ret_be = slo_take_ptr(be);
+	return 0;
+}
+
+static int write_control(struct libbpf_be *be, struct slo_err *err)
+{
+	return slo_shared_control(&be->shared, &be->cfg, be->enabled, be->epoch, err);
+}
+
+static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err *err)
+{
+	struct libbpf_be *be = vbe;
+	struct slo_bpf_obj *o;
+
+	if (!(be->served & SLO_SIG_BIT(sig)))
+		return slo_err_set(err, -ENOTSUP, "libbpf: %s is not served on this host",
+		                   slo_signal_desc(sig)->name);
+	o = &be->obj[object_of(sig)];
+	if (on)
+		be->enabled |= SLO_SIG_BIT(sig);
+	else
+		be->enabled &= ~SLO_SIG_BIT(sig);
+	for (uint32_t i = 0; i < SLO_SIG_MAX_; i++) {
+		struct slo_abi_ctl ctl;
+		int fd = be->shared.map[SLO_SHARED_CTL].fd;
+
+		if (i != (uint32_t)sig || bpf_map_lookup_elem(fd, &i, &ctl))
+			continue;
+		ctl.off = !on;
+		(void)bpf_map_update_elem(fd, &i, &ctl, BPF_ANY);
+	}
+	/* The hook stays while another signal of the object needs it. */
+	if (be->enabled & o->row->signals)
+		return slo_bpf_obj_attach(o, &be->env, err);
+	slo_bpf_obj_detach(o);
+	return 0;
+}
+
+static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, struct slo_err *err)
+{
+	struct libbpf_be *be = vbe;
+
+	be->cfg.emit_all = cfg->emit_all;
+	memcpy(be->cfg.threshold, cfg->threshold, sizeof(be->cfg.threshold));
+	be->cfg.targets = cfg->targets;
+	return write_control(be, err);
+}
+
+static int libbpf_fd(void *vbe)
+{
+	const struct libbpf_be *be = vbe;
+
+	return be->epoll;
+}
+
+static int libbpf_poll(void *vbe, struct slo_err *err)
+{
+	struct libbpf_be *be = vbe;
+	uint64_t ticks;
+	int n;
+
+	while (read(be->timer, &ticks, sizeof(ticks)) < 0 && errno == EINTR)
+		continue;
+	n = ring_buffer__consume(be->ring);
+	return n < 0 ? slo_err_set(err, n, "ring buffer: %s", strerror(-n)) : n;
+}
+
+static void on_dns_timeout(void *user, const struct slo_abi_event *e)
+{
+	struct libbpf_be *be = user;
+
+	be->dns_timeouts++;
+	deliver(be, e, sizeof(*e));
+}
+
+static void set_epoch(struct libbpf_be *be, uint32_t epoch)
+{
+	int fd = be->shared.map[SLO_SHARED_CTL].fd;
+
+	be->epoch = epoch;
+	for (uint32_t sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		struct slo_abi_ctl ctl;
+
+		if (bpf_map_lookup_elem(fd, &sig, &ctl))
+			continue;
+		ctl.epoch = epoch;
+		(void)bpf_map_update_elem(fd, &sig, &ctl, BPF_ANY);
+	}
+}
+
+static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
+{
+	struct libbpf_be *be = vbe;
+	uint64_t start = be->interval_start_ns;
+	uint32_t epoch = be->epoch;
+	int count = 0;
+
+	(void)err;
+	read_offset(be, now_ns);
+	set_epoch(be, epoch + 1);
+	be->interval_start_ns = now_ns;
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		if (be->agg[sig])
+			count += slo_agg_read(be->agg[sig], start, now_ns - start, epoch,
+			                      on_aggregate, be);
+	}
+	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
+		slo_dns_sweep(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries"), now_ns,
+		              on_dns_timeout, be);
+	return count;
+}
+
+static void add_runtime(const struct slo_bpf_obj *o, struct slo_signal_stats *st)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, o->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_program__fd(prog);
+
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+			continue;
+		st->run_count += info.run_cnt;
+		st->run_ns += info.run_time_ns;
+		st->missed += info.recursion_misses;
+	}
+}
+
+static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
+{
+	struct libbpf_be *be = vbe;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->map_bytes = be->shared.bytes;
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		struct slo_signal_stats *st = &ret->signal[i];
+		struct slo_abi_stats k;
+
+		if (!(be->served & SLO_SIG_BIT(i)))
+			continue;
+		slo_shared_stats(&be->shared, (enum slo_signal)i, &k);
+		*st = (struct slo_signal_stats){
+			.made = k.made,
+			.sent = k.sent,
+			.aggregated = k.aggregated,
+			.lost_ring = k.lost_ring,
+			.lost_map = k.lost_map,
+			.shed = k.shed,
+			.agg_lost = k.agg_lost,
+			.inflight_full = k.inflight_full,
+			.unmatched = k.unmatched,
+			.filtered = k.filtered,
+			.delivered = be->delivered[i],
+		};
+		add_runtime(&be->obj[object_of((enum slo_signal)i)], st);
+	}
+	ret->signal[SLO_SIG_DNS_LATENCY].made += be->dns_timeouts;
+	ret->signal[SLO_SIG_DNS_LATENCY].sent += be->dns_timeouts;
+	ret->rejected = be->rejected;
+}
+
+const struct slo_backend_ops slo_backend_libbpf = {
+	.name = "libbpf",
+	.probe = libbpf_probe,
+	.open = libbpf_open,
+	.enable = libbpf_enable,
+	.retarget = libbpf_retarget,
+	.fd = libbpf_fd,
+	.poll = libbpf_poll,
+	.interval = libbpf_interval,
+	.stats = libbpf_stats,
+	.close = libbpf_close,
+};

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backends/libbpf/maps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+struct shared_row {
+	const char *name;
+	enum bpf_map_type type;
+	uint32_t key, value, max;
+};
+
+static const struct shared_row rows[] = {
+	[SLO_SHARED_EVENTS] = { "slo_events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20 },
+	[SLO_SHARED_CTL] = { "slo_ctl", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct slo_abi_ctl),
+	                     SLO_ABI_SIGNAL_MAX },
+	[SLO_SHARED_STATS] = { "slo_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+	                       sizeof(struct slo_abi_stats), SLO_ABI_SIGNAL_MAX },
+	[SLO_SHARED_TGT_CGROUPS] = { "slo_tgt_cgroups", BPF_MAP_TYPE_HASH, 8, 1, 4096 },
+	[SLO_SHARED_TGT_PIDS] = { "slo_tgt_pids", BPF_MAP_TYPE_HASH, 4, 1, 256 },
+	[SLO_SHARED_TGT_COMMS] = { "slo_tgt_comms", BPF_MAP_TYPE_HASH, SLO_ABI_COMM_LEN, 1, 64 },
+};
+SLO_TABLE_COMPLETE(rows, SLO_SHARED_MAX_);
+
+static const char *hint(int code)
+{
+	if (code == -EPERM)
+		return "; needs CAP_BPF and CAP_PERFMON (root before 5.8) and a seccomp profile with bpf(2)";
+	if (code == -ENOSYS)
+		return "; bpf(2) is not in this kernel, or seccomp forbids it";
+	return "";
+}
+
+void slo_shared_close(struct slo_shared *s)
+{
+	for (int i = 0; i < SLO_SHARED_MAX_; i++)
+		slo_closep(&s->map[i].fd);
+}
+
+int slo_shared_open(struct slo_shared *ret, struct slo_err *err)
+{
+	struct slo_shared s = { 0 };
+	int cpus = libbpf_num_possible_cpus();
+
+	if (cpus < 0)
+		return slo_err_set(err, cpus, "number of CPUs: %s", strerror(-cpus));
+	s.cpus = (unsigned int)cpus;
+	for (int i = 0; i < SLO_SHARED_MAX_; i++)
+		s.map[i].fd = -1;
+	for (int i = 0; i < SLO_SHARED_MAX_; i++) {
+		const struct shared_row *r = &rows[i];
+		int fd = bpf_map_create(r->type, r->name, r->key, r->value, r->max, NULL);
+		int code = errno;
+
+		if (fd < 0) {
+			slo_shared_close(&s);
+			return slo_err_set(err, -code, "bpf map %s: %s%s", r->name, strerror(code),
+			                   hint(-code));
+		}
+		s.map[i].name = r->name;
+		s.map[i].fd = fd;
+		s.bytes += i == SLO_SHARED_EVENTS ? r->max
+		                                  : (uint64_t)(r->key + r->value) * r->max *
+		                                            (i == SLO_SHARED_STATS ? s.cpus : 1);
+	}
+	*ret = s;
+	return 0;
+}
+
+static bool is_member(const void *keys, size_t size, size_t count, const void *key)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (memcmp((const char *)keys + i * size, key, size) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Makes the map's keys exactly @keys. New ones come first, so that what stays is measured all the while. */
+static int replace_set(int fd, const void *keys, size_t size, size_t count)
+{
+	unsigned char key[SLO_ABI_COMM_LEN], next[SLO_ABI_COMM_LEN];
+	const unsigned char one = 1;
+	bool more;
+
+	for (size_t i = 0; i < count; i++) {
+		if (bpf_map_update_elem(fd, (const char *)keys + i * size, &one, BPF_ANY))
+			return -errno;
+	}
+	more = bpf_map_get_next_key(fd, NULL, next) == 0;
+	while (more) {
+		memcpy(key, next, sizeof(key));
+		more = bpf_map_get_next_key(fd, key, next) == 0;
+		if (!is_member(keys, size, count, key) && bpf_map_delete_elem(fd, key))
+			return -errno;
+	}
+	return 0;
+}
+
+static int write_targets(const struct slo_shared *s, const struct slo_targets *t,
+                         uint32_t *ret_kinds, struct slo_err *err)
+{
+	const struct {
+		enum slo_shared_id map;
+		uint32_t kind;
+		const void *keys;
+		size_t size, count;
+		const char *what;
+	} sets[] = {
+		{ SLO_SHARED_TGT_CGROUPS, SLO_ABI_TGT_CGROUP, t->cgroup_ids, 8, t->cgroup_count,
+		  "cgroups" },
+		{ SLO_SHARED_TGT_PIDS, SLO_ABI_TGT_PID, t->tgids, 4, t->tgid_count, "pids" },
+		{ SLO_SHARED_TGT_COMMS, SLO_ABI_TGT_COMM, t->comms, SLO_ABI_COMM_LEN, t->comm_count,
+		  "comms" },
+	};
+
+	*ret_kinds = 0;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(sets); i++) {
+		int r = replace_set(s->map[sets[i].map].fd, sets[i].keys, sets[i].size,
+		                    sets[i].count);
+
+		if (r == -E2BIG)
+			return slo_err_set(err, r, "%zu target %s: at most %u", sets[i].count,
+			                   sets[i].what, rows[sets[i].map].max);
+		if (r)
+			return slo_err_set(err, r, "target %s: %s", sets[i].what, strerror(-r));
+		if (sets[i].count)
+			*ret_kinds |= sets[i].kind;
+	}
+	return 0;
+}
+
+int slo_shared_control(const struct slo_shared *s, const struct slo_backend_config *cfg,
+                       uint64_t enabled, uint32_t epoch, struct slo_err *err)
+{
+	uint32_t kinds;
+	int r = write_targets(s, &cfg->targets, &kinds, err);
+
+	if (r < 0)
+		return r;
+	for (uint32_t sig = 0; sig < SLO_ABI_SIGNAL_MAX; sig++) {
+		bool in_ms = slo_signal_desc((enum slo_signal)sig)->unit == SLO_UNIT_MS;
+		struct slo_abi_ctl ctl = {
+			.threshold = (uint64_t)(cfg->threshold[sig] * (in_ms ? 1e6 : 1)),
+			.epoch = epoch,
+			.emit_all = cfg->emit_all,
+			.targets = kinds,
+			.off = !(enabled & SLO_SIG_BIT(sig)),
+		};
+
+		if (bpf_map_update_elem(s->map[SLO_SHARED_CTL].fd, &sig, &ctl, BPF_ANY))
+			return slo_err_set(err, -errno, "bpf map slo_ctl: %s", strerror(errno));
+	}
+	return 0;
+}
+
+void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct slo_abi_stats *ret)
+{
+	slo_cleanup(slo_freep) struct slo_abi_stats *percpu = calloc(s->cpus, sizeof(*percpu));
+	uint32_t key = (uint32_t)sig;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!percpu || bpf_map_lookup_elem(s->map[SLO_SHARED_STATS].fd, &key, percpu))
+		return;
+	for (unsigned int cpu = 0; cpu < s->cpus; cpu++) {
+		const uint64_t *from = (const uint64_t *)&percpu[cpu];
+		uint64_t *to = (uint64_t *)ret;
+
+		for (size_t i = 0; i < sizeof(*ret) / sizeof(*to); i++)
+			to[i] += from[i];
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The maps that all BPF objects share: events, control, statistics, targets. */
+#ifndef SLO_LIBBPF_MAPS_H
+#define SLO_LIBBPF_MAPS_H
+
+#include "backends/libbpf/object.h"
+#include "bpf/slo_abi.h"
+#include "core/backend.h"
+
+enum slo_shared_id {
+	SLO_SHARED_EVENTS,
+	SLO_SHARED_CTL,
+	SLO_SHARED_STATS,
+	SLO_SHARED_TGT_CGROUPS,
+	SLO_SHARED_TGT_PIDS,
+	SLO_SHARED_TGT_COMMS,
+	SLO_SHARED_MAX_,
+};
+
+struct slo_shared {
+	struct slo_shared_map map[SLO_SHARED_MAX_ + 1]; /* last one ends the list for objects */
+	unsigned int cpus; /* possible CPUs */
+	uint64_t bytes; /* kernel memory, estimated */
+};
+
+/* 0, or negative errno with everything closed and @err saying what the kernel refused. */
+int slo_shared_open(struct slo_shared *ret, struct slo_err *err);
+void slo_shared_close(struct slo_shared *s);
+
+/* Writes thresholds, flags and targets of @cfg; @epoch is kept by the caller. */
+int slo_shared_control(const struct slo_shared *s, const struct slo_backend_config *cfg,
+                       uint64_t enabled, uint32_t epoch, struct slo_err *err);
+
+/* Sums the CPUs. */
+void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct slo_abi_stats *ret);
+
+#endif

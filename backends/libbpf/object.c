@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backends/libbpf/object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backends/libbpf/bpflog.h"
+#include "compat/tracefs.h"
+
+static bool is_in(const char *const *names, size_t max, const char *name)
+{
+	for (size_t i = 0; i < max && names[i]; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_extra(const struct slo_rung *r, const char *prog)
+{
+	return is_in(r->extra.prog, SLO_ARRAY_SIZE(r->extra.prog), prog);
+}
+
+static bool is_used(const struct slo_rung *r, bool extra, const char *prog)
+{
+	return is_in(r->progs, SLO_ARRAY_SIZE(r->progs), prog) || (extra && is_extra(r, prog));
+}
+
+static int set_rodata(struct bpf_object *obj, const char *name, uint32_t value)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+	int id = btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC);
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata");
+	const struct btf_type *sec = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+	size_t size = 0;
+	const void *initial = map ? bpf_map__initial_value(map, &size) : NULL;
+	slo_cleanup(slo_freep) char *data = NULL;
+
+	if (!sec || !initial)
+		return -ENOENT;
+	data = malloc(size);
+	if (!data)
+		return -ENOMEM;
+	memcpy(data, initial, size);
+	for (unsigned int i = 0; i < btf_vlen(sec); i++) {
+		const struct btf_var_secinfo *var = btf_var_secinfos(sec) + i;
+		const struct btf_type *type = btf__type_by_id(btf, var->type);
+
+		if (strcmp(btf__name_by_offset(btf, type->name_off), name) == 0 &&
+		    var->offset + sizeof(value) <= size) {
+			memcpy(data + var->offset, &value, sizeof(value));
+			return bpf_map__set_initial_value(map, data, size);
+		}
+	}
+	return -ENOENT;
+}
+
+static int prepare_maps(struct slo_bpf_obj *o, const struct slo_attach_env *env)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, o->obj) {
+		const char *name = bpf_map__name(map);
+		const struct slo_shared_map *s = env->shared;
+		int r = 0;
+
+		while (s->name && strcmp(s->name, name) != 0)
+			s++;
+		if (s->name)
+			r = bpf_map__reuse_fd(map, s->fd);
+		else if (is_in(o->rung->unused_maps, SLO_ARRAY_SIZE(o->rung->unused_maps), name))
+			r = bpf_map__set_autocreate(map, false);
+		else if (o->row->hist_percpu && strcmp(name, "slo_hist") == 0)
+			r = bpf_map__set_max_entries(map, env->percpu_hist_max);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = o->row->name,
+	            .btf_custom_path = env->btf_path);
+	struct bpf_program *prog;
+	int r;
+
+	o->obj = bpf_object__open_mem(o->row->start, (size_t)(o->row->end - o->row->start), &opts);
+	if (!o->obj)
+		return -errno;
+	bpf_object__for_each_program(prog, o->obj)
+		(void)bpf_program__set_autoload(
+			prog, is_used(o->rung, o->extra, bpf_program__name(prog)));
+	r = prepare_maps(o, env);
+	if (!r && o->rung->rodata.name)
+		r = set_rodata(o->obj, o->rung->rodata.name, o->rung->rodata.value);
+	if (!r && env->cgroup_v1)
+		r = set_rodata(o->obj, "slo_cgroup_v1", 1);
+	return r;
+}
+
+/* An iterator is run once, to the end, right here: it visits what existed before the hooks. */
+static int run_iterator(struct bpf_program *prog)
+{
+	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
+	slo_cleanup(slo_closep) int fd = -1;
+	char buf[64];
+	int r = 0;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		r = -errno;
+	while (!r && read(fd, buf, sizeof(buf)) > 0)
+		continue;
+	(void)bpf_link__destroy(link);
+	return r;
+}
+
+/* Not by libbpf: it finds tracefs only where that is mounted. SEC("tracepoint/CATEGORY/NAME"). */
+static struct bpf_link *attach_tracepoint(struct bpf_program *prog,
+                                          const struct slo_attach_env *env, struct slo_err *err)
+{
+	const char *section = bpf_program__section_name(prog);
+	char category[64], name[64];
+	struct bpf_link *link;
+	int id, fd;
+
+	if (sscanf(section, "tracepoint/%63[^/]/%63s", category, name) != 2) {
+		errno = EINVAL;
+		return NULL;
+	}
+	id = slo_tracefs_event_id(env->root, category, name, err);
+	fd = id < 0 ? id : slo_tracefs_perf_open(id);
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	/* The link owns the descriptor from here. */
+	link = bpf_program__attach_perf_event(prog, fd);
+	if (!link) {
+		int code = errno;
+
+		(void)close(fd);
+		errno = code;
+	}
+	return link;
+}
+
+static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
+                          const struct slo_attach_env *env, struct slo_err *err)
+{
+	enum bpf_prog_type type = bpf_program__type(prog);
+	struct bpf_link *link;
+
+	if (bpf_program__expected_attach_type(prog) == BPF_TRACE_ITER)
+		return run_iterator(prog);
+	if (type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
+	    type == BPF_PROG_TYPE_CGROUP_SOCK) {
+		if (env->cgroup_fd < 0)
+			return slo_err_set(err, -ENODEV, "%s", env->cgroup_why);
+		link = bpf_program__attach_cgroup(prog, env->cgroup_fd);
+	} else if (type == BPF_PROG_TYPE_TRACEPOINT) {
+		link = attach_tracepoint(prog, env, err);
+	} else {
+		link = bpf_program__attach(prog);
+	}
+	if (!link)
+		return -errno;
+	assert(o->links < SLO_OBJ_LINKS);
+	o->link[o->links++] = link;
+	return 0;
+}
+
+void slo_bpf_obj_detach(struct slo_bpf_obj *o)
+{
+	while (o->links)
+		(void)bpf_link__destroy(o->link[--o->links]);
+}
+
+/* On failure @err has a message only where there is more to say than the errno. */
+static int attach_all(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                      const char **ret_failed, struct slo_err *err)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, o->obj) {
+		int r;
+
+		if (!bpf_program__autoload(prog))
+			continue;
+		r = attach_program(o, prog, env, err);
+		if (!r)
+			continue;
+		*ret_failed = bpf_program__name(prog);
+		slo_bpf_obj_detach(o);
+		return r;
+	}
+	return 0;
+}
+
+int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env, struct slo_err *err)
+{
+	struct slo_err local = { 0 };
+	const char *failed = "";
+	struct slo_bpflog log;
+	int r;
+
+	if (o->links)
+		return 0;
+	slo_bpflog_begin(&log);
+	r = attach_all(o, env, &failed, &local);
+	slo_bpflog_end();
+	if (!r)
+		return 0;
+	return slo_err_set(err, r, "attach %s: %s", failed, *local.msg ? local.msg : strerror(-r));
+}
+
+void slo_bpf_obj_close(struct slo_bpf_obj *o)
+{
+	slo_bpf_obj_detach(o);
+	bpf_object__close(o->obj);
+	memset(o, 0, sizeof(*o));
+}
+
+int slo_bpf_obj_map_fd(const struct slo_bpf_obj *o, const char *name)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(o->obj, name);
+
+	return map ? bpf_map__fd(map) : -1;
+}
+
+/* The verifier also says EACCES, and then a reason; what is left is missing privilege. */
+static void explain_denied(struct slo_bpflog *log, int code, const struct slo_rung *rung)
+{
+	if (code == -EPERM || !log->reason[0])
+		(void)snprintf(log->reason, sizeof(log->reason), "%s; needs %s", strerror(-code),
+		               rung->needs);
+}
+
+/* One attempt. On failure @ret_prog names the program, @ret_why the reason for people. */
+static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, char ret_prog[32],
+                    char ret_why[256])
+{
+	struct slo_err local = { 0 };
+	const char *failed = "";
+	const char *step = "open";
+	struct slo_bpflog log;
+	int r;
+
+	slo_bpflog_begin(&log);
+	r = prepare(o, env);
+	if (!r) {
+		step = "load";
+		r = bpf_object__load(o->obj);
+	}
+	if (!r) {
+		step = "attach";
+		r = attach_all(o, env, &failed, &local);
+	}
+	slo_bpflog_end();
+	if (!r)
+		return 0;
+	if (*local.msg)
+		(void)snprintf(log.reason, sizeof(log.reason), "%s", local.msg);
+	else if (r == -EPERM || r == -EACCES)
+		explain_denied(&log, r, o->rung);
+	(void)snprintf(ret_prog, 32, "%s", *failed ? failed : log.prog);
+	(void)snprintf(ret_why, 256, "%s %s: %s", step, *ret_prog ? ret_prog : o->row->name,
+	               log.reason[0] ? log.reason : strerror(-r));
+	bpf_object__close(o->obj);
+	o->obj = NULL;
+	return r;
+}
+
+/* A rung, first with its optional part; where just that fails, without, and the verdict says what is missing. */
+static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, struct slo_verdict *v)
+{
+	const struct slo_rung *rung = o->rung;
+	char prog[32], why[256];
+	int r;
+
+	v->note[0] = '\0';
+	o->extra = rung->extra.prog[0] &&
+	           (!rung->extra.signals || (env->wanted & rung->extra.signals));
+	r = try_once(o, env, prog, why);
+	if (r && o->extra && is_extra(rung, prog)) {
+		(void)snprintf(v->note, sizeof(v->note), "%s (%.140s)", rung->extra.missing, why);
+		o->extra = false;
+		r = try_once(o, env, prog, why);
+	}
+	if (r) {
+		v->note[0] = '\0';
+		slo_verdict_refuse(v, rung->mechanism, r, "%s", why);
+		return r;
+	}
+	if (*rung->note)
+		(void)snprintf(v->note, sizeof(v->note), "%s", rung->note);
+	return 0;
+}
+
+int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_attach_env *env,
+                     struct slo_verdict *v)
+{
+	struct slo_bpf_obj o = { .row = slo_obj_row(id) };
+	int r = -ENOTSUP;
+	size_t count;
+	const struct slo_rung *rungs = slo_rungs(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (rungs[i].obj != id)
+			continue;
+		o.rung = &rungs[i];
+		(void)snprintf(v->needs, sizeof(v->needs), "%s", o.rung->needs);
+		if (o.rung->needs_sched_info && !env->sched_info) {
+			slo_verdict_refuse(v, o.rung->mechanism, -ENOTSUP,
+			                   "the kernel keeps no enqueue times (CONFIG_SCHED_INFO)");
+			continue;
+		}
+		r = try_rung(&o, env, v);
+		if (r)
+			continue;
+		v->serves = true;
+		v->source = o.rung->source;
+		v->mechanism = o.rung->mechanism;
+		v->hooks = o.rung->hooks;
+		*ret = o;
+		return 0;
+	}
+	memset(ret, 0, sizeof(*ret));
+	return r;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One BPF object, loaded and attached by the first rung of its ladder that the kernel really takes. */
+#ifndef SLO_LIBBPF_OBJECT_H
+#define SLO_LIBBPF_OBJECT_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+
+#include "backends/libbpf/rows.h"
+#include "core/base/err.h"
+#include "core/model/verdict.h"
+
+#define SLO_OBJ_LINKS 8
+
+/* Maps that all objects share, by name; the backend makes and owns them. */
+struct slo_shared_map {
+	const char *name;
+	int fd;
+};
+
+/* What an object needs to know of the host; outlives the objects. */
+struct slo_attach_env {
+	uint64_t wanted; /* SLO_SIG_BIT set */
+	const struct slo_shared_map *shared; /* ends with name NULL */
+	const char *btf_path; /* NULL: the kernel's own */
+	int root; /* dirfd of the host's root */
+	int cgroup_fd; /* cgroup2 root; -1: cgroup_why says why not */
+	char cgroup_why[160];
+	bool cgroup_v1; /* containers live in v1 controllers */
+	bool sched_info;
+	uint32_t percpu_hist_max; /* entries of a per-CPU histogram map */
+};
+
+struct slo_bpf_obj {
+	const struct slo_obj_row *row;
+	const struct slo_rung *rung; /* NULL: not loaded */
+	struct bpf_object *obj;
+	struct bpf_link *link[SLO_OBJ_LINKS];
+	unsigned int links;
+	bool extra; /* the rung's optional part is in */
+};
+
+/*
+ * Climbs @id's ladder: refusals and the serving row go into @v. 0 with @ret loaded and attached, or negative errno
+ * with @ret zeroed.
+ */
+int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_attach_env *env,
+                     struct slo_verdict *v);
+int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                       struct slo_err *err);
+void slo_bpf_obj_detach(struct slo_bpf_obj *o);
+/* Safe on a zeroed object. */
+void slo_bpf_obj_close(struct slo_bpf_obj *o);
+
+/* Descriptor of @name's map, borrowed; -1 where the rung has none. */
+int slo_bpf_obj_map_fd(const struct slo_bpf_obj *o, const char *name);
+
+#endif

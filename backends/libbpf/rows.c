@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backends/libbpf/rows.h"
+
+#define EMBEDDED(name) extern const unsigned char slo_bpf_##name##_start[], slo_bpf_##name##_end[]
+
+EMBEDDED(dns);
+EMBEDDED(retransmit);
+EMBEDDED(runqueue);
+EMBEDDED(connect);
+
+#define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
+
+static const struct slo_obj_row objects[] = {
+	[SLO_OBJ_DNS] = { OBJECT(dns), SLO_SIG_BIT(SLO_SIG_DNS_LATENCY), false },
+	[SLO_OBJ_RETRANSMIT] = { OBJECT(retransmit), SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS), false },
+	[SLO_OBJ_RUNQUEUE] = { OBJECT(runqueue), SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY), true },
+	[SLO_OBJ_CONNECT] = { OBJECT(connect),
+	                      SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
+	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
+	                      false },
+};
+SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
+
+#define DNS_COMMON                                                                      \
+	.obj = SLO_OBJ_DNS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root", \
+	.source = SLO_SRC_CGROUP_SKB, .progs = { "dns_egress", "dns_ingress" },         \
+	.unused_maps = { "slo_counts" },                                                \
+	.extra = { .prog = { "dns_bind4", "dns_bind6" },                                \
+		   .missing = "a resolver's first queries are taken for a client's" },  \
+	.needs = "BTF, cgroup2, CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
+
+#define RETR_COMMON                                                                               \
+	.obj = SLO_OBJ_RETRANSMIT,                                                                \
+	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",         \
+	.source = SLO_SRC_TP_BTF, .unused_maps = { "slo_hist" },                                  \
+	.extra = { .prog = { "retr_existing" },                                                   \
+		   .missing =                                                                     \
+		           "the process of sockets opened before the agent started is unknown" }, \
+	.needs = "BTF, CAP_BPF, CAP_PERFMON"
+
+#define CONN_COMMON                                                                                \
+	.obj = SLO_OBJ_CONNECT, .source = SLO_SRC_TP_BTF, .progs = { "conn_set_state" },           \
+	.extra = { .prog = { "conn_connect4", "conn_connect6", "conn_connect_exit" },              \
+		   .missing =                                                                      \
+		           "connects that fail before their first SYN (no route) are not counted", \
+		   .signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS) }
+
+static const struct slo_rung rungs[] = {
+	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "dns_owner_by", 2 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb, task by probe read",
+	  .rodata = { "dns_owner_by", 1 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "dns_owner_by", 0 },
+	  .note = "pid and comm unknown (the cgroup is); resolver's own queries not told from clients'" },
+
+	{ RETR_COMMON, .mechanism = "tp_btf, with result",
+	  .progs = { "retr_skb_err", "retr_synack", "retr_set_state" }, .note = "" },
+	{ RETR_COMMON, .mechanism = "tp_btf",
+	  .progs = { "retr_skb", "retr_synack", "retr_set_state" }, .note = "" },
+	{ RETR_COMMON, .mechanism = "tp_btf, typed reads only",
+	  .progs = { "retr_skb", "retr_synack", "retr_set_state" },
+	  .rodata = { "slo_typed_only", 1 },
+	  .note = "cgroup known only for sockets connected since the agent started" },
+
+	{ .obj = SLO_OBJ_RUNQUEUE,
+	  .mechanism = "tp_btf, sched_info",
+	  .hooks = "tp_btf/sched_switch",
+	  .source = SLO_SRC_TP_BTF,
+	  .progs = { "runq_switch" },
+	  .needs_sched_info = true,
+	  .unused_maps = { "slo_counts", "runq_queued" },
+	  .needs = "BTF, CONFIG_SCHED_INFO, CONFIG_FAIR_GROUP_SCHED, CAP_BPF, CAP_PERFMON",
+	  .note = "" },
+	{ .obj = SLO_OBJ_RUNQUEUE,
+	  .mechanism = "tp_btf, own map",
+	  .hooks = "tp_btf/sched_switch, sched_wakeup, sched_wakeup_new",
+	  .source = SLO_SRC_TP_BTF,
+	  .progs = { "runq_switch_map", "runq_wakeup", "runq_wakeup_new" },
+	  .unused_maps = { "slo_counts" },
+	  .needs = "BTF, CAP_BPF, CAP_PERFMON",
+	  .note = "" },
+
+	{ CONN_COMMON, .mechanism = "tp_btf",
+	  .hooks = "tp_btf/inet_sock_set_state, cgroup/connect{4,6}, tracepoint/sys_exit_connect",
+	  .needs = "BTF, CAP_BPF, CAP_PERFMON; CAP_NET_ADMIN and cgroup2 for local errors",
+	  .note = "" },
+};
+
+const struct slo_obj_row *slo_obj_row(enum slo_obj obj)
+{
+	assert((unsigned int)obj < SLO_OBJ_MAX_);
+	return &objects[obj];
+}
+
+const struct slo_rung *slo_rungs(size_t *ret_count)
+{
+	*ret_count = SLO_ARRAY_SIZE(rungs);
+	return rungs;
+}

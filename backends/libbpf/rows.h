@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which BPF objects there are, and for each the ladder of mechanisms: rows tried in order by real load and attach. */
+#ifndef SLO_LIBBPF_ROWS_H
+#define SLO_LIBBPF_ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/model/event.h"
+
+enum slo_obj {
+	SLO_OBJ_DNS,
+	SLO_OBJ_RETRANSMIT,
+	SLO_OBJ_RUNQUEUE,
+	SLO_OBJ_CONNECT,
+	SLO_OBJ_MAX_,
+};
+
+#define SLO_ROW_PROGS 4
+
+struct slo_obj_row {
+	const char *name; /* bpf/<name>.bpf.c */
+	const unsigned char *start, *end; /* the ELF object, embedded */
+	uint64_t signals; /* SLO_SIG_BIT of each it measures; the first is the one that names it */
+	bool hist_percpu; /* its histogram is a per-CPU map */
+};
+
+/* A global in .rodata set before load. */
+struct slo_rodata {
+	const char *name; /* NULL: none */
+	uint32_t value;
+};
+
+/* An optional part of a row: tried with it, left out with a note where it fails. */
+struct slo_extra {
+	const char *prog[3];
+	const char *missing; /* what cannot be seen without it */
+	uint64_t signals; /* only these need it; 0: all of the object */
+};
+
+struct slo_rung {
+	enum slo_obj obj;
+	const char *mechanism; /* unique in its object; shown to people */
+	const char *hooks;
+	enum slo_source source;
+	const char *progs[SLO_ROW_PROGS]; /* all needed */
+	struct slo_extra extra; /* all or nothing */
+	struct slo_rodata rodata;
+	const char *unused_maps[2]; /* not created */
+	bool needs_sched_info; /* /proc/self/schedstat must count */
+	const char *needs; /* kernel features and capabilities */
+	const char *note; /* what this rung cannot see; "" none */
+};
+
+const struct slo_obj_row *slo_obj_row(enum slo_obj obj);
+
+/* The rungs of all objects, each object's best first; @ret_count is set. */
+const struct slo_rung *slo_rungs(size_t *ret_count);
+
+#endif

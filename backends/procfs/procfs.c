@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel counts anyway: read once an interval, no privilege, no BPF. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "backends/backends.h"
+#include "backends/decode.h"
+#include "backends/procfs/reader.h"
+#include "compat/host.h"
+
+/* One row a signal. */
+static const struct slo_procfs_reader *const readers[] = {
+	&slo_procfs_steal,
+};
+
+struct row {
+	void *state; /* NULL: not served, or switched off */
+	bool serves;
+	int told; /* error of the last reading, told once; 0 it went well */
+};
+
+struct procfs {
+	int root;
+	slo_event_fn on_event;
+	slo_record_fn on_record;
+	void *user;
+	struct row rows[SLO_ARRAY_SIZE(readers)];
+	struct slo_backend_stats stats;
+};
+
+/* The caller's descriptor may be closed after open(). */
+static int open_root(int root, struct slo_err *err)
+{
+	if (root < 0)
+		return slo_host_open_root(NULL, err);
+	root = slo_host_open(root, ".", O_PATH | O_DIRECTORY);
+	if (root < 0)
+		return slo_err_set(err, root, "procfs: host root: %s", strerror(-root));
+	return root;
+}
+
+static const struct slo_procfs_reader *reader_of(enum slo_signal sig)
+{
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
+		if (readers[i]->signal == sig)
+			return readers[i];
+	}
+	return NULL;
+}
+
+static uint64_t fill_verdicts(uint64_t signals, int root, const struct slo_err *root_err,
+                              struct slo_verdict verdicts[SLO_SIG_MAX_])
+{
+	uint64_t served = 0;
+
+	for (unsigned int s = 0; s < SLO_SIG_MAX_; s++) {
+		const struct slo_procfs_reader *reader = reader_of((enum slo_signal)s);
+
+		if (!(signals & SLO_SIG_BIT(s)))
+			continue;
+		verdicts[s] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
+		if (!reader)
+			slo_verdict_refuse(&verdicts[s], "procfs", -ENOTSUP,
+			                   "not built in this version");
+		else if (root < 0)
+			slo_verdict_refuse(&verdicts[s], "procfs", root, "%s", root_err->msg);
+		else
+			reader->probe(root, &verdicts[s]);
+		if (verdicts[s].serves)
+			served |= SLO_SIG_BIT(s);
+	}
+	return served;
+}
+
+static int procfs_probe(const struct slo_backend_config *cfg,
+                        struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
+{
+	struct slo_err why = { 0 };
+	slo_cleanup(slo_closep) int root = open_root(cfg->host_root, &why);
+
+	(void)fill_verdicts(cfg->signals, root, &why, verdicts);
+	return root < 0 ? slo_err_set(err, root, "%s", why.msg) : 0;
+}
+
+static void procfs_close(void *vbe)
+{
+	struct procfs *be = vbe;
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(be->rows); i++)
+		readers[i]->close(be->rows[i].state);
+	slo_closep(&be->root);
+	free(be);
+}
+
+static void procfs_closep(struct procfs **be)
+{
+	if (*be)
+		procfs_close(*be);
+	*be = NULL;
+}
+
+static int make(const struct slo_backend_config *cfg, struct procfs **ret_be, struct slo_err *err)
+{
+	struct procfs *be = calloc(1, sizeof(*be));
+	int root;
+
+	if (!be)
+		return slo_err_set(err, -ENOMEM, "procfs: out of memory");
+	root = open_root(cfg->host_root, err);
+	if (root < 0) {
+		free(be);
+		return root;
+	}
+	be->root = root;
+	be->on_event = cfg->on_event;
+	be->on_record = cfg->on_record;
+	be->user = cfg->user;
+	*ret_be = be;
+	return 0;
+}
+
+/* Opens what the verdicts promised; a file that is gone by now takes its promise back. */
+static uint64_t open_rows(struct procfs *be, uint64_t served,
+                          struct slo_verdict verdicts[SLO_SIG_MAX_], int *ret_failed)
+{
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
+		struct slo_verdict *v = &verdicts[readers[i]->signal];
+		struct slo_err err = { 0 };
+		int r;
+
+		if (!(served & SLO_SIG_BIT(readers[i]->signal)))
+			continue;
+		r = readers[i]->open(be->root, &be->rows[i].state, &err);
+		if (r) {
+			*v = (struct slo_verdict){ .mechanism = "", .hooks = "" };
+			slo_verdict_refuse(v, "procfs", r, "%s", err.msg);
+			served &= ~SLO_SIG_BIT(readers[i]->signal);
+			*ret_failed = r;
+		}
+		be->rows[i].serves = !r;
+	}
+	return served;
+}
+
+/* The first refusal's reason: the signals asked for are refused one by one in the verdicts. */
+static int refuse_all(uint64_t signals, int code, const struct slo_verdict verdicts[SLO_SIG_MAX_],
+                      struct slo_err *err)
+{
+	unsigned int s = (unsigned int)__builtin_ctzll(signals);
+
+	return slo_err_set(err, code, "procfs: serves no signal asked for; %s: %s",
+	                   slo_signal_desc((enum slo_signal)s)->name, verdicts[s].refused[0].why);
+}
+
+static int procfs_open(const struct slo_backend_config *cfg,
+                       struct slo_verdict verdicts[SLO_SIG_MAX_], void **ret_be,
+                       struct slo_err *err)
+{
+	slo_cleanup(procfs_closep) struct procfs *be = NULL;
+	struct slo_err why = { 0 };
+	int failed = -ENOTSUP;
+	uint64_t served;
+	int r = 0;
+
+	if (cfg->signals & ~SLO_SIG_ALL)
+		r = slo_err_set(&why, -EINVAL, "procfs: signal set %#llx has unknown signals",
+		                (unsigned long long)cfg->signals);
+	else if (!cfg->on_event)
+		r = slo_err_set(&why, -EINVAL, "procfs: no receiver of events");
+	else
+		r = make(cfg, &be, &why);
+	served = fill_verdicts(cfg->signals, be ? be->root : r, &why, verdicts);
+	if (!be)
+		return slo_err_set(err, r, "%s", why.msg);
+	served = open_rows(be, served, verdicts, &failed);
+	if (cfg->signals && !served)
+		return refuse_all(cfg->signals, failed, verdicts, err);
+	*ret_be = slo_take_ptr(be);
+	return 0;
+}
+
+static int procfs_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err *err)
+{
+	struct procfs *be = vbe;
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
+		struct row *row = &be->rows[i];
+
+		if (readers[i]->signal != sig || !row->serves)
+			continue;
+		/* Opened anew, so that the time switched off is not averaged in. */
+		if (on)
+			return row->state ? 0 : readers[i]->open(be->root, &row->state, err);
+		readers[i]->close(row->state);
+		row->state = NULL;
+		return 0;
+	}
+	return slo_err_set(err, -ENOTSUP, "procfs: cannot give %s", slo_signal_desc(sig)->name);
+}
+
+/* These are facts of the whole machine, once an interval: no target or threshold applies. */
+static int procfs_retarget(void *be, const struct slo_backend_config *cfg, struct slo_err *err)
+{
+	(void)be;
+	(void)cfg;
+	(void)err;
+	return 0;
+}
+
+static int procfs_fd(void *be)
+{
+	(void)be;
+	return -1;
+}
+
+static int procfs_poll(void *be, struct slo_err *err)
+{
+	(void)be;
+	(void)err;
+	return 0;
+}
+
+static void deliver(struct procfs *be, const struct slo_probe_event *ev)
+{
+	struct slo_signal_stats *st = &be->stats.signal[ev->signal];
+
+	st->made++;
+	st->sent++;
+	if (be->on_record) {
+		struct slo_abi_agg rec;
+		size_t size = slo_encode(ev, &rec);
+
+		be->on_record(be->user, &rec, size);
+	}
+	st->delivered++;
+	be->on_event(be->user, ev);
+}
+
+static int procfs_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
+{
+	struct procfs *be = vbe;
+	int delivered = 0;
+	int failed = 0;
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
+		struct slo_probe_event ev = { 0 };
+		struct slo_err why = { 0 };
+		struct row *row = &be->rows[i];
+		int r = row->state ? readers[i]->read(row->state, now_ns, &ev, &why) : 0;
+
+		if (r > 0) {
+			deliver(be, &ev);
+			delivered++;
+		}
+		if (r < 0)
+			be->stats.rejected++;
+		if (r < 0 && row->told != r)
+			failed = slo_err_set(err, r, "procfs: %s: %s",
+			                     slo_signal_desc(readers[i]->signal)->name, why.msg);
+		row->told = r < 0 ? r : 0;
+	}
+	return failed ? failed : delivered;
+}
+
+static void procfs_stats(void *vbe, struct slo_backend_stats *ret)
+{
+	const struct procfs *be = vbe;
+
+	*ret = be->stats;
+}
+
+const struct slo_backend_ops slo_backend_procfs = {
+	.name = "procfs",
+	.probe = procfs_probe,
+	.open = procfs_open,
+	.enable = procfs_enable,
+	.retarget = procfs_retarget,
+	.fd = procfs_fd,
+	.poll = procfs_poll,
+	.interval = procfs_interval,
+	.stats = procfs_stats,
+	.close = procfs_close,
+};

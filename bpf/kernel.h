@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The few kernel structures that our programs read, reduced to the fields used; CO-RE moves the offsets.
+ * Hand-written so that objects stay small and do not depend on the machine they were built on.
+ */
+#ifndef SLO_BPF_KERNEL_H
+#define SLO_BPF_KERNEL_H
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[16];
+	struct cgroup *dfl_cgrp;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct nsproxy {
+	struct net *net_ns;
+};
+
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup; /* from 5.15 */
+};
+
+/* Before 5.15 a tagged pointer shared with net_cls and net_prio: bit 0 set means no cgroup here. */
+struct sock_cgroup_data___tagged {
+	__u64 val;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
+	int sk_err;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	__u8 icsk_ca_state : 5;
+	__u8 icsk_pending;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 total_retrans;
+	__u32 segs_out;
+	__u32 srtt_us;
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct tcp_skb_cb {
+	__u16 tcp_gso_segs;
+};
+
+struct sk_buff {
+	char cb[48];
+};
+
+struct rq {
+	__u64 clock;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+};
+
+struct sched_info {
+	unsigned long long last_queued;
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	int prio;
+	unsigned int __state;
+	char comm[16];
+	struct sched_entity se;
+	struct sched_info sched_info;
+	struct css_set *cgroups;
+	struct nsproxy *nsproxy;
+	struct task_struct *group_leader;
+};
+
+/* Before 5.14. */
+struct task_struct___state {
+	volatile long state;
+};
+
+struct file;
+
+struct socket {
+	struct sock *sk;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+enum cgroup_subsys_id {
+	cpuset_cgrp_id,
+	memory_cgrp_id,
+	pids_cgrp_id,
+};
+
+#pragma clang attribute pop
+
+#define SLO_AF_INET 2
+#define SLO_AF_INET6 10
+#define SLO_IPPROTO_TCP 6
+#define SLO_IPPROTO_UDP 17
+
+enum {
+	SLO_TCP_ESTABLISHED = 1,
+	SLO_TCP_SYN_SENT = 2,
+	SLO_TCP_SYN_RECV = 3,
+	SLO_TCP_CLOSE = 7,
+	SLO_TCP_LISTEN = 10,
+};
+
+#endif

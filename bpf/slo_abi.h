@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one wire format between BPF programs (CO-RE and BCC) and user space, and of binary captures.
+ * Host byte order; a capture names its own in the file header. Fixed width, no implicit padding.
+ */
+#ifndef SLO_BPF_ABI_H
+#define SLO_BPF_ABI_H
+
+#if !defined(__VMLINUX_H__) && !defined(SLO_BPF_SIDE)
+#include <linux/types.h>
+#endif
+
+#define SLO_ABI_VERSION 1
+
+/* Same numbers as enum slo_signal (core/model/signal.h); backends/decode.c asserts it. */
+enum slo_abi_signal {
+	SLO_ABI_DNS_LATENCY = 0,
+	SLO_ABI_TCP_RETRANSMITS,
+	SLO_ABI_RUNQUEUE_DELAY,
+	SLO_ABI_CONNECT_LATENCY,
+	SLO_ABI_CONNECT_ERRORS,
+	SLO_ABI_TLS_HANDSHAKE,
+	SLO_ABI_TLS_FAIL,
+	SLO_ABI_CPU_STEAL,
+	SLO_ABI_CFS_THROTTLED,
+	SLO_ABI_MEM_RECLAIM,
+	SLO_ABI_DISK_IO,
+	SLO_ABI_SYSCALL,
+	SLO_ABI_SIGNAL_MAX,
+};
+
+enum slo_abi_kind {
+	SLO_ABI_SAMPLE = 0, /* one measurement; value is ns, or a count for *_total */
+	SLO_ABI_TIMEOUT, /* value is ns waited; the answer never came */
+	SLO_ABI_HIST, /* struct slo_abi_agg: histogram of one key and interval */
+	SLO_ABI_COUNT, /* struct slo_abi_agg: count of one key and interval */
+	SLO_ABI_GAUGE, /* value is millionths of the signal's unit (pct) */
+	SLO_ABI_KIND_MAX,
+};
+
+/* Same numbers as enum slo_source (core/model/event.h). */
+enum slo_abi_source {
+	SLO_ABI_SRC_NONE = 0,
+	SLO_ABI_SRC_CGROUP_SKB,
+	SLO_ABI_SRC_FENTRY,
+	SLO_ABI_SRC_TP_BTF,
+	SLO_ABI_SRC_RAW_TP,
+	SLO_ABI_SRC_TRACEPOINT,
+	SLO_ABI_SRC_KPROBE,
+	SLO_ABI_SRC_UPROBE,
+	SLO_ABI_SRC_BCC,
+	SLO_ABI_SRC_PROCFS,
+	SLO_ABI_SRC_NETLINK,
+	SLO_ABI_SRC_REPLAY,
+	SLO_ABI_SRC_SYNTHETIC,
+	SLO_ABI_SRC_MAX,
+};
+
+/* flags of struct slo_abi_event */
+#define SLO_ABI_F_LOCAL 0x01 /* the failure arose on this host, no packet was sent */
+#define SLO_ABI_F_UPSTREAM 0x02 /* DNS: asked by a resolver of this host, not by a client */
+#define SLO_ABI_F_PASSIVE 0x04 /* TCP: the socket was accepted, not connected */
+#define SLO_ABI_F_ABORTED 0x08 /* the application gave up before an outcome */
+#define SLO_ABI_F_TRUNCATED 0x10 /* DNS: TC bit; the name is cut */
+
+/* Retransmit kinds: why the segment was sent again. Tag of aggregates and extra.retr.kind. */
+enum slo_abi_retr_kind {
+	SLO_ABI_RETR_OTHER = 0,
+	SLO_ABI_RETR_SYN,
+	SLO_ABI_RETR_SYNACK,
+	SLO_ABI_RETR_RTO,
+	SLO_ABI_RETR_FAST,
+	SLO_ABI_RETR_TLP,
+	SLO_ABI_RETR_FAILED, /* the attempt failed on this host (6.17+ report those too) */
+	SLO_ABI_RETR_MAX,
+};
+
+#define SLO_ABI_COMM_LEN 16
+#define SLO_ABI_NAME_LEN 72
+
+struct slo_abi_dns {
+	__u64 last_ns; /* CLOCK_MONOTONIC of the last (re)transmission of the query */
+	__u16 id;
+	__u16 qtype; /* 0: stands behind the name in name[] */
+	__u16 rcode; /* of the answer */
+	__u16 retries; /* queries sent again for this answer */
+	__u8 name_len; /* bytes of name[] in use */
+	__u8 pad[7];
+	/* The question as sent: length-prefixed labels, 0, qtype, qclass (network order); cut where longer. */
+	__u8 name[SLO_ABI_NAME_LEN];
+};
+
+struct slo_abi_retr {
+	__u32 kind; /* enum slo_abi_retr_kind */
+	__u32 tcp_state;
+	__u32 segs; /* segments sent again; equals value */
+	__u32 pad;
+};
+
+struct slo_abi_conn {
+	__u32 syn_retrans; /* SYNs sent again before the outcome */
+	__u32 srtt_us; /* smoothed RTT at the outcome; 0 unknown */
+	__u64 after_ns; /* errors: begin of the connect to its failure */
+};
+
+struct slo_abi_runq {
+	__u32 cpu;
+	__u32 prio;
+};
+
+union slo_abi_extra {
+	struct slo_abi_dns dns;
+	struct slo_abi_retr retr;
+	struct slo_abi_conn conn;
+	struct slo_abi_runq runq;
+	__u8 raw[104];
+};
+
+struct slo_abi_event {
+	__u16 version; /* SLO_ABI_VERSION */
+	__u16 size; /* bytes of this record */
+	__u8 signal; /* enum slo_abi_signal */
+	__u8 kind; /* enum slo_abi_kind */
+	__u8 source; /* enum slo_abi_source */
+	__u8 family; /* AF_INET 2, AF_INET6 10, 0 none */
+	__u64 start_ns; /* CLOCK_MONOTONIC */
+	__u64 value; /* see enum slo_abi_kind */
+	__u32 tgid; /* 0 unknown; of the initial pid namespace */
+	__u32 tid;
+	__u64 cgroup_id; /* 0 unknown */
+	__u32 netns; /* inode number; 0 unknown */
+	__s32 err; /* positive errno; 0 none */
+	__u16 sport; /* host byte order */
+	__u16 dport;
+	__u8 proto; /* IPPROTO_*; 0 none */
+	__u8 flags; /* SLO_ABI_F_* */
+	__u16 sample_weight; /* 0 and 1: not sampled */
+	__u8 saddr[16]; /* IPv4 in the first four bytes, network order */
+	__u8 daddr[16];
+	char comm[SLO_ABI_COMM_LEN];
+	union slo_abi_extra extra;
+};
+
+/* Histogram: slot i counts values v with 2^(i+9) <= v < 2^(i+10) ns; slot 0 all below 1024 ns, the last all above. */
+#define SLO_ABI_SLOTS 28
+
+/* Key of the in-kernel aggregates of latency signals. */
+struct slo_abi_hist_key {
+	__u64 cgroup_id;
+	__u32 tag; /* signal's own: DNS hop (SLO_ABI_F_UPSTREAM or 0) */
+	__u32 pad;
+};
+
+/* Key of the in-kernel aggregates of *_total signals. */
+struct slo_abi_count_key {
+	__u64 cgroup_id;
+	__u8 daddr[16];
+	__u16 dport; /* 0 where the remote port is ephemeral */
+	__u8 family;
+	__u8 tag; /* signal's own: enum slo_abi_retr_kind */
+	__u32 netns;
+};
+
+/* Worst measurement since the epoch in ctl began; racy by design, never a count. */
+struct slo_abi_worst {
+	__u64 value;
+	__u32 epoch;
+	__u32 tgid;
+	char comm[SLO_ABI_COMM_LEN];
+};
+
+/* Cumulative: user space subtracts what it read before, so nothing is lost between reads. */
+struct slo_abi_hist_val {
+	__u64 count;
+	__u64 sum; /* ns */
+	__u32 slot[SLO_ABI_SLOTS];
+	struct slo_abi_worst worst;
+};
+
+struct slo_abi_count_val {
+	__u64 count;
+	__u32 tgid; /* last seen owner; 0 unknown */
+	__u32 pad;
+	char comm[SLO_ABI_COMM_LEN];
+};
+
+/* Made by user space once an interval from the maps: the change of one key. size = sizeof. */
+struct slo_abi_agg {
+	struct slo_abi_event
+		head; /* kind HIST or COUNT; value = sum or count, start_ns = interval's start */
+	__u64 interval_ns;
+	__u64 count;
+	__u64 max;
+	__u32 slot[SLO_ABI_SLOTS];
+};
+
+/* A DNS query that waits for its answer. Never keyed by thread: any thread may read the answer. */
+struct slo_abi_dns_key {
+	__u64 cookie; /* of the socket */
+	__u8 laddr[16]; /* the client's */
+	__u8 raddr[16]; /* the server's */
+	__u16 lport;
+	__u16 rport;
+	__u16 id;
+	__u8 family;
+	__u8 proto;
+};
+
+/* Whose a socket, or the work done for it, is. */
+struct slo_abi_owner {
+	__u64 cgroup_id; /* 0 unknown */
+	__u32 tgid; /* 0 unknown */
+	__u32 tid;
+	__u32 netns;
+	__u32 flags; /* SLO_ABI_F_PASSIVE */
+	char comm[SLO_ABI_COMM_LEN];
+};
+
+struct slo_abi_dns_query {
+	struct slo_abi_owner owner;
+	__u64 first_ns;
+	__u64 last_ns;
+	__u32 retries;
+	__u8 upstream; /* asked by a resolver of this host */
+	__u8 name_len;
+	__u8 pad[2];
+	__u8 name[SLO_ABI_NAME_LEN];
+};
+
+/* Per-CPU counters, one set a signal. made = sent + aggregated + lost_ring + lost_map + shed. */
+struct slo_abi_stats {
+	__u64 made; /* measurements finished and passed by the target filter */
+	__u64 sent; /* put into the ring */
+	__u64 aggregated; /* in the aggregate only, as meant */
+	__u64 lost_ring; /* meant for the ring, ring full */
+	__u64 lost_map; /* meant for the aggregate, aggregate map full */
+	__u64 shed; /* dropped by rate limit */
+	__u64 agg_lost; /* of all made: not in the aggregate (map full), even if sent */
+	__u64 inflight_full; /* begun, but the in-flight map was full: never measured */
+	__u64 unmatched; /* ended without a known beginning */
+	__u64 filtered; /* finished, outside the targets */
+};
+
+/* Which target kinds are set: bits of ctl.targets. Kinds are ANDed, members of a kind ORed. */
+#define SLO_ABI_TGT_CGROUP 0x1
+#define SLO_ABI_TGT_PID 0x2
+#define SLO_ABI_TGT_COMM 0x4
+
+/* One per signal, written by user space at run time. */
+struct slo_abi_ctl {
+	__u64 threshold; /* ns or count: at or above it an event is sent */
+	__u32 epoch; /* grows by one each interval */
+	__u32 emit_all; /* 1: an event for each measurement */
+	__u32 targets; /* SLO_ABI_TGT_* */
+	__u32 off; /* 1: measure nothing (the hook serves another signal too) */
+};
+
+/* Binary capture: this header, then records, each a struct slo_abi_event or slo_abi_agg, 8-byte aligned. */
+#define SLO_ABI_CAPTURE_MAGIC 0x31504143304f4c53ULL /* "SLO0CAP1", little endian */
+struct slo_abi_capture {
+	__u64 magic;
+	__u32 version; /* SLO_ABI_VERSION */
+	__u32 event_size; /* sizeof(struct slo_abi_event) */
+	__u64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC when the capture began */
+	char node[64];
+};
+
+_Static_assert(sizeof(struct slo_abi_dns) == 96, "abi: dns");
+_Static_assert(sizeof(union slo_abi_extra) == 104, "abi: extra");
+_Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
+_Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");
+_Static_assert(sizeof(struct slo_abi_owner) == 40, "abi: owner");
+_Static_assert(sizeof(struct slo_abi_dns_query) == 136, "abi: dns query");
+_Static_assert(sizeof(struct slo_abi_hist_key) == 16, "abi: hist key");
+_Static_assert(sizeof(struct slo_abi_count_key) == 32, "abi: count key");
+_Static_assert(sizeof(struct slo_abi_hist_val) == 160, "abi: hist value");
+_Static_assert(sizeof(struct slo_abi_count_val) == 32, "abi: count value");
+_Static_assert(sizeof(struct slo_abi_agg) == 344, "abi: aggregate");
+_Static_assert(sizeof(struct slo_abi_stats) == 80, "abi: stats");
+_Static_assert(sizeof(struct slo_abi_ctl) == 24, "abi: ctl");
+_Static_assert(sizeof(struct slo_abi_capture) == 88, "abi: capture");
+_Static_assert(__builtin_offsetof(struct slo_abi_event, start_ns) == 8, "abi: start_ns");
+_Static_assert(__builtin_offsetof(struct slo_abi_event, cgroup_id) == 32, "abi: cgroup_id");
+_Static_assert(__builtin_offsetof(struct slo_abi_event, saddr) == 56, "abi: saddr");
+_Static_assert(__builtin_offsetof(struct slo_abi_event, comm) == 88, "abi: comm");
+_Static_assert(__builtin_offsetof(struct slo_abi_event, extra) == 104, "abi: extra offset");
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a probe backend owes the agent. The core never includes a backend's own header. */
+#ifndef SLO_CORE_BACKEND_H
+#define SLO_CORE_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/model/event.h"
+#include "core/model/verdict.h"
+
+/* Takes a borrowed event, valid only during the call. Must not call back into the backend. */
+typedef void (*slo_event_fn)(void *user, const struct slo_probe_event *ev);
+
+/* Takes a borrowed record in the format of bpf/slo_abi.h, as it came, before it is decoded (for captures). */
+typedef void (*slo_record_fn)(void *user, const void *record, size_t size);
+
+/*
+ * Parses one JSONL probe event for replay (core/codec gives it; backends know no JSON). 0, -ENODATA for a line to
+ * skip (blank), or a negative errno with @err. */
+typedef int (*slo_event_parse_fn)(const char *line, size_t len, struct slo_probe_event *ret_ev,
+                                  struct slo_err *err);
+
+/* What to measure, filtered where it is cheapest. All pointers are borrowed during open() only. */
+struct slo_targets {
+	const uint64_t *cgroup_ids; /* with their descendants, expanded by the caller */
+	size_t cgroup_count;
+	const uint32_t *tgids;
+	size_t tgid_count;
+	const char (*comms)[SLO_COMM_LEN];
+	size_t comm_count;
+};
+
+struct slo_backend_config {
+	uint64_t signals; /* SLO_SIG_BIT of each wanted */
+	slo_event_fn on_event; /* required */
+	slo_record_fn on_record; /* nullable */
+	void *user; /* for both */
+	bool emit_all; /* an event for each measurement, not only above threshold or on error */
+	bool tell; /* fill every refused row's reason, also below the one that serves (prereq) */
+	double threshold[SLO_SIG_MAX_]; /* in the signal's unit; events at or above. 0: each */
+	struct slo_targets targets; /* none: everything */
+	int host_root; /* dirfd of the host's root (for /proc, /sys); AT_FDCWD-like -1: this one's "/" */
+	const char *btf_path; /* external BTF; NULL: the kernel's own */
+	const char *replay_path; /* replay only; "-" is stdin */
+	slo_event_parse_fn parse_event; /* replay only; NULL: binary captures only */
+	bool replay_fast; /* replay only: as fast as it goes, else at recorded speed */
+};
+
+/* Cumulative since open(), exact: made = sent + aggregated + lost_ring + lost_map + shed. */
+struct slo_signal_stats {
+	uint64_t made; /* measurements finished, inside the targets */
+	uint64_t sent; /* events handed to user space */
+	uint64_t delivered; /* of those, given to on_event; equals sent once drained */
+	uint64_t aggregated; /* in an aggregate only, as meant */
+	uint64_t lost_ring; /* event meant, ring full */
+	uint64_t lost_map; /* aggregate meant, map full */
+	uint64_t shed; /* dropped by rate limit */
+	uint64_t agg_lost; /* of made: missing from the aggregate */
+	uint64_t inflight_full; /* begun, never measured: in-flight map full */
+	uint64_t unmatched; /* ended without a known beginning */
+	uint64_t filtered; /* outside the targets */
+	uint64_t
+		missed; /* hook fired while the same program ran on that CPU: up to so many were never seen */
+	uint64_t run_count; /* BPF program runs; 0 unknown */
+	uint64_t run_ns; /* BPF program time; 0 unknown */
+};
+
+struct slo_backend_stats {
+	struct slo_signal_stats signal[SLO_SIG_MAX_];
+	uint64_t rejected; /* records that could not be decoded */
+	uint64_t map_bytes; /* kernel memory of the maps, estimated from their sizes */
+};
+
+/*
+ * Life of a backend: probe() alone, or open() -> { enable(), fd(), poll(), interval(), stats() }* -> close().
+ * Every op is set. No op logs: each says why in @err. A backend may be opened twice in one process.
+ */
+struct slo_backend_ops {
+	const char *name;
+
+	/*
+	 * Tries for real (loads, attaches, detaches) what open() would do with @cfg and fills one verdict per
+	 * signal of cfg->signals; leaves nothing behind. 0, or a negative errno where the backend as a whole
+	 * cannot work here, with @err; the verdicts are filled even then.
+	 */
+	int (*probe)(const struct slo_backend_config *cfg,
+	             struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err);
+	/*
+	 * Opens, attaches every signal of cfg->signals that it can and fills their verdicts. 0 where at least one
+	 * signal is served or none was asked for; else negative and nothing is left behind and *@ret_be untouched.
+	 * *@ret_be is the caller's until close().
+	 */
+	int (*open)(const struct slo_backend_config *cfg, struct slo_verdict verdicts[SLO_SIG_MAX_],
+	            void **ret_be, struct slo_err *err);
+	/* Attach or detach one signal at run time; idempotent. -ENOTSUP where its verdict does not serve. */
+	int (*enable)(void *be, enum slo_signal sig, bool on, struct slo_err *err);
+	/* Replace thresholds, emit_all and targets at run time, nothing is detached; other fields of @cfg ignored. */
+	int (*retarget)(void *be, const struct slo_backend_config *cfg, struct slo_err *err);
+	/* Descriptor for the caller's epoll set (readable: call poll), owned by the backend; -1: none. */
+	int (*fd)(void *be);
+	/* Deliver the events that are ready; never blocks. Number delivered, -ENODATA at the end of a replay, or errno. */
+	int (*poll)(void *be, struct slo_err *err);
+	/* Called once a second with the CLOCK_MONOTONIC time: deliver aggregates, gauges and timeouts. As poll. */
+	int (*interval)(void *be, uint64_t now_ns, struct slo_err *err);
+	void (*stats)(void *be, struct slo_backend_stats *ret);
+	/* Detaches and frees. What is still undelivered is lost: poll() first. */
+	void (*close)(void *be);
+};
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of core/codec/schema as strings; schemas.c has the rows. */
+	.section .rodata
+	.macro schema label, file
+	.global \label
+	.hidden \label
+	.type \label, %object
+\label:
+	.incbin "\file"
+	.byte 0
+	.size \label, . - \label
+	.endm
+
+	schema slo_schema_probe_event_v1alpha1, "probe-event.v1alpha1.schema.json"
+	schema slo_schema_probe_event_v1beta1, "probe-event.v1beta1.schema.json"
+
+	.section .note.GNU-stack, "", %progbits

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/programs/agent/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compat/cgroup.h"
+#include "compat/host.h"
+#include "compat/targets.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/codec/event_json.h"
+
+#define TARGET_CGROUPS_MAX 4096
+#define WINDOW_KEYS_MAX 4096
+
+static bool touches_kernel(const struct slo_config *cfg)
+{
+	return cfg->agent.backend != SLO_CONFIG_BACKEND_REPLAY &&
+	       cfg->agent.backend != SLO_CONFIG_BACKEND_NULL;
+}
+
+static int expand_cgroups(struct slo_agent *a, const struct slo_config *cfg, struct slo_err *err)
+{
+	const char *cgroups[SLO_CONFIG_LIST_MAX], *pods[SLO_CONFIG_LIST_MAX];
+	const struct slo_target_names names = {
+		.cgroups = cgroups,
+		.cgroup_count = cfg->targets.cgroup.count,
+		.pod_uids = pods,
+		.pod_count = cfg->targets.pod_uid.count,
+		.controller = a->controller,
+	};
+
+	for (size_t i = 0; i < names.cgroup_count; i++)
+		cgroups[i] = cfg->targets.cgroup.item[i];
+	for (size_t i = 0; i < names.pod_count; i++)
+		pods[i] = cfg->targets.pod_uid.item[i];
+	if (!names.cgroup_count && !names.pod_count)
+		return 0;
+	return slo_targets_expand(a->host_root, &names, a->cgroup_ids, TARGET_CGROUPS_MAX, err);
+}
+
+int slo_agent_target(struct slo_agent *a, const struct slo_config *cfg, struct slo_err *err)
+{
+	struct slo_targets *t = &a->be_cfg.targets;
+	int r = expand_cgroups(a, cfg, err);
+
+	if (r < 0)
+		return r;
+	t->cgroup_ids = a->cgroup_ids;
+	t->cgroup_count = (size_t)r;
+	t->tgids = cfg->targets.pid.pid;
+	t->tgid_count = cfg->targets.pid.count;
+	memset(a->comms, 0, SLO_CONFIG_LIST_MAX * sizeof(*a->comms));
+	/* The kernel cuts names to 15 characters: so must a longer name asked for. */
+	for (size_t i = 0; i < cfg->targets.comm.count; i++)
+		memcpy(a->comms[i], cfg->targets.comm.item[i],
+		       strnlen(cfg->targets.comm.item[i], SLO_COMM_LEN - 1));
+	t->comms = (const char(*)[SLO_COMM_LEN])a->comms;
+	t->comm_count = cfg->targets.comm.count;
+	a->be_cfg.emit_all = cfg->agent.emit == SLO_CONFIG_EMIT_ALL;
+	memcpy(a->be_cfg.threshold, cfg->thresholds, sizeof(a->be_cfg.threshold));
+	return 0;
+}
+
+void slo_agent_follow_targets(struct slo_agent *a)
+{
+	const struct slo_config *cfg = a->cfg;
+	struct slo_err err = { 0 };
+	uint64_t sum = 0, before = a->targets_sum;
+	int r;
+
+	if (!cfg->targets.cgroup.count && !cfg->targets.pod_uid.count)
+		return;
+	r = expand_cgroups(a, cfg, &err);
+	/* Gone for now: the old ids match nobody, and the next look may find it again. */
+	if (r < 0)
+		return;
+	for (int i = 0; i < r; i++)
+		sum = sum * 31 + a->cgroup_ids[i];
+	a->be_cfg.targets.cgroup_count = (size_t)r;
+	a->targets_sum = sum;
+	if (sum != before && slo_session_retarget(a->session, &a->be_cfg, &err) < 0)
+		slo_log_err("following targets: %s", err.msg);
+}
+
+static int open_host(struct slo_agent *a, struct slo_err *err)
+{
+	const char *root = a->cfg->agent.host_root;
+	struct slo_cgroups cgroups;
+
+	a->host_root = slo_host_open_root(*root ? root : NULL, err);
+	if (a->host_root < 0)
+		return a->host_root;
+	/* As the libbpf backend decides which hierarchy's ids it gives. */
+	if (slo_cgroups_read(a->host_root, &cgroups, NULL) == 0 &&
+	    cgroups.layout == SLO_CGROUP_V1 && slo_cgroups_mount(&cgroups, "pids"))
+		a->controller = "pids";
+	if (*a->cfg->agent.node)
+		(void)snprintf(a->node, sizeof(a->node), "%.255s", a->cfg->agent.node);
+	else if (gethostname(a->node, sizeof(a->node) - 1))
+		(void)snprintf(a->node, sizeof(a->node), "unknown");
+	return 0;
+}
+
+static int make_tables(struct slo_agent *a, struct slo_err *err)
+{
+	const struct slo_identity_cache_config id = { .root = a->host_root,
+		                                      .controller = a->controller };
+	struct slo_err note = { 0 };
+	int r = slo_identity_cache_new(&a->identity, &id, &note);
+
+	if (r < 0)
+		return slo_err_set(err, r, "identity: %s", note.msg);
+	if (note.code)
+		slo_log_warn("containers are told by process only reason=\"%s\"", note.msg);
+	a->cgroup_ids = calloc(TARGET_CGROUPS_MAX, sizeof(*a->cgroup_ids));
+	a->comms = calloc(SLO_CONFIG_LIST_MAX, sizeof(*a->comms));
+	a->waiting = calloc(SLO_AGENT_WAITING_MAX, sizeof(*a->waiting));
+	if (!a->cgroup_ids || !a->comms || !a->waiting)
+		return slo_err_set(err, -ENOMEM, "tables: out of memory");
+	return slo_windows_new(&a->windows, WINDOW_KEYS_MAX, err);
+}
+
+static enum slo_config_output output_kind(const struct slo_config *cfg)
+{
+	if (cfg->output.kind != SLO_CONFIG_OUTPUT_AUTO)
+		return cfg->output.kind;
+	if (*cfg->output.path || !isatty(STDOUT_FILENO))
+		return SLO_CONFIG_OUTPUT_JSONL;
+	return SLO_CONFIG_OUTPUT_TABLE;
+}
+
+static int open_sink(const struct slo_agent *a, const struct slo_config *cfg,
+                     struct slo_sink **ret_sink, struct slo_err *err)
+{
+	const struct slo_sink_config sink = {
+		.path = cfg->output.kind != SLO_CONFIG_OUTPUT_STDOUT && *cfg->output.path
+		                ? cfg->output.path
+		                : NULL,
+		.max_bytes = cfg->output.rotate_bytes,
+		.keep = (unsigned int)cfg->output.rotate_keep,
+		/* A replay has nobody to keep waiting; the kernel's ring does not wait. */
+		.wait_ms = a->opt->replay ? -1 : 0,
+	};
+
+	return slo_sink_open(ret_sink, &sink, err);
+}
+
+static int open_outputs(struct slo_agent *a, struct slo_err *err)
+{
+	bool tty = isatty(STDOUT_FILENO);
+	int r, fd;
+
+	if (output_kind(a->cfg) == SLO_CONFIG_OUTPUT_TABLE)
+		r = slo_view_new(&a->view, stdout, tty, tty && !getenv("NO_COLOR"), err);
+	else
+		r = open_sink(a, a->cfg, &a->sink, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "output");
+	if (!a->opt->record)
+		return 0;
+	fd = open(a->opt->record, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return slo_err_set(err, -errno, "record %s: %s", a->opt->record, strerror(errno));
+	r = slo_capture_writer_new(&a->capture, fd, slo_clock_realtime_offset_ns(), a->node, err);
+	if (r < 0)
+		(void)close(fd);
+	return r;
+}
+
+static int open_session(struct slo_agent *a, struct slo_err *err)
+{
+	static const char *const names[] = {
+		[SLO_CONFIG_BACKEND_AUTO] = "auto",     [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
+		[SLO_CONFIG_BACKEND_PROCFS] = "procfs", [SLO_CONFIG_BACKEND_REPLAY] = "replay",
+		[SLO_CONFIG_BACKEND_NULL] = "null",     [SLO_CONFIG_BACKEND_BCC] = "bcc",
+	};
+	struct slo_backend_config *be = &a->be_cfg;
+
+	SLO_TABLE_COMPLETE(names, SLO_CONFIG_BACKEND_MAX_);
+	be->signals =
+		a->cfg->agent.backend == SLO_CONFIG_BACKEND_NULL ? 0 : a->cfg->agent.signal_set;
+	be->on_event = slo_agent_on_event;
+	be->on_record = a->capture ? slo_agent_on_record : NULL;
+	be->user = a;
+	be->host_root = a->host_root;
+	be->btf_path = *a->cfg->agent.btf ? a->cfg->agent.btf : NULL;
+	be->replay_path = a->opt->replay;
+	be->replay_fast = a->opt->replay_fast;
+	be->parse_event = slo_event_json_parse;
+	return slo_session_open(&a->session, be, names[a->cfg->agent.backend], err);
+}
+
+int slo_agent_init(struct slo_agent *a, struct slo_err *err)
+{
+	int r;
+
+	slo_log_set_level((enum slo_log_level)a->cfg->agent.log_level);
+	if (touches_kernel(a->cfg)) {
+		a->lock = slo_agent_lock(a->cfg->agent.instance, err);
+		if (a->lock < 0)
+			return a->lock;
+	}
+	r = open_host(a, err);
+	if (!r)
+		r = make_tables(a, err);
+	if (!r)
+		r = open_outputs(a, err);
+	if (!r)
+		r = slo_agent_target(a, a->cfg, err);
+	if (!r)
+		r = open_session(a, err);
+	if (r < 0)
+		return r;
+	if (touches_kernel(a->cfg))
+		r = slo_agent_drop_privileges(a->host_root, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "dropping privileges");
+	slo_agent_log_choice(a);
+	return 0;
+}
+
+static void close_sink(struct slo_agent *a)
+{
+	struct slo_sink_stats st = { 0 };
+	struct slo_err err = { 0 };
+
+	if (a->sink && slo_sink_close(&a->sink, &st, &err) < 0)
+		slo_log_err("output: %s", err.msg);
+	if (st.lost_lines)
+		slo_log_warn("output incomplete written=%" PRIu64 " lost=%" PRIu64,
+		             st.written_lines, st.lost_lines);
+}
+
+void slo_agent_fini(struct slo_agent *a)
+{
+	slo_session_freep(&a->session);
+	slo_capture_writer_freep(&a->capture);
+	close_sink(a);
+	slo_view_freep(&a->view);
+	slo_windows_freep(&a->windows);
+	slo_identity_cache_freep(&a->identity);
+	slo_freep(&a->cgroup_ids);
+	slo_freep(&a->comms);
+	slo_freep(&a->waiting);
+	slo_config_freep(&a->cfg);
+	slo_closep(&a->host_root);
+	slo_closep(&a->lock);
+}
+
+static void log_changes(const struct slo_config *from, const struct slo_config *to)
+{
+	struct slo_config_change change[32];
+	size_t n = slo_config_diff(from, to, change, SLO_ARRAY_SIZE(change));
+
+	for (size_t i = 0; i < n && i < SLO_ARRAY_SIZE(change); i++)
+		slo_log_info("reload key=%s from=\"%s\" to=\"%s\"%s", change[i].name,
+		             change[i].from, change[i].to,
+		             change[i].live ? "" : " effective=\"at the next start\"");
+}
+
+static int retarget(struct slo_agent *a, const struct slo_config *cfg, struct slo_err *err)
+{
+	int r = slo_agent_target(a, cfg, err);
+
+	return r < 0 ? r : slo_session_retarget(a->session, &a->be_cfg, err);
+}
+
+/* Also where the path stays: whoever rotated the file wants a new one. The old one serves where that fails. */
+static void replace_sink(struct slo_agent *a, const struct slo_config *next)
+{
+	slo_sink_auto struct slo_sink *sink = NULL;
+	struct slo_err err = { 0 };
+
+	if (slo_sink_flush(a->sink, &err) < 0 || open_sink(a, next, &sink, &err) < 0) {
+		slo_log_err("output stays as it is: %s", err.msg);
+		return;
+	}
+	close_sink(a);
+	a->sink = slo_take_ptr(sink);
+}
+
+void slo_agent_reload(struct slo_agent *a)
+{
+	slo_config_auto struct slo_config *next = NULL;
+	struct slo_err err = { 0 };
+
+	if (slo_agent_load_config(a->opt, &next, &err) < 0) {
+		slo_log_err("reload refused, the old configuration stays: %s", err.msg);
+		return;
+	}
+	if (retarget(a, next, &err) < 0) {
+		slo_log_err("reload refused, the old configuration stays: %s", err.msg);
+		(void)retarget(a, a->cfg, NULL);
+		return;
+	}
+	log_changes(a->cfg, next);
+	slo_log_set_level((enum slo_log_level)next->agent.log_level);
+	if (a->sink)
+		replace_sink(a, next);
+	/* The targets borrow from the new configuration by now. */
+	slo_config_freep(&a->cfg);
+	a->cfg = slo_take_ptr(next);
+}

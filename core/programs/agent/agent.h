@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent: one session of backends, one loop, the ways out. */
+#ifndef SLO_AGENT_AGENT_H
+#define SLO_AGENT_AGENT_H
+
+#include "backends/capture.h"
+#include "backends/session.h"
+#include "compat/identity_cache.h"
+#include "core/config/config.h"
+#include "core/engine/window.h"
+#include "core/programs/agent/view.h"
+#include "core/programs/options.h"
+#include "core/store/sink.h"
+
+#define SLO_AGENT_WAITING_MAX 256
+
+struct slo_agent {
+	const struct slo_agent_options *opt;
+	struct slo_config *cfg;
+	struct slo_backend_config be_cfg; /* its targets borrow the arrays below */
+	uint64_t *cgroup_ids;
+	char (*comms)[SLO_COMM_LEN];
+	uint64_t targets_sum; /* of cgroup_ids as last given to the backends */
+	struct slo_session *session;
+	struct slo_identity_cache *identity;
+	struct slo_windows *windows;
+	struct slo_view *view; /* NULL: no table */
+	struct slo_sink *sink; /* NULL: no JSONL */
+	struct slo_capture_writer *capture; /* NULL: not recording */
+	int host_root;
+	int lock;
+	char node[256];
+	const char *controller; /* hierarchy of cgroup ids; NULL: v2 */
+	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn of the loop */
+	struct slo_probe_event
+		*waiting; /* SLO_AGENT_WAITING_MAX events whose cgroup is not known yet */
+	size_t waiting_count;
+	bool capture_dated; /* the capture's clock offset is that of its first replayed event */
+	uint64_t unencodable; /* events that could not be written as JSON */
+};
+
+/* Builds everything from agent->cfg. 0 or negative errno with @err; slo_agent_fini() in both cases. */
+int slo_agent_init(struct slo_agent *agent, struct slo_err *err);
+void slo_agent_fini(struct slo_agent *agent);
+
+/* Runs until a signal, the end of --seconds or of a replay. 0 or negative errno. */
+int slo_agent_loop(struct slo_agent *agent, struct slo_err *err);
+
+/* Takes targets (expanded to cgroup ids), thresholds and flags from @cfg into agent->be_cfg. */
+int slo_agent_target(struct slo_agent *agent, const struct slo_config *cfg, struct slo_err *err);
+
+/* Once a tick: cgroups made below the targets since, and pods that came back, are targets too. */
+void slo_agent_follow_targets(struct slo_agent *agent);
+
+/* slo_event_fn, slo_record_fn: an event's and a record's ways out. @user: struct slo_agent. */
+void slo_agent_on_event(void *user, const struct slo_probe_event *ev);
+void slo_agent_on_record(void *user, const void *record, size_t size);
+/* Once a tick: the events that waited for their cgroup's name and have it now, or waited long enough; @all at the end. */
+void slo_agent_put_waiting(struct slo_agent *agent, bool all);
+/* Flushes the ways out; logs an outage once. */
+void slo_agent_flush(struct slo_agent *agent);
+
+/* Reads the configuration again and applies what can change at run time. */
+void slo_agent_reload(struct slo_agent *agent);
+
+/* Loads, logging every issue. 0 or negative errno. */
+int slo_agent_load_config(const struct slo_agent_options *opt, struct slo_config **ret_cfg,
+                          struct slo_err *err);
+
+/* One log line with the choice, one per signal that cannot be had. */
+void slo_agent_log_choice(const struct slo_agent *agent);
+/* The exact account of every signal, as log lines. */
+void slo_agent_log_stats(const struct slo_agent *agent);
+
+/*
+ * One agent per host and @instance, by a lock file in /run. Descriptor that holds the lock, or -EBUSY with @err naming the
+ * first agent.
+ */
+int slo_agent_lock(const char *instance, struct slo_err *err);
+
+/* Gives up every capability but those that detaching, re-attaching and reading maps need. */
+int slo_agent_drop_privileges(int host_root, struct slo_err *err);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/programs/agent/agent.h"
+
+/* Exit codes: contracts of all our commands. */
+enum {
+	EXIT_USAGE = 2,
+	EXIT_BACKEND = 4
+};
+
+extern char **environ;
+
+int slo_agent_load_config(const struct slo_agent_options *opt, struct slo_config **ret_cfg,
+                          struct slo_err *err)
+{
+	const struct slo_config_sources src = {
+		.path = opt->config,
+		.environment = environ,
+		.overrides = opt->overrides.item,
+		.override_count = opt->overrides.count,
+	};
+	slo_cleanup(slo_freep) struct slo_config_issues *issues = calloc(1, sizeof(*issues));
+	int r;
+
+	if (!issues)
+		return slo_err_set(err, -ENOMEM, "configuration: out of memory");
+	r = slo_config_load(ret_cfg, &src, issues, err);
+	for (size_t i = 0; i < issues->count; i++)
+		slo_log_write(NULL, issues->item[i].warning ? SLO_LOG_WARN : SLO_LOG_ERR, "%s",
+		              issues->item[i].text);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct slo_agent_options opt;
+	struct slo_agent agent = { .opt = &opt, .host_root = -1, .lock = -1 };
+	struct slo_err err = { 0 };
+	int r;
+
+#ifdef __GLIBC__
+	/* A freed block of 5 MB (the kernel's BTF) would raise this, and what comes after it would never go back. */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
+#endif
+	r = slo_agent_options_parse(argc, argv, &opt);
+
+	if (r == SLO_OPTIONS_DONE)
+		return 0;
+	if (r < 0)
+		return EXIT_USAGE;
+	r = slo_agent_load_config(&opt, &agent.cfg, &err);
+	if (r < 0) {
+		slo_log_err("%s", err.msg);
+		return EXIT_USAGE;
+	}
+	r = slo_agent_init(&agent, &err);
+	if (!r)
+		r = slo_agent_loop(&agent, &err);
+	if (r < 0)
+		slo_log_err("%s", err.msg);
+	slo_agent_fini(&agent);
+	if (r == -EINVAL)
+		return EXIT_USAGE;
+	return r < 0 ? EXIT_BACKEND : 0;
+}

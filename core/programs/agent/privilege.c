@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "compat/caps.h"
+#include "core/programs/agent/agent.h"
+
+int slo_agent_drop_privileges(int host_root, struct slo_err *err)
+{
+	struct slo_caps caps;
+	uint64_t keep = SLO_CAP_BIT(SLO_CAP_BPF) | SLO_CAP_BIT(SLO_CAP_PERFMON) |
+	                SLO_CAP_BIT(SLO_CAP_NET_ADMIN);
+	int r = slo_caps_read(host_root, &caps, err);
+
+	if (r < 0)
+		return r;
+	/* Before 5.8 there is no CAP_BPF and bpf(2) asks for CAP_SYS_ADMIN, on every call. */
+	if (caps.last < SLO_CAP_BPF)
+		keep |= SLO_CAP_BIT(SLO_CAP_SYS_ADMIN);
+	return slo_caps_drop_all_but(keep & caps.permitted, err);
+}

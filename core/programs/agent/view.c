@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/programs/agent/view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+
+#define WINDOW 10
+
+/* One signal over some time. Samples and aggregates hold the same measurements: never both are added up. */
+struct tally {
+	struct slo_hist hist; /* from aggregates: complete */
+	struct slo_hist samples; /* from single events; used where no aggregate came (recordings) */
+	uint64_t count; /* counts from aggregates */
+	uint64_t count_samples;
+	uint64_t timeouts;
+	double gauge_sum;
+	uint64_t gauges;
+	double worst; /* in the signal's unit */
+	uint32_t tgid;
+	char comm[SLO_COMM_LEN + 1];
+	char who[80]; /* container, pod or unit */
+	uint64_t ns; /* time covered */
+};
+
+struct slo_view {
+	FILE *out;
+	bool ansi, color;
+	unsigned int lines; /* of the table on screen */
+	unsigned int at; /* slot of the running interval */
+	struct tally recent[WINDOW][SLO_SIG_MAX_];
+	struct tally total[SLO_SIG_MAX_];
+};
+
+int slo_view_new(struct slo_view **ret_view, FILE *out, bool ansi, bool color, struct slo_err *err)
+{
+	struct slo_view *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return slo_err_set(err, -ENOMEM, "table: out of memory");
+	v->out = out;
+	v->ansi = ansi;
+	v->color = color;
+	*ret_view = v;
+	return 0;
+}
+
+void slo_view_freep(struct slo_view **view)
+{
+	free(*view);
+	*view = NULL;
+}
+
+static void name_owner(char *buf, size_t size, const struct slo_identity *who)
+{
+	if (*who->container_id)
+		(void)snprintf(buf, size, "%s %.12s", *who->runtime ? who->runtime : "container",
+		               who->container_id);
+	else if (*who->pod_uid)
+		(void)snprintf(buf, size, "pod %s", who->pod_uid);
+	else
+		(void)snprintf(buf, size, "%s", *who->unit ? who->unit : "-");
+}
+
+static void offer_worst(struct tally *t, const struct slo_probe_event *ev, double value,
+                        const struct slo_identity *who)
+{
+	if (value < t->worst || (value == t->worst && t->tgid))
+		return;
+	t->worst = value;
+	t->tgid = ev->tgid;
+	memcpy(t->comm, ev->comm, sizeof(t->comm));
+	name_owner(t->who, sizeof(t->who), who);
+}
+
+static void add(struct tally *t, const struct slo_probe_event *ev, const struct slo_identity *who)
+{
+	bool in_ms = slo_signal_desc(ev->signal)->unit == SLO_UNIT_MS;
+	double value = slo_event_value(ev);
+
+	switch (ev->kind) {
+	case SLO_EV_HIST:
+		slo_hist_merge(&t->hist, &ev->hist);
+		value = (double)ev->hist.max_ns / 1e6;
+		break;
+	case SLO_EV_COUNT:
+		t->count += ev->count;
+		break;
+	case SLO_EV_GAUGE:
+		t->gauge_sum += value;
+		t->gauges++;
+		break;
+	case SLO_EV_TIMEOUT:
+		t->timeouts++;
+		break;
+	case SLO_EV_SAMPLE:
+		if (in_ms)
+			slo_hist_add(&t->samples, ev->value_ns);
+		else
+			t->count_samples += ev->count;
+		break;
+	case SLO_EV_KIND_MAX_:
+		return;
+	}
+	offer_worst(t, ev, value, who);
+}
+
+void slo_view_add(struct slo_view *v, const struct slo_probe_event *ev,
+                  const struct slo_identity *who)
+{
+	add(&v->recent[v->at][ev->signal], ev, who);
+	add(&v->total[ev->signal], ev, who);
+}
+
+static void merge(struct tally *into, const struct tally *t)
+{
+	slo_hist_merge(&into->hist, &t->hist);
+	slo_hist_merge(&into->samples, &t->samples);
+	into->count += t->count;
+	into->count_samples += t->count_samples;
+	into->timeouts += t->timeouts;
+	into->gauge_sum += t->gauge_sum;
+	into->gauges += t->gauges;
+	into->ns += t->ns;
+	if (t->worst > into->worst || !into->tgid) {
+		into->worst = t->worst;
+		into->tgid = t->tgid;
+		memcpy(into->comm, t->comm, sizeof(into->comm));
+		memcpy(into->who, t->who, sizeof(into->who));
+	}
+}
+
+/* Milliseconds with three significant digits, or "-". */
+static const char *ms(char buf[16], double ns)
+{
+	double v = ns / 1e6;
+
+	if (ns <= 0)
+		return "-";
+	(void)snprintf(buf, 16, v < 1 ? "%.3f" : v < 100 ? "%.1f" : "%.0f", v);
+	return buf;
+}
+
+static void print_refusal(FILE *out, const struct slo_choice *c)
+{
+	const struct slo_verdict *v = &c->verdict;
+	const char *why = v->refused_count ? v->refused[0].why : "not asked for";
+
+	(void)fprintf(out, "not measured: %s", why);
+}
+
+static void print_worst(FILE *out, const struct tally *t, enum slo_unit unit)
+{
+	if (t->worst <= 0)
+		return;
+	(void)fprintf(out, unit == SLO_UNIT_MS ? "  %.3f ms" : "  %.0f", t->worst);
+	if (t->tgid)
+		(void)fprintf(out, " pid %u %s", t->tgid, t->comm);
+	if (*t->who && strcmp(t->who, "-") != 0)
+		(void)fprintf(out, " [%s]", t->who);
+}
+
+static void print_latency(FILE *out, const struct tally *t)
+{
+	const struct slo_hist *h = t->hist.count ? &t->hist : &t->samples;
+	double seconds = (double)t->ns / 1e9;
+	char p50[16], p95[16], p99[16];
+
+	(void)fprintf(out, "%9.1f/s %9s %9s %9s", seconds > 0 ? (double)h->count / seconds : 0,
+	              ms(p50, slo_hist_quantile(h, 0.5)), ms(p95, slo_hist_quantile(h, 0.95)),
+	              ms(p99, slo_hist_quantile(h, 0.99)));
+	if (t->timeouts)
+		(void)fprintf(out, "  %" PRIu64 " unanswered", t->timeouts);
+	print_worst(out, t, SLO_UNIT_MS);
+}
+
+static void print_count(FILE *out, const struct tally *t)
+{
+	uint64_t n = t->count ? t->count : t->count_samples;
+	double seconds = (double)t->ns / 1e9;
+
+	(void)fprintf(out, "%9.1f/s %29s", seconds > 0 ? (double)n / seconds : 0, "");
+	print_worst(out, t, SLO_UNIT_COUNT);
+}
+
+static void print_row(struct slo_view *v, const struct slo_session *s, enum slo_signal sig,
+                      const struct tally *t)
+{
+	const struct slo_signal_desc *d = slo_signal_desc(sig);
+	const struct slo_choice *c = slo_session_choice(s, sig);
+
+	if (v->ansi)
+		(void)fputs("\033[K", v->out);
+	(void)fprintf(v->out, "%-24s %-12s ", d->name,
+	              c->backend ? slo_source_name(c->verdict.source) : "-");
+	if (!c->backend)
+		print_refusal(v->out, c);
+	else if (d->unit == SLO_UNIT_MS)
+		print_latency(v->out, t);
+	else if (d->unit == SLO_UNIT_COUNT)
+		print_count(v->out, t);
+	else
+		(void)fprintf(v->out, "%9.2f %%", t->gauges ? t->gauge_sum / (double)t->gauges : 0);
+	(void)fputc('\n', v->out);
+}
+
+static void print_head(struct slo_view *v, const char *span)
+{
+	if (v->ansi)
+		(void)fputs("\033[K", v->out);
+	(void)fprintf(v->out, "%s%-24s %-12s %11s %9s %9s %9s  %s%s\n", v->color ? "\033[1m" : "",
+	              "signal", "measured by", "rate", "p50 ms", "p95 ms", "p99 ms", span,
+	              v->color ? "\033[0m" : "");
+}
+
+void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t interval_ns)
+{
+	/* Redraw over the last table; the cursor stands below it. */
+	if (v->ansi && v->lines)
+		(void)fprintf(v->out, "\033[%uA", v->lines);
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		v->recent[v->at][sig].ns = interval_ns;
+		v->total[sig].ns += interval_ns;
+	}
+	print_head(v, "worst of the last 10 s");
+	v->lines = 1;
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		struct tally t = { 0 };
+
+		for (int i = 0; i < WINDOW; i++)
+			merge(&t, &v->recent[i][sig]);
+		print_row(v, s, (enum slo_signal)sig, &t);
+		v->lines++;
+	}
+	if (!v->ansi)
+		(void)fputc('\n', v->out);
+	(void)fflush(v->out);
+	v->at = (v->at + 1) % WINDOW;
+	memset(v->recent[v->at], 0, sizeof(v->recent[v->at]));
+}
+
+void slo_view_summary(struct slo_view *v, const struct slo_session *s, uint64_t run_ns)
+{
+	(void)fprintf(v->out, "\nwhole run, %.1f s\n", (double)run_ns / 1e9);
+	print_head(v, "worst");
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		struct tally t = v->total[sig];
+
+		t.ns = run_ns;
+		print_row(v, s, (enum slo_signal)sig, &t);
+	}
+	(void)fflush(v->out);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The live table: per signal its mechanism, rate, percentiles and worst offender of the last 10 s, and of the whole run. */
+#ifndef SLO_AGENT_VIEW_H
+#define SLO_AGENT_VIEW_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "backends/session.h"
+#include "compat/identity.h"
+
+struct slo_view;
+
+/* @ansi: redraw in place, with colour where @color; else plain lines. */
+int slo_view_new(struct slo_view **ret_view, FILE *out, bool ansi, bool color, struct slo_err *err);
+void slo_view_freep(struct slo_view **view);
+
+/* @who borrowed during the call. */
+void slo_view_add(struct slo_view *v, const struct slo_probe_event *ev,
+                  const struct slo_identity *who);
+
+/* Ends the current interval and prints the table. */
+void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t interval_ns);
+
+/* Totals of the run. */
+void slo_view_summary(struct slo_view *v, const struct slo_session *s, uint64_t run_ns);
+
+#endif

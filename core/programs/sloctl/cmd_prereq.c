@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sloctl prereq check`: loads and attaches for real what the agent would, tells how each signal would be measured. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compat/host.h"
+#include "core/programs/options.h"
+#include "core/programs/sloctl/commands.h"
+#include "core/programs/sloctl/prereq.h"
+#include "core/programs/sloctl/selftest.h"
+
+#define JSON_MAX ((size_t)256 * 1024)
+
+struct prereq {
+	unsigned int json; /* index of --output */
+	bool strict;
+	bool self_test;
+	const char *backend;
+	const char *btf;
+	const char *root;
+	struct slo_host_features features;
+	struct slo_check checks[SLO_CHECKS_MAX + 1];
+	unsigned int check_count;
+	struct slo_backend_report reports[SLO_SESSION_BACKENDS];
+	unsigned int report_count;
+	struct slo_selftest_result results[SLO_SIG_MAX_];
+	int result_count;
+};
+
+static const char *const outputs[] = { "text", "json", NULL };
+
+static const struct slo_option rows[] = {
+	{ .name = "output",
+	  .type = SLO_OPT_ENUM,
+	  .arg = "text|json",
+	  .help = "form of the report",
+	  .offset = offsetof(struct prereq, json),
+	  .names = outputs },
+	{ .name = "strict",
+	  .type = SLO_OPT_BOOL,
+	  .help = "exit 1 on any failed check, not only on blockers",
+	  .offset = offsetof(struct prereq, strict) },
+	{ .name = "self-test",
+	  .type = SLO_OPT_BOOL,
+	  .help = "make one known event per signal here and compare (about 6 s)",
+	  .offset = offsetof(struct prereq, self_test) },
+	{ .name = "backend",
+	  .type = SLO_OPT_STRING,
+	  .arg = "NAME",
+	  .help = "ask this backend only",
+	  .offset = offsetof(struct prereq, backend) },
+	{ .name = "btf",
+	  .type = SLO_OPT_STRING,
+	  .arg = "FILE",
+	  .help = "external BTF of this kernel",
+	  .offset = offsetof(struct prereq, btf) },
+	{ .name = "host-root",
+	  .type = SLO_OPT_STRING,
+	  .arg = "DIR",
+	  .help = "where the host's / is mounted",
+	  .offset = offsetof(struct prereq, root) },
+};
+
+static const struct slo_options spec = {
+	.prog = "sloctl prereq",
+	.usage = "check [options]",
+	.about =
+		"Tells what this host lets us measure, by which mechanism, and why not by a better one.\n"
+		"Programs are really loaded and attached, then removed. Exit: 0 fine, 1 a blocker.",
+	.rows = rows,
+	.count = SLO_ARRAY_SIZE(rows),
+	.operands_max = 1,
+};
+
+static const struct slo_check *failed_check(const struct prereq *p)
+{
+	for (unsigned int i = 0; i < p->check_count; i++) {
+		if (!p->checks[i].pass &&
+		    (p->strict || p->checks[i].severity == SLO_SEVERITY_BLOCKER))
+			return &p->checks[i];
+	}
+	return NULL;
+}
+
+static bool self_test_failed(const struct prereq *p)
+{
+	return p->self_test && !slo_selftest_is_passed(p->results, p->result_count);
+}
+
+static void print_checks(const struct prereq *p)
+{
+	bool color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+
+	for (unsigned int i = 0; i < p->check_count; i++) {
+		const struct slo_check *c = &p->checks[i];
+		const char *mark = c->pass                               ? "ok"
+		                   : c->severity == SLO_SEVERITY_BLOCKER ? "FAIL"
+		                                                         : "warn";
+		const char *on = !color ? "" : c->pass ? "\033[32m" : "\033[31m";
+
+		(void)printf("%s%-5s%s %-22s %s\n", on, mark, color ? "\033[0m" : "", c->name,
+		             c->current);
+		if (!c->pass)
+			(void)printf("      %-22s needs %s; %s\n", "", c->required, c->remediation);
+	}
+}
+
+static void print_verdict(enum slo_signal sig, const struct slo_verdict *v)
+{
+	if (v->serves)
+		(void)printf("  ok    %-25s %s (%s)\n", slo_signal_desc(sig)->name, v->mechanism,
+		             *v->hooks ? v->hooks : slo_source_name(v->source));
+	else
+		(void)printf("  no    %-25s\n", slo_signal_desc(sig)->name);
+	for (unsigned int i = 0; i < v->refused_count; i++)
+		(void)printf("        %25s %s %s: %s\n", "",
+		             v->serves ? "better, refused:" : "refused:", v->refused[i].mechanism,
+		             v->refused[i].why);
+	if (*v->note)
+		(void)printf("        %25s limit: %s\n", "", v->note);
+	if (!v->serves && *v->needs)
+		(void)printf("        %25s needs: %s\n", "", v->needs);
+}
+
+static void print_signals(const struct prereq *p)
+{
+	for (unsigned int b = 0; b < p->report_count; b++) {
+		const struct slo_backend_report *r = &p->reports[b];
+
+		(void)printf("\nbackend %s%s%s\n", r->name, *r->why ? ": " : "", r->why);
+		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+			if (slo_signal_desc((enum slo_signal)sig)->built)
+				print_verdict((enum slo_signal)sig, &r->verdict[sig]);
+		}
+	}
+	(void)printf("\nnot built in this version:");
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		if (!slo_signal_desc((enum slo_signal)sig)->built)
+			(void)printf(" %s", slo_signal_desc((enum slo_signal)sig)->name);
+	}
+	(void)printf("; backend bcc\n");
+}
+
+static void json_pair(struct slo_jsonw *w, const char *key, const char *value)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_str(w, value);
+}
+
+static void json_flag(struct slo_jsonw *w, const char *key, bool value)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_bool(w, value);
+}
+
+static void json_check(struct slo_jsonw *w, const struct slo_check *c)
+{
+	slo_jsonw_object_begin(w);
+	json_pair(w, "name", c->name);
+	json_flag(w, "pass", c->pass);
+	json_pair(w, "severity", slo_severity_name(c->severity));
+	json_pair(w, "current", c->current);
+	json_pair(w, "required", c->required);
+	json_pair(w, "remediation", c->remediation);
+	slo_jsonw_object_end(w);
+}
+
+static void json_verdict(struct slo_jsonw *w, enum slo_signal sig, const struct slo_verdict *v)
+{
+	slo_jsonw_object_begin(w);
+	json_pair(w, "signal", slo_signal_desc(sig)->name);
+	json_flag(w, "serves", v->serves);
+	json_pair(w, "source", slo_source_name(v->serves ? v->source : SLO_SRC_NONE));
+	json_pair(w, "mechanism", v->mechanism);
+	json_pair(w, "hooks", v->hooks);
+	json_pair(w, "needs", v->needs);
+	json_pair(w, "note", v->note);
+	slo_jsonw_key(w, "refused");
+	slo_jsonw_array_begin(w);
+	for (unsigned int i = 0; i < v->refused_count; i++) {
+		slo_jsonw_object_begin(w);
+		json_pair(w, "mechanism", v->refused[i].mechanism);
+		slo_jsonw_key(w, "errno");
+		slo_jsonw_i64(w, -v->refused[i].code);
+		json_pair(w, "why", v->refused[i].why);
+		slo_jsonw_object_end(w);
+	}
+	slo_jsonw_array_end(w);
+	slo_jsonw_object_end(w);
+}
+
+static void json_backend(struct slo_jsonw *w, const struct slo_backend_report *r)
+{
+	slo_jsonw_object_begin(w);
+	json_pair(w, "name", r->name);
+	json_flag(w, "works", !*r->why);
+	json_pair(w, "why", r->why);
+	slo_jsonw_key(w, "signals");
+	slo_jsonw_array_begin(w);
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		if (slo_signal_desc((enum slo_signal)sig)->built)
+			json_verdict(w, (enum slo_signal)sig, &r->verdict[sig]);
+	}
+	slo_jsonw_array_end(w);
+	slo_jsonw_object_end(w);
+}
+
+static int print_json(const struct prereq *p, bool pass)
+{
+	slo_cleanup(slo_freep) char *buf = malloc(JSON_MAX);
+	struct slo_jsonw w;
+
+	if (!buf)
+		return -ENOMEM;
+	slo_jsonw_init(&w, buf, JSON_MAX);
+	slo_jsonw_object_begin(&w);
+	json_flag(&w, "pass", pass);
+	slo_jsonw_key(&w, "checks");
+	slo_jsonw_array_begin(&w);
+	for (unsigned int i = 0; i < p->check_count; i++)
+		json_check(&w, &p->checks[i]);
+	slo_jsonw_array_end(&w);
+	slo_jsonw_key(&w, "backends");
+	slo_jsonw_array_begin(&w);
+	for (unsigned int i = 0; i < p->report_count; i++)
+		json_backend(&w, &p->reports[i]);
+	slo_jsonw_array_end(&w);
+	if (p->self_test) {
+		slo_jsonw_key(&w, "self_test");
+		slo_selftest_json(&w, p->results, p->result_count);
+	}
+	slo_jsonw_object_end(&w);
+	if (slo_jsonw_finish(&w) < 0)
+		return -ENOSPC;
+	return puts(buf) == EOF ? -EIO : 0;
+}
+
+static int gather(struct prereq *p, struct slo_backend_config *cfg, struct slo_err *err)
+{
+	int r;
+
+	slo_host_features_read(cfg->host_root, &p->features);
+	p->check_count = slo_prereq_checks(&p->features, p->checks);
+	r = slo_session_probe(cfg, p->backend, p->reports, &p->report_count, err);
+	if (r < 0)
+		return r;
+	slo_prereq_signals_check(p->reports, p->report_count, &p->checks[p->check_count++]);
+	if (!p->self_test)
+		return 0;
+	p->result_count = slo_selftest_run(cfg, p->backend, SLO_SIG_ALL, p->results, err);
+	return p->result_count < 0 ? p->result_count : 0;
+}
+
+static void ignore_event(void *user, const struct slo_probe_event *ev)
+{
+	(void)user;
+	(void)ev;
+}
+
+static int report(const struct prereq *p)
+{
+	const struct slo_check *failed = failed_check(p);
+	bool pass = !failed && !self_test_failed(p);
+
+	if (p->json) {
+		if (print_json(p, pass) < 0)
+			return SLO_EXIT_BACKEND;
+		return pass ? SLO_EXIT_OK : SLO_EXIT_NEGATIVE;
+	}
+	print_checks(p);
+	print_signals(p);
+	if (p->self_test) {
+		(void)printf("\nself-test\n");
+		slo_selftest_print(stdout, p->results, p->result_count);
+	}
+	if (failed)
+		(void)printf("\nresult: fail, %s: %s\n", failed->name, failed->remediation);
+	else
+		(void)printf("\nresult: %s\n", pass ? "pass" : "fail, see the self-test");
+	return pass ? SLO_EXIT_OK : SLO_EXIT_NEGATIVE;
+}
+
+int slo_cmd_prereq(int argc, char **argv)
+{
+	slo_cleanup(slo_freep) struct prereq *p = calloc(1, sizeof(*p));
+	slo_cleanup(slo_closep) int root = -1;
+	struct slo_backend_config cfg = { .signals = SLO_SIG_ALL, .on_event = ignore_event };
+	struct slo_err err = { 0 };
+	int first, r;
+
+	if (!p)
+		return SLO_EXIT_BACKEND;
+	r = slo_options_parse(&spec, argc, argv, p, NULL, &first);
+	if (r)
+		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
+	if (first >= argc || strcmp(argv[first], "check") != 0)
+		return slo_options_usage_error(spec.prog, "which? check");
+	root = slo_host_open_root(p->root, &err);
+	cfg.host_root = root;
+	cfg.btf_path = p->btf;
+	r = root < 0 ? root : gather(p, &cfg, &err);
+	if (r < 0) {
+		(void)fprintf(stderr, "sloctl prereq: %s\n", err.msg);
+		return r == -EINVAL ? SLO_EXIT_USAGE : SLO_EXIT_BACKEND;
+	}
+	return report(p);
+}

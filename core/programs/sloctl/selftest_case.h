@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the self test: the state of one run, and what a row of its table consists of. */
+#ifndef SLO_SLOCTL_SELFTEST_CASE_H
+#define SLO_SLOCTL_SELFTEST_CASE_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "backends/session.h"
+#include "core/base/clock.h"
+#include "core/programs/sloctl/selftest.h"
+
+/* Targets keep strangers out: some hundred, but a thousand more where others keep interrupting on the spinners' CPU. */
+#define SLO_SELFTEST_EVENTS 8192
+/* Names of the helpers; the first spinner's tells its measurements from the second's. */
+#define SLO_SELFTEST_COMM "slo-selftest"
+#define SLO_SELFTEST_COMM_SPIN "slo-selftest-1"
+#define SLO_SELFTEST_COMM_RIVAL "slo-selftest-2"
+
+struct slo_selftest_child {
+	pid_t pid; /* 0: none */
+	int ctl; /* our end of a SEQPACKET pair; the child ends when it is closed */
+};
+
+/* The address families that network signals are tried over. */
+enum slo_selftest_family {
+	SLO_SELFTEST_V4,
+	SLO_SELFTEST_V6,
+	SLO_SELFTEST_FAMILIES,
+};
+
+union slo_selftest_addr {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+#define SLO_SELFTEST_DNS_TRIES 5
+
+struct slo_selftest_dns_side {
+	bool has; /* the responder is bound */
+	union slo_selftest_addr addr;
+	unsigned int done; /* tries answered */
+	uint16_t sport[SLO_SELFTEST_DNS_TRIES]; /* of the asking socket */
+	uint64_t took_ns[SLO_SELFTEST_DNS_TRIES];
+};
+
+struct slo_selftest_dns {
+	struct slo_selftest_child responder;
+	struct slo_selftest_dns_side side[SLO_SELFTEST_FAMILIES];
+	bool unfiltered; /* asked again without targets */
+};
+
+struct slo_selftest_conn_side {
+	bool has;
+	uint16_t sport, dport;
+	uint64_t took_ns; /* connect() to writable */
+	uint32_t retrans; /* TCP_INFO's */
+};
+
+struct slo_selftest_conn {
+	bool tried; /* one cause serves two signals */
+	int result;
+	struct slo_err why;
+	struct slo_selftest_conn_side side[SLO_SELFTEST_FAMILIES];
+};
+
+struct slo_selftest_refused_side {
+	bool has;
+	uint16_t dport;
+	int err; /* connect()'s errno */
+};
+
+/* What a spinner tells of itself. */
+struct slo_selftest_spun {
+	int err; /* negative errno; 0 */
+	char step[24]; /* that failed */
+	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC */
+	uint64_t begin_delay_ns, end_delay_ns; /* run_delay of schedstat at those moments */
+};
+
+struct slo_selftest_sched {
+	struct slo_selftest_child child[2]; /* the first is measured */
+	struct slo_selftest_spun spun;
+	unsigned int tries;
+};
+
+struct slo_selftest_ticks {
+	uint64_t total, steal;
+};
+
+struct slo_selftest_steal {
+	uint64_t begin_ns;
+	struct slo_selftest_ticks begin, end;
+};
+
+struct slo_selftest {
+	int root; /* dirfd of the host's root, borrowed */
+	struct slo_session *session; /* NULL while preparing */
+	uint64_t deadline_ns; /* of all waits */
+	bool lo_up; /* we brought it up */
+	unsigned int count; /* of events */
+	unsigned int overflow; /* events that found no room */
+	struct slo_selftest_dns dns;
+	struct slo_selftest_conn conn;
+	struct slo_selftest_refused_side refused[SLO_SELFTEST_FAMILIES];
+	struct slo_selftest_sched sched;
+	struct slo_selftest_steal steal;
+	struct slo_probe_event events[SLO_SELFTEST_EVENTS]; /* samples and gauges, as they came */
+};
+
+/* One row a signal. A negative errno of prepare, cause or finish skips the signal for the reason in @err. */
+struct slo_selftest_case {
+	enum slo_signal signal;
+	bool net; /* needs the loopback interface */
+	/* Before the session: what has to be there first, processes above all. Nullable, as cause and finish. */
+	int (*prepare)(struct slo_selftest *t, struct slo_err *err);
+	/* Makes the event and measures the truth. */
+	int (*cause)(struct slo_selftest *t, struct slo_err *err);
+	/* After the causes of all signals. */
+	int (*finish)(struct slo_selftest *t, struct slo_err *err);
+	/* Compares, by slo_selftest_check(), and fills what; called until all is seen. */
+	void (*judge)(const struct slo_selftest *t, struct slo_selftest_result *r);
+};
+
+extern const struct slo_selftest_case slo_selftest_dns;
+extern const struct slo_selftest_case slo_selftest_retransmits;
+extern const struct slo_selftest_case slo_selftest_runqueue;
+extern const struct slo_selftest_case slo_selftest_connects;
+extern const struct slo_selftest_case slo_selftest_refusals;
+extern const struct slo_selftest_case slo_selftest_steal;
+
+/* One comparison of several that make a result. */
+struct slo_selftest_check {
+	const char *which; /* "IPv6"; "" where there is but one */
+	bool seen;
+	double value, truth, tolerance;
+	const char *fault; /* wrong beyond the value; NULL none */
+};
+
+void slo_selftest_check(struct slo_selftest_result *r, const struct slo_selftest_check *c);
+
+/* Milliseconds to wait, @max_ms at most, not beyond the run's deadline. */
+int slo_selftest_wait_ms(const struct slo_selftest *t, int max_ms);
+
+/* Forks a helper named @comm that calls @run(its end of ctl, @arg) and exits. 0 or negative errno. */
+int slo_selftest_fork(struct slo_selftest_child *c, const char *comm,
+                      void (*run)(int ctl, void *arg), void *arg, struct slo_err *err);
+/* Ends and reaps it; idempotent. */
+void slo_selftest_reap(struct slo_selftest_child *c);
+
+/* "IPv4" */
+const char *slo_selftest_family_name(enum slo_selftest_family f);
+/* "IPv4 and IPv6": of those that @has holds. */
+const char *slo_selftest_family_names(bool v4, bool v6);
+uint8_t slo_selftest_family_number(enum slo_selftest_family f);
+/* 127.0.0.1 or ::1 with @port (host byte order). */
+void slo_selftest_loopback(enum slo_selftest_family f, uint16_t port, union slo_selftest_addr *ret);
+socklen_t slo_selftest_addr_len(const union slo_selftest_addr *addr);
+/* Local port of @fd, host byte order; 0 unknown. */
+uint16_t slo_selftest_local_port(int fd);
+
+/* Brings the loopback interface up where it is down; t->lo_up tells. 0 or negative errno. */
+int slo_selftest_lo_begin(struct slo_selftest *t, struct slo_err *err);
+/* Takes it down again where we brought it up. */
+void slo_selftest_lo_end(struct slo_selftest *t);
+
+/* Asks once more, for a session that is no longer told whom to watch. */
+int slo_selftest_dns_again(struct slo_selftest *t, struct slo_err *err);
+/* Makes the two processes compete once more. */
+int slo_selftest_runqueue_again(struct slo_selftest *t, struct slo_err *err);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes one kind of event for some seconds on one CPU, as fast as it goes, and says how many there were and how long
+ * they took:  load switch|connect|retransmit CPU SECONDS [COMMAND...]. The time per event with and without a tool
+ * attached is what that tool costs. Retransmits want a COMMAND that makes loopback lossy; it is run when all streams
+ * are connected, for a lost SYN waits a second.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/base.h"
+#include "core/base/clock.h"
+
+#define BATCH 64
+#define STREAMS 64
+
+struct result {
+	uint64_t events;
+	uint64_t ns;
+};
+
+static _Noreturn void die(const char *what)
+{
+	(void)fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* --- context switches: two processes on one CPU wake each other ------------------------------------------------ */
+
+static void echo_bytes(const int in[2], const int out[2])
+{
+	char byte;
+
+	/* Else nobody would ever see the end of the pipe. */
+	(void)close(in[1]);
+	(void)close(out[0]);
+	while (read(in[0], &byte, 1) == 1) {
+		if (write(out[1], &byte, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+static uint64_t switches(int who)
+{
+	struct rusage usage;
+
+	if (getrusage(who, &usage))
+		die("getrusage");
+	return (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;
+}
+
+static struct result make_switches(uint64_t duration_ns, char **command)
+{
+	uint64_t begin, before, ns;
+	int there[2], back[2];
+	char byte = 0;
+	pid_t child;
+
+	(void)command;
+	if (pipe(there) || pipe(back))
+		die("pipe");
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child)
+		echo_bytes(there, back);
+	before = switches(RUSAGE_SELF);
+	begin = slo_clock_monotonic_ns();
+	do {
+		for (int i = 0; i < BATCH; i++) {
+			if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+				die("pipe");
+		}
+		ns = slo_clock_monotonic_ns() - begin;
+	} while (ns < duration_ns);
+	(void)close(there[1]);
+	if (waitpid(child, NULL, 0) < 0)
+		die("waitpid");
+	return (struct result){ switches(RUSAGE_SELF) - before + switches(RUSAGE_CHILDREN), ns };
+}
+
+/* --- connects to itself ------------------------------------------------------------------------------------------ */
+
+static int listen_here(struct sockaddr_in *ret_addr, int backlog)
+{
+	socklen_t len = sizeof(*ret_addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret_addr = (struct sockaddr_in){ .sin_family = AF_INET };
+	ret_addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)ret_addr, len) || listen(fd, backlog) ||
+	    getsockname(fd, (struct sockaddr *)ret_addr, &len))
+		die("listen");
+	return fd;
+}
+
+/* A reset leaves no TIME_WAIT behind, of which there are only as many as ports. */
+static void reset(int fd)
+{
+	const struct linger now = { .l_onoff = 1 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) || close(fd))
+		die("close");
+}
+
+static void connect_pair(int listener, const struct sockaddr_in *addr, int fds[2])
+{
+	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fds[0] < 0 || connect(fds[0], (const struct sockaddr *)addr, sizeof(*addr)))
+		die("connect");
+	fds[1] = accept(listener, NULL, NULL);
+	if (fds[1] < 0)
+		die("accept");
+}
+
+static struct result make_connects(uint64_t duration_ns, char **command)
+{
+	struct result res = { 0 };
+	struct sockaddr_in addr;
+	int listener = listen_here(&addr, 8);
+	uint64_t begin = slo_clock_monotonic_ns();
+	int fds[2];
+
+	(void)command;
+	do {
+		connect_pair(listener, &addr, fds);
+		reset(fds[0]);
+		reset(fds[1]);
+		res.events++;
+		res.ns = slo_clock_monotonic_ns() - begin;
+	} while (res.ns < duration_ns);
+	return res;
+}
+
+/* --- retransmits: streams over a loopback that loses segments ----------------------------------------------------- */
+
+/* RetransSegs of this network namespace. */
+static uint64_t retransmits(void)
+{
+	FILE *f = fopen("/proc/net/snmp", "re");
+	char line[1024];
+	uint64_t n = 0;
+
+	if (!f)
+		die("/proc/net/snmp");
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Tcp: %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %" SCNu64, &n) ==
+		    1)
+			break;
+	}
+	(void)fclose(f);
+	return n;
+}
+
+static void run(char **command)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child < 0)
+		die("fork");
+	if (!child) {
+		(void)execvp(command[0], command);
+		die(command[0]);
+	}
+	if (waitpid(child, &status, 0) < 0)
+		die("waitpid");
+	if (status)
+		exit(1);
+}
+
+static void stream(struct pollfd *fds, char *buf, size_t size)
+{
+	for (int i = 0; i < STREAMS * 2; i++) {
+		if (fds[i].revents & POLLIN)
+			(void)!recv(fds[i].fd, buf, size, MSG_DONTWAIT);
+		else if (fds[i].revents & POLLOUT)
+			(void)!send(fds[i].fd, buf, 4096, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+}
+
+static struct result make_retransmits(uint64_t duration_ns, char **command)
+{
+	static char buf[65536];
+	struct pollfd fds[STREAMS * 2];
+	struct sockaddr_in addr;
+	int listener = listen_here(&addr, STREAMS);
+	uint64_t begin, before, ns;
+
+	for (int i = 0; i < STREAMS; i++) {
+		int pair[2];
+
+		connect_pair(listener, &addr, pair);
+		fds[i] = (struct pollfd){ .fd = pair[0], .events = POLLOUT };
+		fds[STREAMS + i] = (struct pollfd){ .fd = pair[1], .events = POLLIN };
+	}
+	if (command[0])
+		run(command);
+	before = retransmits();
+	begin = slo_clock_monotonic_ns();
+	do {
+		if (poll(fds, STREAMS * 2, 100) < 0)
+			die("poll");
+		stream(fds, buf, sizeof(buf));
+		ns = slo_clock_monotonic_ns() - begin;
+	} while (ns < duration_ns);
+	return (struct result){ retransmits() - before, ns };
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		struct result (*make)(uint64_t duration_ns, char **command);
+	} kinds[] = {
+		{ "switch", make_switches },
+		{ "connect", make_connects },
+		{ "retransmit", make_retransmits },
+	};
+	cpu_set_t cpu;
+
+	if (argc < 4) {
+		(void)fprintf(stderr,
+		              "usage: load switch|connect|retransmit CPU SECONDS [COMMAND...]\n");
+		return 2;
+	}
+	CPU_ZERO(&cpu);
+	CPU_SET(strtoul(argv[2], NULL, 10), &cpu);
+	if (sched_setaffinity(0, sizeof(cpu), &cpu))
+		die("CPU");
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(kinds); i++) {
+		struct result r;
+
+		if (strcmp(kinds[i].name, argv[1]) != 0)
+			continue;
+		r = kinds[i].make((uint64_t)(strtod(argv[3], NULL) * 1e9), argv + 4);
+		(void)printf("events=%" PRIu64 " ns=%" PRIu64 "\n", r.events, r.ns);
+		return 0;
+	}
+	(void)fprintf(stderr, "load: no kind '%s'\n", argv[1]);
+	return 2;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events for the codec's tests: each signal and kind with every field set that it can have. */
+#ifndef SLO_TEST_EVENTS_H
+#define SLO_TEST_EVENTS_H
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/codec/event_json.h"
+
+static const struct slo_event_names no_names = { "", "", "", "", "", "" };
+static const struct slo_event_names all_names = {
+	.node = "node-1",
+	.namespace_ = "prod",
+	.pod = "gateway-0",
+	.container = "gateway",
+	.container_id = "4c01db0b339c8f0f5a5c",
+	.pod_uid = "0a6d2f5e-6f0c-4d0a-9f43-0a8f7f3b9f11",
+};
+
+static void fill_detail(struct slo_probe_event *ev)
+{
+	if (ev->signal == SLO_SIG_DNS_LATENCY) {
+		ev->detail.dns.server_ns = 41000001;
+		ev->detail.dns.qtype = 28;
+		ev->detail.dns.rcode = 3;
+		ev->detail.dns.retries = 2;
+		ev->detail.dns.upstream = true;
+		ev->detail.dns.truncated = true;
+		(void)snprintf(ev->detail.dns.qname, sizeof(ev->detail.dns.qname),
+		               "a\\.b.example.org.");
+	} else if (ev->signal == SLO_SIG_TCP_RETRANSMITS) {
+		ev->detail.retr.kind = SLO_RETR_RTO;
+		ev->detail.retr.tcp_state = 1;
+		ev->detail.retr.passive = true;
+	} else if (ev->signal == SLO_SIG_RUNQUEUE_DELAY) {
+		ev->detail.runq.cpu = 7;
+		ev->detail.runq.prio = 120;
+	} else if (ev->signal == SLO_SIG_CONNECT_LATENCY || ev->signal == SLO_SIG_CONNECT_ERRORS) {
+		ev->detail.conn.syn_retrans = 3;
+		ev->detail.conn.srtt_us = 1234;
+		ev->detail.conn.after_ns = 7000000001;
+		ev->detail.conn.local = true;
+		ev->detail.conn.aborted = true;
+	}
+}
+
+static struct slo_probe_event full_event(enum slo_signal sig, enum slo_event_kind kind)
+{
+	struct slo_probe_event ev = {
+		.signal = sig,
+		.kind = kind,
+		.source = SLO_SRC_TP_BTF,
+		.start_ns = UINT64_C(123456789012345),
+		.realtime_offset_ns = UINT64_C(1760000000000000000),
+		.value_ns = 187654321,
+		.count = 5,
+		.tgid = 4000000001,
+		.tid = 4000000002,
+		.cgroup_id = UINT64_C(9007199254740993), /* not a double */
+		.netns = 4026531840,
+		.err = 111,
+		.sample_weight = 8,
+		.comm = "python3",
+		.tuple = { .family = 4,
+		           .proto = IPPROTO_UDP,
+		           .sport = 54321,
+		           .dport = 53,
+		           .saddr = { 10, 0, 0, 1 },
+		           .daddr = { 10, 96, 0, 10 } },
+	};
+
+	if (kind == SLO_EV_GAUGE)
+		ev.gauge = 12.345678;
+	if (kind == SLO_EV_GAUGE)
+		ev.count = 0;
+	if (kind != SLO_EV_SAMPLE && kind != SLO_EV_TIMEOUT)
+		ev.interval_ns = 1000003456;
+	if (kind == SLO_EV_HIST) {
+		for (uint64_t i = 0; i < 300; i++)
+			slo_hist_add(&ev.hist, i * i * i * 1000);
+		ev.count = ev.hist.count;
+	}
+	fill_detail(&ev);
+	return ev;
+}
+
+#endif

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs tests one after another on the kernel it finds itself on: in_guest.sh TEST...; logs and results go to $SLO_SHARE.
+# needs: coreutils procps util-linux
+set -uo pipefail
+
+readonly DEFAULT_LIMIT=120
+
+# test_limit TEST: seconds; a "# timeout: N" line in the test overrides the default.
+test_limit() {
+	local n
+	n=$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p;20q' "$1" | head -1)
+	echo "${n:-$DEFAULT_LIMIT}"
+}
+
+test_name() {
+	local name=${1##*/}
+	echo "${name%.*}"
+}
+
+seconds_since() {
+	awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'
+}
+
+# report WORD TEST SECONDS REASON: the one line per test, on stdout and in the results file.
+report() {
+	echo "$1 $SLO_SERIES $2 $3 $4" | tee -a "$SLO_SHARE/results"
+}
+
+# In a session of its own, so that what a test leaves running ends with it.
+run_limited() {
+	local limit=$1 test=$2 log=$3 session rc
+	setsid timeout -k 5 "$limit" "$test" </dev/null >"$log" 2>&1 &
+	session=$!
+	wait "$session"
+	rc=$?
+	pkill -KILL -s "$session"
+	return "$rc"
+}
+
+run_test() {
+	local test=$1 name log limit started took rc
+	name=$(test_name "$test")
+	log=$SLO_SHARE/$name.log
+	limit=$(test_limit "$test")
+	started=$EPOCHREALTIME
+	run_limited "$limit" "$test" "$log"
+	rc=$?
+	took=$(seconds_since "$started")
+	case $rc in
+	0) report ok "$name" "$took" '' ;;
+	77) report skip "$name" "$took" "$(tail -n 1 "$log")" ;;
+	124 | 137) report FAIL "$name" "$took" "time limit of $limit s" ;;
+	*) report FAIL "$name" "$took" "exit code $rc" ;;
+	esac
+	[[ $rc == 0 || $rc == 77 ]] || tail -n 20 "$log" | sed 's/^/    | /'
+}
+
+main() {
+	local test
+	: >"$SLO_SHARE/results"
+	for test in "$@"; do run_test "$test"; done
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi

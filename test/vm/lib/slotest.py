@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs truth tests: a real cause, the agent's records of it, and a truth measured another way.
+
+A test that is a generator makes its cause, yields, and gets the records once the agent, which all such tests of
+a file share, has been stopped. A plain function starts agents of its own. Checks print what was measured, the
+truth and the tolerance, and a file goes on after a failed one. Exit code: 0 pass, 77 all skipped, 1 failed.
+"""
+# needs: python3 iproute2 kmod dnsmasq-base
+import atexit
+import contextlib
+import inspect
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+import slonet
+
+SERIES = os.environ.get("SLO_SERIES", "host")
+ON_HOST = SERIES == "host"
+AGENT = os.environ.get("SLO_AGENT", "")
+AGENT_ARGS = os.environ.get("SLO_AGENT_ARGS", "").split()
+SELF = "--self" in sys.argv  # only make the causes and check the truths; no agent
+
+_tests = []
+_failed = []
+_checks = 0
+tmp = tempfile.mkdtemp(prefix="slo-truth.")
+
+
+class Skip(Exception):
+    pass
+
+
+class _SelfEnd(Exception):
+    pass
+
+
+def skip(reason):
+    raise Skip(reason)
+
+
+def test(fn):
+    _tests.append(fn)
+    return fn
+
+
+# --- checks -------------------------------------------------------------------------------------------------------
+
+
+def _show(value):
+    return f"{value:.3f}" if isinstance(value, float) else repr(value)
+
+
+def check(ok, what, measured, truth, tolerance="exact"):
+    global _checks
+    _checks += 1
+    line = f"{what}: measured {_show(measured)}, truth {_show(truth)}, tolerance {tolerance}"
+    print(f"  {'ok  ' if ok else 'FAIL'} {line}", flush=True)
+    if not ok:
+        _failed.append(line)
+    return ok
+
+
+def equal(what, measured, truth):
+    return check(measured == truth, what, measured, truth)
+
+
+def between(what, measured, low, high, why):
+    """The truth is known to lie in [low, high]; why says what bounds it and by which slack it was widened."""
+    ok = isinstance(measured, (int, float)) and low <= measured <= high
+    return check(ok, what, measured, f"{_show(low)} to {_show(high)}", why)
+
+
+def near(what, measured, truth, percent, why):
+    ok = isinstance(measured, (int, float)) and abs(measured - truth) <= abs(truth) * percent / 100
+    return check(ok, what, measured, truth, f"{percent} % ({why})")
+
+
+def holds(what, condition, detail=""):
+    return check(bool(condition), what, detail if detail != "" else bool(condition), "holds")
+
+
+def one(what, records):
+    """The single record there must be, or None after a failed check."""
+    if check(len(records) == 1, f"records of {what}", len(records), 1):
+        return records[0]
+    for record in records[:5]:
+        print("       ", json.dumps(record))
+    return None
+
+
+# --- records ------------------------------------------------------------------------------------------------------
+
+
+def samples(records, signal_name, where=None):
+    """Records of single measurements; aggregates carry interval_ms."""
+    return [r for r in records if r.get("signal") == signal_name and "interval_ms" not in r
+            and (where is None or where(r))]
+
+
+def aggregates(records, signal_name, where=None):
+    return [r for r in records if r.get("signal") == signal_name and "interval_ms" in r
+            and (where is None or where(r))]
+
+
+def detail(record, key, default=None):
+    return (record.get("detail") or {}).get(key, default)
+
+
+def ends(record):
+    """(source ip, source port, destination ip, destination port, protocol), None where absent."""
+    tup = record.get("conn_tuple") or {}
+    return (tup.get("src_ip"), tup.get("src_port"), tup.get("dst_ip"), tup.get("dst_port"),
+            str(tup.get("protocol", "")).lower())
+
+
+def within_time(records, begin_ns, end_ns):
+    return [r for r in records if begin_ns <= r.get("ts_unix_nano", 0) <= end_ns]
+
+
+# --- the agent ----------------------------------------------------------------------------------------------------
+
+
+class Agent:
+    """The agent under test, attached when the constructor returns.
+
+    stdout: None (records go to a file of ours) or what subprocess takes, then no output path is given.
+    """
+
+    READY_S = 120  # programs are verified under emulation on two slow CPUs
+
+    def __init__(self, signals, emit="all", pids=(), cgroups=(), comms=(), args=(), path=None, stdout=None):
+        self.proc, self.bad_lines, self.code, self.stats = None, [], None, {}
+        self.path = path or os.path.join(tmp, f"records.{time.monotonic_ns()}.jsonl")
+        self.log_path = os.path.join(tmp, f"agent.{time.monotonic_ns()}.log")
+        if SELF:
+            return
+        # an instance of our own: on a host where an agent runs already, the two do not mind each other
+        argv = [AGENT, "--instance", f"truth{os.getpid()}", "--signals", signals]
+        argv += ["--backend", "libbpf", "--output", "jsonl"]
+        argv += ["--emit", emit] if emit else []
+        argv += [] if stdout is not None else ["--output-path", self.path]
+        for option, values in (("--pid", pids), ("--cgroup", cgroups), ("--comm", comms)):
+            for value in values:
+                argv += [option, str(value)]
+        argv += AGENT_ARGS + list(args)
+        self.argv = argv
+        with open(self.log_path, "wb") as log:
+            self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log,
+                                         stdout=subprocess.DEVNULL if stdout is None else stdout)
+        _agents.append(self)
+        self._wait_ready()
+
+    @property
+    def pid(self):
+        return self.proc.pid if self.proc else 0
+
+    def log(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def _wait_ready(self):
+        until = time.monotonic() + self.READY_S
+        while "agent ready" not in self.log():
+            if self.proc.poll() is not None:
+                raise RuntimeError(f"agent ended with {self.proc.returncode} before it was ready: "
+                                   f"{' '.join(self.argv)}\n{self.log()}")
+            if time.monotonic() > until:
+                raise RuntimeError(f"agent not ready within {self.READY_S} s\n{self.log()}")
+            time.sleep(0.02)
+
+    def alive(self):
+        return SELF or self.proc.poll() is None
+
+    def peek(self, path=None):
+        """Records written so far, oldest first; also from the files that the agent itself put aside (FILE.1, ...)."""
+        self.bad_lines, records = [], []
+        path = path or self.path
+        aside = [f"{path}.{n}" for n in range(9, 0, -1)]
+        for name in [*aside, path]:
+            if SELF or not os.path.exists(name):
+                continue
+            with open(name, "rb") as f:
+                lines = f.read().split(b"\n")
+            for line in lines[:-1]:
+                try:
+                    records.append(json.loads(line))
+                except ValueError:
+                    self.bad_lines.append(line)
+            if lines[-1]:
+                self.bad_lines.append(lines[-1])
+        return records
+
+    def signal(self, number):
+        if self.proc:
+            self.proc.send_signal(number)
+
+    def wait(self, timeout=60):
+        if SELF:
+            raise _SelfEnd
+        self.code = self.proc.wait(timeout)
+        for line in self.log().splitlines():
+            if "stats signal=" in line:
+                pairs = dict(re.findall(r"(\w+)=([^ \"]+)", line))
+                name = pairs.pop("signal")
+                self.stats[name] = {k: int(v) for k, v in pairs.items() if v.isdigit()}
+        return self.code
+
+    def stop(self):
+        """Asks for the end with SIGTERM and gives all records."""
+        self.signal(signal.SIGTERM)
+        self.wait()
+        equal("agent's exit code", self.code, 0)
+        records = self.peek()
+        if self.bad_lines:
+            check(False, "lines that are not JSON", [str(b)[:120] for b in self.bad_lines[:3]], 0)
+        return records
+
+    def kill(self):
+        if self.proc and self.proc.poll() is None:
+            self.proc.kill()
+            self.proc.wait()
+
+
+_agents = []
+
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+
+def _cleanup():
+    for agent in _agents:
+        agent.kill()
+    slonet.cleanup()
+    shutil.rmtree(tmp, ignore_errors=True)
+
+
+def _on_signal(number, _frame):
+    sys.exit(128 + number)
+
+
+class _Run:
+    """One test's state between its two halves."""
+
+    def __init__(self, fn):
+        self.fn, self.name, self.gen, self.skipped = fn, fn.__name__, None, None
+        self.failures = []
+
+    @contextlib.contextmanager
+    def attempt(self):
+        del _failed[:]
+        try:
+            yield
+        except Skip as why:
+            self.skipped = str(why)
+        except (_SelfEnd, StopIteration):
+            pass
+        except Exception:  # a broken test is a failed test, the others still run
+            traceback.print_exc(file=sys.stdout)
+            self.failures.append("exception")
+        self.failures += _failed
+
+    def report(self):
+        state = "FAIL" if self.failures else "skip" if self.skipped else "self" if SELF else "pass"
+        print(f"{state} {self.name}{': ' + self.skipped if self.skipped else ''}", flush=True)
+
+
+def _run_shared(runs, config, settle):
+    agent = None
+    if not SELF:
+        agent = Agent(**config)
+    for run in runs:
+        print(f"cause {run.name}", flush=True)
+        with run.attempt():
+            run.gen = run.fn(agent) if inspect.signature(run.fn).parameters else run.fn()
+            next(run.gen)
+    if SELF:
+        return
+    time.sleep(settle)
+    print("stopping the agent", flush=True)
+    outcome = _Run(_run_shared)
+    with outcome.attempt():
+        records = agent.stop()
+    if outcome.failures:
+        for run in runs:
+            run.failures += outcome.failures
+        print(agent.log())
+        return
+    for run in runs:
+        if run.skipped or run.failures:
+            continue
+        print(f"check {run.name}", flush=True)
+        with run.attempt():
+            run.gen.send(records)
+    if any(run.failures for run in runs):
+        print("agent's log:\n" + agent.log())
+        keep = os.environ.get("SLO_KEEP")
+        if keep:
+            shutil.copy(agent.path, os.path.join(keep, os.path.basename(sys.argv[0]) + ".jsonl"))
+
+
+def main(config=None, settle=1.5, setup=None):
+    """Runs the tests of the file, after setup().
+
+    config: what the agent shared by the generators is started with; settle: seconds it gets after the last cause.
+    """
+    if not SELF and not AGENT:
+        print("SLO_AGENT is not set: give the path of the agent, or --self to check the causes and truths alone")
+        sys.exit(77)
+    if os.geteuid() != 0:
+        print("needs root")
+        sys.exit(77)
+    atexit.register(_cleanup)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _on_signal)
+    wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
+    runs = [_Run(fn) for fn in _tests if not wanted or any(w in fn.__name__ for w in wanted)]
+    begin = time.monotonic()
+    if setup:
+        try:
+            setup()
+        except Skip as why:
+            print(why)
+            sys.exit(77)
+    shared = [r for r in runs if inspect.isgeneratorfunction(r.fn)]
+    if shared:
+        try:
+            _run_shared(shared, config, settle)
+        except RuntimeError as err:
+            print(err)
+            for run in shared:
+                run.failures.append("agent")
+    for run in runs:
+        if run not in shared:
+            print(f"test {run.name}", flush=True)
+            with run.attempt():
+                run.fn()
+            if run.failures and _agents:
+                print("agent's log:\n" + _agents[-1].log())
+            for agent in _agents:
+                agent.kill()
+    for run in runs:
+        run.report()
+    failed = [r for r in runs if r.failures]
+    skipped = [r for r in runs if r.skipped and not r.failures]
+    print(f"{len(runs) - len(failed) - len(skipped)} passed, {len(failed)} failed, {len(skipped)} skipped, "
+          f"{_checks} checks, {time.monotonic() - begin:.1f} s")
+    if failed:
+        sys.exit(1)
+    if runs and len(skipped) == len(runs):
+        print(skipped[-1].skipped)
+        sys.exit(77)
+    sys.exit(0)

@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel under test is the one the matrix describes: its series, BTF as its row says, cgroup2 mounted."""
+# timeout: 30
+import os
+import sys
+
+series = os.environ["SLO_SERIES"]
+release = os.uname().release
+mounts = [line.split() for line in open("/proc/self/mounts", encoding="utf-8")]
+btf = os.path.exists("/sys/kernel/btf/vmlinux")
+print(f"series={series} release={release} btf={btf}")
+number = series.split("-")[0]
+if number[0].isdigit() and not release.startswith(number + "."):
+    sys.exit(f"kernel {release} is not of series {series}")
+if series != "host" and btf == series.endswith("-nobtf"):
+    sys.exit(f"BTF is {'there' if btf else 'missing'}, which series {series} does not expect")
+if not any(m[2] == "cgroup2" for m in mounts):
+    print("no cgroup2 mount (cgroup v1 layout)")
+    sys.exit(77)

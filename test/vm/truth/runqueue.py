@@ -1,0 +1,251 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: Apache-2.0
+"""Run-queue delay against the scheduler's own sums, /proc/PID/task/TID/schedstat, of a victim among CPU hogs."""
+# timeout: 180
+import os
+import select
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import slonet
+import slotest
+from slotest import Agent, aggregates, between, check, detail, equal, holds, samples, test
+
+SIGNAL = "runqueue_delay_ms"
+# On the one host where this was measured (6.18, two shared CPUs) now and then a switch to the victim never reaches the
+# program: 0 to 6 of 850, without a recursion miss, and counters on each of the program's exits show that it was not
+# entered. The cause is not known: foreign program loads do not go with it (15 runs beside an agent that started and
+# stopped all the time missed none). In guests, 5.10 to 7.x, none was ever missed, so there nothing is allowed for.
+MISSED_PERCENT = 1 if slotest.ON_HOST else 0
+THRESHOLD_MS = 10  # contracts.md: the default warning threshold; nothing below it is an event of its own
+
+
+class Mark:
+    """The sums of the calling thread at one moment: ns waited, times it got a CPU."""
+
+    def __init__(self):
+        while True:  # the same before and after the clock was read: no switch in between
+            before = self._read()
+            self.at = time.time_ns()
+            if self._read() == before:
+                break
+        self.wait_ns, self.slices = before
+
+    @staticmethod
+    def _read():
+        # the answer is this thread's while it runs: no wait of it is pending
+        with open("/proc/thread-self/schedstat") as f:
+            return tuple(map(int, f.read().split()[1:3]))
+
+
+def supported():
+    with open("/proc/self/schedstat") as f:
+        if f.read().split()[1:] == ["0", "0"]:
+            slotest.skip("this kernel keeps no schedstat (CONFIG_SCHED_INFO): no truth to compare with")
+
+
+class Marks:
+    """Of one victim: birth .. (begin .. half .. end) .. last; hogs compete from before begin until after end."""
+
+
+def victim(gate, done, seconds):
+    """Half the time preempted while it burns, half woken again and again."""
+    marks = Marks()
+    marks.birth = Mark()
+    os.read(gate, 1)
+    marks.begin = Mark()
+    slonet.spin(seconds / 2)
+    marks.half = Mark()
+    until = time.monotonic() + seconds / 2
+    while time.monotonic() < until:
+        time.sleep(0.002)
+    marks.end = Mark()
+    os.write(done, b"d")
+    os.read(gate, 1)  # until the hogs are gone: its exit waits for nobody
+    marks.last = Mark()
+    return marks
+
+
+def span(first, last):
+    """(ms waited, slices) between two marks."""
+    return (last.wait_ns - first.wait_ns) / 1e6, last.slices - first.slices
+
+
+def among_hogs(cgroup, start_agent, seconds=3.0):
+    """(victim's pid, its marks, the agent started by start_agent(pid))."""
+    supported()
+    cpu = max(os.sched_getaffinity(0))
+    gate, done = os.pipe(), os.pipe()
+    who = slonet.spawn(victim, gate[0], done[1], seconds, cgroup=cgroup, comm="slovictim", cpus={cpu})
+    pid = who.pid
+    agent = start_agent(pid)
+    hogs = [slonet.spawn(slonet.spin, 60, comm="slohog", cpus={cpu}) for _ in range(2)]
+    os.write(gate[1], b"g")
+    if not select.select([done[0]], [], [], 60)[0]:
+        raise TimeoutError("the victim did not come to its end")
+    for hog in hogs:
+        hog.kill()
+    os.write(gate[1], b"g")
+    marks = who.result()
+    for fd in gate + done:
+        os.close(fd)
+    waited, slices = span(marks.begin, marks.end)
+    burning = span(marks.begin, marks.half)[1]
+    print(f"  truth: waited {waited:.1f} ms in {slices} slices, {burning} of them in the burning half")
+    assert slices >= 20 and waited > 100, "the victim did not have to wait"
+    assert marks.half.slices > marks.begin.slices
+    return pid, marks, agent
+
+
+def new_cgroup(name):
+    return slonet.Cgroup(f"slo-truth-{os.getpid()}-{name}") if slonet.cgroup2_root() else None
+
+
+def in_window(records, tid, begin, end):
+    """(records of the task between two marks, those of them or beside them that are ambiguous, their sum in ms).
+
+    The agent converts its clock with an offset sampled now and then, so 1 ms around each mark is ambiguous.
+    """
+    mine = [r for r in samples(records, SIGNAL) if r["tid"] == tid]
+    edge = [r for r in mine if min(abs(r["ts_unix_nano"] - begin.at), abs(r["ts_unix_nano"] - end.at)) < 1e6]
+    return slotest.within_time(mine, begin.at, end.at), edge, sum(r["value"] for r in edge)
+
+
+_unjudged = []
+
+
+def sums_agree(what, total, low, high, missing, why):
+    """The sum of the waits. Where a switch is missing one wait may be most of the sum: said, and not passed off as right."""
+    if MISSED_PERCENT and missing > 0 and not low <= total <= high:
+        _unjudged.append(f"{what}: measured {total:.3f}, truth {low:.3f} to {high:.3f}, {missing} switches missing")
+        print(f"  not judged: {_unjudged[-1]}")
+        return
+    between(what, total, low, high, why)
+
+
+def say_unjudged():
+    """Last in a test: what could not be judged makes it a skip, with the figures as the reason."""
+    if _unjudged:
+        why = "; ".join(_unjudged)
+        del _unjudged[:]
+        slotest.skip(f"cause of the missing switches unknown: {why}")
+
+
+@test
+def every_wait_of_one_task_adds_up_to_schedstat():
+    cgroup = new_cgroup("one")
+    pid, marks, agent = among_hogs(cgroup, lambda pid: Agent(SIGNAL, pids=[pid]))
+    begin, half, end = marks.begin, marks.half, marks.end
+    records = agent.stop()
+    mine, edge, doubt = in_window(records, pid, begin, end)
+    total, waited = sum(r["value"] for r in mine), (end.wait_ns - begin.wait_ns) / 1e6
+    slices = end.slices - begin.slices
+    # both are rq->clock less sched_info.last_queued, so 5 % is generous
+    sums_agree("sum of the delays = schedstat's second field, ms", total, waited * 0.95 - doubt, waited * 1.05 + doubt,
+               slices - len(mine), f"5 % and {doubt:.3f} ms at the edges")
+    check(abs(len(mine) - slices) <= len(edge) + slices * MISSED_PERCENT // 100, "events = schedstat's third field",
+          len(mine), slices, f"{len(edge)} at the edges, and {MISSED_PERCENT} % of unknown cause")
+    told.update(pid=pid, records=mine, begin=begin, half=half, end=end)
+    equal("pids", {r["pid"] for r in mine}, {pid})
+    equal("comm", {r["comm"] for r in mine}, {"slovictim"})
+    equal("unit", {r["unit"] for r in mine}, {"ms"})
+    equal("cpu", {detail(r, "cpu") for r in mine}, {max(os.sched_getaffinity(0))})
+    equal("prio", {detail(r, "prio") for r in mine}, {120})
+    if cgroup:
+        equal("cgroup_id is the waiter's", {r.get("cgroup_id") for r in mine}, {cgroup.id})
+    equal("records of others", [r["pid"] for r in samples(records, SIGNAL) if r["pid"] != pid][:5], [])
+    holds("the filter saw others", agent.stats[SIGNAL]["filtered"] > 0, agent.stats[SIGNAL])
+    say_unjudged()
+
+
+told = {}  # what the test above saw, for the one below
+
+
+@test
+def preempted_waits_are_told_apart_from_wakeups():
+    if not told:
+        slotest.skip("needs the records of every_wait_of_one_task_adds_up_to_schedstat")
+    mine, begin, half, end = told["records"], told["begin"], told["half"], told["end"]
+    if not any("preempted" in (r.get("detail") or {}) for r in mine):
+        # sched_info keeps the time a wait began, not why; only the map of queued tasks knows
+        slotest.skip("no record says whether its wait began by preemption: not told by this mechanism")
+    burn = slotest.within_time(mine, begin.at, half.at)
+    check(sum(bool(detail(r, "preempted")) for r in burn) >= 0.9 * len(burn), "preempted in the burning half",
+          sum(bool(detail(r, "preempted")) for r in burn), len(burn), "90 %: a page fault may block it")
+    sleepy = slotest.within_time(mine, half.at, end.at)
+    woken = sum(not detail(r, "preempted") for r in sleepy)
+    check(woken >= 0.5 * len(sleepy), "woken, not preempted, in the sleeping half", woken, len(sleepy),
+          "half: it may be preempted between two sleeps")
+
+
+@test
+def histograms_of_the_cgroup_add_up_to_schedstat():
+    cgroup = new_cgroup("hist")
+    if not cgroup:
+        slotest.skip("no cgroup2 mounted: no histogram of the victim alone")
+    _, marks, agent = among_hogs(cgroup, lambda pid: Agent(SIGNAL, emit=None))
+    records = agent.stop()
+    mine = aggregates(records, SIGNAL, lambda r: r.get("cgroup_id") == cgroup.id)
+    holds("records of the cgroup", len(mine) > 0, len(mine))
+    # The cgroup holds nothing but the victim, and the agent began between its birth and the first mark. After the last
+    # mark it only exits, alone on its CPU: 4 slices and 5 % for that.
+    low_ms, low = span(marks.begin, marks.end)
+    high_ms, high = span(marks.birth, marks.last)
+    share = (100 - MISSED_PERCENT) / 100
+    total, ms = sum(r["count"] for r in mine), sum(detail(r, "sum_ms", 0) for r in mine)
+    between("waits counted", total, low * share, high + 4,
+            f"what waited while the agent looked, {MISSED_PERCENT} % of unknown cause, 4 for the exit")
+    sums_agree("sum_ms", ms, low_ms * 0.95, high_ms * 1.05, low - total,
+               "the same marks; 5 % for the sums' rounding and the exit")
+    for r in mine:
+        # the worst is kept by a race, so it may be missing, never wrong (bpf/slo_abi.h, struct slo_abi_worst)
+        quantiles = [detail(r, key) for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")]
+        known = [q for q in quantiles if q is not None]
+        if known != sorted(known) or None in quantiles[:3]:
+            check(False, "p50 <= p95 <= p99 <= max", quantiles, "ordered")
+    holds("the worst is told", any(detail(r, "max_ms", 0) > 0 for r in mine), [detail(r, "max_ms") for r in mine])
+    # value of an aggregated record is its p95 (contracts.md 1)
+    equal("value is the p95", [r["value"] for r in mine], [detail(r, "p95_ms") for r in mine])
+    single = samples(records, SIGNAL)
+    equal("events of their own below the threshold", [r["value"] for r in single if r["value"] < THRESHOLD_MS], [])
+    held = [r for r in single if r.get("cgroup_id") == cgroup.id]
+    # what is above the threshold is in the histogram too, so its sum is a part of the whole
+    part = sum(r["value"] for r in held)
+    check(part <= ms * 1.001, "sum of the single events is a part", part, ms, "at most, 0.1 % rounding")
+    say_unjudged()
+
+
+@test
+def burning_alone_waits_for_nobody():
+    """Without competitors on its CPU a task hardly waits: what the agent says is as small as the truth."""
+    supported()
+
+    def alone(gate):
+        os.read(gate, 1)
+        begin = Mark()
+        slonet.spin(1.0)
+        return begin, Mark()
+
+    rd, wr = os.pipe()
+    # pinned: where a task is moved while it waits, schedstat adds up both queues, the agent has the last one only
+    who = slonet.spawn(alone, rd, comm="sloalone", cpus={min(os.sched_getaffinity(0))})
+    pid = who.pid
+    agent = Agent(SIGNAL, pids=[pid])
+    os.write(wr, b"g")
+    begin, end = who.result()
+    os.close(rd)
+    os.close(wr)
+    records = agent.stop()
+    mine, edge, doubt = in_window(records, pid, begin, end)
+    truth = (end.wait_ns - begin.wait_ns) / 1e6
+    missing = end.slices - begin.slices - len(mine)
+    sums_agree("sum of the delays, ms", sum((r["value"] for r in mine), 0.0), truth * 0.95 - doubt,
+               truth * 1.05 + doubt, missing, f"5 % and {doubt:.3f} ms at the marks")
+    allowed = len(edge) + (2 if MISSED_PERCENT else 0)
+    between("waits that the agent did not see", missing, -len(edge), allowed,
+            f"{len(edge)} at the marks, {allowed - len(edge)} of unknown cause")
+    say_unjudged()
+
+
+slotest.main()
