@@ -66,11 +66,11 @@ static __always_inline void begin(const struct sock *sk, __u64 key)
 
 static __always_inline void established(const struct sock *sk, const struct connect_begin *b)
 {
+	struct slo_measure m = { .start_ns = b->start_ns, .ns = bpf_ktime_get_ns() - b->start_ns };
 	struct slo_abi_event *e;
 	struct tcp_sock *tp;
 
-	e = slo_latency(SLO_ABI_CONNECT_LATENCY, &b->owner, 0, b->start_ns,
-	                bpf_ktime_get_ns() - b->start_ns, 0);
+	e = slo_latency(SLO_ABI_CONNECT_LATENCY, &b->owner, &m);
 	if (!e)
 		return;
 	slo_event_sock(e, &sk->__sk_common);

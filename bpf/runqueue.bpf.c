@@ -17,13 +17,14 @@ struct {
 static __always_inline void finish(void *ctx, struct task_struct *next, __u64 start_ns, __u64 ns)
 {
 	struct slo_abi_owner o = { .tgid = next->tgid, .tid = next->pid };
+	struct slo_measure m = { .ns = ns };
 	struct slo_abi_event *e;
 
 	o.cgroup_id = slo_task_cgroup_id(next);
 	__builtin_memcpy(o.comm, next->comm, sizeof(o.comm));
 	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, &o))
 		return;
-	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, 0, 0, ns, 0);
+	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, &m);
 	if (!e)
 		return;
 	/* The clock is read for what is sent only: it costs as much as a map look-up. */

@@ -235,15 +235,14 @@ static __always_inline int slo_is_target(const struct slo_abi_ctl *ctl,
 	return !(kinds & SLO_ABI_TGT_COMM) || slo_is_comm_target(o->comm);
 }
 
-static __always_inline int slo_hist_update(__u64 cgroup_id, __u32 tag, __u64 ns, __u32 epoch,
-                                           const struct slo_abi_owner *o)
+static __always_inline int slo_hist_update(const struct slo_abi_hist_key *key, __u64 ns,
+                                           __u32 epoch, const struct slo_abi_owner *o)
 {
-	struct slo_abi_hist_key key = { .cgroup_id = cgroup_id, .tag = tag };
-	struct slo_abi_hist_val *h = bpf_map_lookup_elem(&slo_hist, &key);
+	struct slo_abi_hist_val *h = bpf_map_lookup_elem(&slo_hist, key);
 
 	if (!h) {
-		bpf_map_update_elem(&slo_hist, &key, &slo_zero_hist, BPF_NOEXIST);
-		h = bpf_map_lookup_elem(&slo_hist, &key);
+		bpf_map_update_elem(&slo_hist, key, &slo_zero_hist, BPF_NOEXIST);
+		h = bpf_map_lookup_elem(&slo_hist, key);
 		if (!h)
 			return -1;
 	}
@@ -321,11 +320,19 @@ static __always_inline void slo_submit(struct slo_abi_event *e)
 	bpf_ringbuf_submit(e, waiting >= SLO_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* One finished latency of a target: histogram, and an event where it is wanted (@force: on error). */
-static __always_inline struct slo_abi_event *slo_latency(__u32 signal,
-                                                         const struct slo_abi_owner *o, __u32 tag,
-                                                         __u64 start_ns, __u64 ns, int force)
+struct slo_measure {
+	__u64 start_ns;
+	__u64 ns;
+	__u32 tag; /* see struct slo_abi_hist_key */
+	__u32 dev;
+	__u32 force; /* an event whatever the threshold says: an error, a retry */
+};
+
+/* One finished latency of a target: histogram, and an event where it is wanted. */
+static __always_inline struct slo_abi_event *
+slo_latency(__u32 signal, const struct slo_abi_owner *o, const struct slo_measure *m)
 {
+	struct slo_abi_hist_key key = { .cgroup_id = o->cgroup_id, .tag = m->tag, .dev = m->dev };
 	struct slo_abi_stats *st = slo_stats_of(signal);
 	struct slo_abi_ctl *ctl = slo_ctl_of(signal);
 	struct slo_abi_event *e;
@@ -333,13 +340,13 @@ static __always_inline struct slo_abi_event *slo_latency(__u32 signal,
 
 	if (!st || !ctl || ctl->off)
 		return 0;
-	aggregated = slo_hist_update(o->cgroup_id, tag, ns, ctl->epoch, o);
-	e = slo_dispose(st, aggregated, force || ctl->emit_all || ns >= ctl->threshold, o);
+	aggregated = slo_hist_update(&key, m->ns, ctl->epoch, o);
+	e = slo_dispose(st, aggregated, m->force || ctl->emit_all || m->ns >= ctl->threshold, o);
 	if (!e)
 		return 0;
 	e->signal = signal;
-	e->start_ns = start_ns;
-	e->value = ns;
+	e->start_ns = m->start_ns;
+	e->value = m->ns;
 	return e;
 }
 

@@ -37,7 +37,7 @@ struct slo_bpf_obj {
 	struct bpf_object *obj;
 	struct bpf_link *link[SLO_OBJ_LINKS];
 	unsigned int links;
-	bool extra; /* the rung's optional part is in */
+	unsigned int extras; /* bit i: the rung's optional part i is in */
 };
 
 /*

@@ -21,29 +21,30 @@ static const struct slo_obj_row objects[] = {
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
-#define DNS_COMMON                                                                      \
-	.obj = SLO_OBJ_DNS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root", \
-	.source = SLO_SRC_CGROUP_SKB, .progs = { "dns_egress", "dns_ingress" },         \
-	.unused_maps = { "slo_counts" },                                                \
-	.extra = { .prog = { "dns_bind4", "dns_bind6" },                                \
-		   .missing = "a resolver's first queries are taken for a client's" },  \
+#define DNS_COMMON                                                                        \
+	.obj = SLO_OBJ_DNS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root",   \
+	.source = SLO_SRC_CGROUP_SKB, .progs = { "dns_egress", "dns_ingress" },           \
+	.unused_maps = { "slo_counts" },                                                  \
+	.extra[0] = { .prog = { "dns_bind4", "dns_bind6" },                               \
+		      .missing = "a resolver's first queries are taken for a client's" }, \
 	.needs = "BTF, cgroup2, CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
 
-#define RETR_COMMON                                                                               \
-	.obj = SLO_OBJ_RETRANSMIT,                                                                \
-	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",         \
-	.source = SLO_SRC_TP_BTF, .unused_maps = { "slo_hist" },                                  \
-	.extra = { .prog = { "retr_existing" },                                                   \
-		   .missing =                                                                     \
-		           "the process of sockets opened before the agent started is unknown" }, \
+#define RETR_COMMON                                                                                  \
+	.obj = SLO_OBJ_RETRANSMIT,                                                                   \
+	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",            \
+	.source = SLO_SRC_TP_BTF, .unused_maps = { "slo_hist" },                                     \
+	.extra[0] = { .prog = { "retr_existing" },                                                   \
+		      .missing =                                                                     \
+		              "the process of sockets opened before the agent started is unknown" }, \
 	.needs = "BTF, CAP_BPF, CAP_PERFMON"
 
 #define CONN_COMMON                                                                                \
 	.obj = SLO_OBJ_CONNECT, .source = SLO_SRC_TP_BTF, .progs = { "conn_set_state" },           \
-	.extra = { .prog = { "conn_connect4", "conn_connect6", "conn_connect_exit" },              \
-		   .missing =                                                                      \
-		           "connects that fail before their first SYN (no route) are not counted", \
-		   .signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS) }
+	.extra[0] = {                                                                              \
+		.prog = { "conn_connect4", "conn_connect6", "conn_connect_exit" },                 \
+		.missing = "connects that fail before their first SYN (no route) are not counted", \
+		.signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)                                     \
+	}
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "dns_owner_by", 2 }, .note = "" },
