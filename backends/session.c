@@ -29,7 +29,9 @@ static uint64_t hooked_signals(void)
 	uint64_t set = 0;
 
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
-		if (slo_signal_desc((enum slo_signal)i)->built && i != SLO_SIG_CPU_STEAL)
+		const struct slo_signal_desc *d = slo_signal_desc((enum slo_signal)i);
+
+		if (d->built && !d->counted)
 			set |= SLO_SIG_BIT(i);
 	}
 	return set;

@@ -183,6 +183,7 @@ struct slo_abi_reclaim {
 	__u32 kind; /* enum slo_abi_reclaim_kind */
 	__u32 order; /* of the allocation that stalled */
 	__u64 pages; /* reclaimed; 0 unknown */
+	__u64 throttled_ns; /* of the value, made to wait for others' progress */
 };
 
 struct slo_abi_disk {

@@ -145,9 +145,9 @@ static void refuse_rest(uint64_t wanted, struct slo_verdict *verdicts, int code,
 		if (!(wanted & SLO_SIG_BIT(sig)) || verdicts[sig].serves ||
 		    verdicts[sig].refused_count)
 			continue;
-		if (sig == SLO_SIG_CPU_STEAL)
+		if (slo_signal_desc((enum slo_signal)sig)->counted)
 			slo_verdict_refuse(&verdicts[sig], "libbpf", -ENOTSUP,
-			                   "no kernel hook tells steal; procfs serves it");
+			                   "the kernel counts it by itself; procfs serves it");
 		else if (code && slo_signal_desc((enum slo_signal)sig)->built)
 			slo_verdict_refuse(&verdicts[sig], "bpf(2)", code, "%s", why);
 		else
