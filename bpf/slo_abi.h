@@ -363,6 +363,16 @@ struct slo_abi_ctl {
 	__u32 off; /* 1: measure nothing (the hook serves another signal too) */
 };
 
+/*
+ * Token bucket of single events, mapped into user space, which adds tokens; a program takes one per event. A race may take
+ * as many too many as there are CPUs.
+ */
+struct slo_abi_bucket {
+	__s64 tokens;
+	__u32 unlimited; /* 1: no limit */
+	__u32 pad;
+};
+
 /* Binary capture: this header, then records, each a struct slo_abi_event or slo_abi_agg, 8-byte aligned. */
 #define SLO_ABI_CAPTURE_MAGIC 0x31504143304f4c53ULL /* "SLO0CAP1", little endian */
 struct slo_abi_capture {
