@@ -79,7 +79,7 @@ static __always_inline __u32 cause_of(struct task_struct *prev, struct task_stru
 	if (waited_for_quota(cfs, cfs->rq, wait_ns))
 		return SLO_ABI_WAIT_QUOTA;
 	/* Who left the CPU to it stands for all who had it meanwhile. */
-	if (prev->pid && slo_task_cgroup_id(prev) == cgroup_id)
+	if (prev->pid && (prev->cgroups == next->cgroups || slo_task_cgroup_id(prev) == cgroup_id))
 		return SLO_ABI_WAIT_OWN;
 	return SLO_ABI_WAIT_OTHER;
 }

@@ -281,8 +281,8 @@ struct slo_abi_worst {
 struct slo_abi_hist_val {
 	__u64 count;
 	__u64 sum; /* ns */
+	struct slo_abi_worst worst; /* before the slots: one cache line with the sums */
 	__u32 slot[SLO_ABI_SLOTS];
-	struct slo_abi_worst worst;
 };
 
 struct slo_abi_count_val {
@@ -322,6 +322,19 @@ struct slo_abi_owner {
 	__u32 netns;
 	__u32 flags; /* SLO_ABI_F_PASSIVE */
 	char comm[SLO_ABI_COMM_LEN];
+};
+
+/* A TCP socket that this host connected. */
+struct slo_abi_sock {
+	struct slo_abi_owner owner;
+	__u64 start_ns; /* of the connect; 0: it was not seen */
+	__u32 admitted; /* inside the targets when it began */
+	__u32 pad;
+};
+
+struct slo_abi_listener {
+	__u32 netns;
+	__u32 port;
 };
 
 struct slo_abi_dns_query {
@@ -389,6 +402,7 @@ _Static_assert(sizeof(union slo_abi_extra) == 104, "abi: extra");
 _Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
 _Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");
 _Static_assert(sizeof(struct slo_abi_owner) == 40, "abi: owner");
+_Static_assert(sizeof(struct slo_abi_sock) == 56, "abi: sock");
 _Static_assert(sizeof(struct slo_abi_dns_query) == 136, "abi: dns query");
 _Static_assert(sizeof(struct slo_abi_hist_key) == 16, "abi: hist key");
 _Static_assert(sizeof(struct slo_abi_count_key) == 32, "abi: count key");

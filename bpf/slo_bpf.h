@@ -160,7 +160,8 @@ static __always_inline void slo_owner_current(struct slo_abi_owner *o)
 	o->tgid = id >> 32;
 	o->tid = (__u32)id;
 	bpf_get_current_comm(o->comm, sizeof(o->comm));
-	o->cgroup_id = bpf_get_current_cgroup_id();
+	/* A v2 id; where containers live in v1 it names nothing. */
+	o->cgroup_id = slo_cgroup_v1 ? 0 : bpf_get_current_cgroup_id();
 }
 
 static __always_inline __u32 slo_sock_netns(const struct sock *sk)

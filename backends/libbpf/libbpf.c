@@ -141,6 +141,12 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 		                       be->root);
 }
 
+static int keep_one_tracker(struct libbpf_be *be, struct slo_err *err)
+{
+	return slo_bpf_obj_stand_in(&be->obj[SLO_OBJ_RETRANSMIT], !be->obj[SLO_OBJ_CONNECT].links,
+	                            err);
+}
+
 static void refuse_rest(uint64_t wanted, struct slo_verdict *verdicts, int code, const char *why)
 {
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
@@ -331,7 +337,9 @@ static int libbpf_open(const struct slo_backend_config *cfg,
 		return r;
 	if (cfg->signals && !be->served)
 		return slo_err_set(err, -ENOTSUP, "libbpf: none of the signals can be had here");
-	r = open_aggregates(be, err);
+	r = keep_one_tracker(be, err);
+	if (!r)
+		r = open_aggregates(be, err);
 	if (!r)
 		r = open_ring(be, err);
 	if (r < 0)
@@ -375,10 +383,15 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 		(void)bpf_map_update_elem(fd, &i, &ctl, BPF_ANY);
 	}
 	/* The hook stays while another signal of the object needs it. */
-	if (be->enabled & o->row->signals)
-		return slo_bpf_obj_attach(o, &be->env, err);
-	slo_bpf_obj_detach(o);
-	return 0;
+	if (be->enabled & o->row->signals) {
+		int r = slo_bpf_obj_attach(o, &be->env, err);
+
+		if (r < 0)
+			return r;
+	} else {
+		slo_bpf_obj_detach(o);
+	}
+	return keep_one_tracker(be, err);
 }
 
 static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, struct slo_err *err)

@@ -26,6 +26,11 @@ static const struct shared_row rows[] = {
 	[SLO_SHARED_TGT_CGROUPS] = { "slo_tgt_cgroups", BPF_MAP_TYPE_HASH, 8, 1, 4096, 0 },
 	[SLO_SHARED_TGT_PIDS] = { "slo_tgt_pids", BPF_MAP_TYPE_HASH, 4, 1, 256, 0 },
 	[SLO_SHARED_TGT_COMMS] = { "slo_tgt_comms", BPF_MAP_TYPE_HASH, SLO_ABI_COMM_LEN, 1, 64, 0 },
+	[SLO_SHARED_SOCKS] = { "slo_socks", BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct slo_abi_sock),
+	                       16384, 0 },
+	[SLO_SHARED_LISTENERS] = { "slo_listeners", BPF_MAP_TYPE_LRU_HASH,
+	                           sizeof(struct slo_abi_listener), sizeof(struct slo_abi_owner),
+	                           1024, 0 },
 };
 SLO_TABLE_COMPLETE(rows, SLO_SHARED_MAX_);
 

@@ -34,7 +34,7 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 #define RETR_COMMON                                                                                  \
 	.obj = SLO_OBJ_RETRANSMIT,                                                                   \
 	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",            \
-	.source = SLO_SRC_TP_BTF, .unused_maps = { "slo_hist" },                                     \
+	.source = SLO_SRC_TP_BTF, .stand_in = "retr_set_state", .unused_maps = { "slo_hist" },       \
 	.extra[0] = { .prog = { "retr_existing" },                                                   \
 		      .missing =                                                                     \
 		              "the process of sockets opened before the agent started is unknown" }, \

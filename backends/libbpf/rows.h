@@ -47,6 +47,8 @@ struct slo_rung {
 	enum slo_source source;
 	const char *progs[SLO_ROW_PROGS]; /* all needed */
 	struct slo_extra extra[SLO_ROW_EXTRAS];
+	const char *
+		stand_in; /* of progs: attached only while SLO_OBJ_CONNECT, which does the same, is not; NULL none */
 	struct slo_rodata rodata;
 	const char *unused_maps[2]; /* not created */
 	bool needs_sched_info; /* /proc/self/schedstat must count */
