@@ -13,6 +13,7 @@
 #include "backends/backends.h"
 #include "backends/decode.h"
 #include "backends/libbpf/aggregate.h"
+#include "backends/libbpf/disk.h"
 #include "backends/libbpf/dns.h"
 #include "backends/libbpf/maps.h"
 #include "backends/libbpf/object.h"
@@ -43,6 +44,7 @@ struct libbpf_be {
 	uint64_t interval_start_ns;
 	uint64_t offset_ns, offset_read_ns;
 	uint64_t delivered[SLO_SIG_MAX_];
+	struct slo_disks disks;
 	uint64_t dns_timeouts; /* made here, not in the kernel */
 	uint64_t rejected;
 };
@@ -57,6 +59,9 @@ static void deliver(struct libbpf_be *be, const void *record, size_t size)
 		be->rejected++;
 		return;
 	}
+	if (ev.signal == SLO_SIG_DISK_IO)
+		slo_disk_name(&be->disks, be->root, ev.detail.disk.major, ev.detail.disk.minor,
+		              ev.detail.disk.device);
 	if (ev.kind == SLO_EV_SAMPLE || ev.kind == SLO_EV_TIMEOUT)
 		be->delivered[ev.signal]++;
 	be->on_event(be->user, &ev);
@@ -93,9 +98,13 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 	be->cgroup = slo_cgroup2_open_root(be->root, NULL, 0, &err);
 	if (be->cgroup < 0)
 		(void)snprintf(be->env.cgroup_why, sizeof(be->env.cgroup_why), "%.159s", err.msg);
-	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0)
+	be->env.know_owner =
+		cfg->targets.cgroup_count || cfg->targets.tgid_count || cfg->targets.comm_count;
+	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0) {
+		be->env.know_owner |= slo_cgroups_mount(&cgroups, "blkio") != NULL;
 		be->env.cgroup_v1 =
 			cgroups.layout == SLO_CGROUP_V1 && slo_cgroups_mount(&cgroups, "pids");
+	}
 	be->env.root = be->root;
 	be->env.wanted = cfg->signals;
 	be->env.cgroup_fd = be->cgroup;
@@ -427,14 +436,25 @@ static void set_epoch(struct libbpf_be *be, uint32_t epoch)
 	}
 }
 
+/* A disk whose requests carry no times was met: from now on they are kept for it. */
+static int follow_disks(struct libbpf_be *be, struct slo_err *err)
+{
+	struct slo_bpf_obj *o = &be->obj[SLO_OBJ_DISK];
+	uint32_t first;
+
+	if (!o->links || o->late ||
+	    bpf_map_get_next_key(slo_bpf_obj_map_fd(o, "disk_unstamped"), NULL, &first))
+		return 0;
+	return slo_bpf_obj_attach_late(o, &be->env, err);
+}
+
 static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
 	uint64_t start = be->interval_start_ns;
 	uint32_t epoch = be->epoch;
-	int count = 0;
+	int count = 0, r;
 
-	(void)err;
 	read_offset(be, now_ns);
 	set_epoch(be, epoch + 1);
 	be->interval_start_ns = now_ns;
@@ -446,7 +466,8 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
 		slo_dns_sweep(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries"), now_ns,
 		              on_dns_timeout, be);
-	return count;
+	r = follow_disks(be, err);
+	return r < 0 ? r : count;
 }
 
 static void add_runtime(const struct slo_bpf_obj *o, struct slo_signal_stats *st)

@@ -105,6 +105,8 @@ static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env)
 	r = prepare_maps(o, env);
 	if (!r && o->rung->rodata.name)
 		r = set_rodata(o->obj, o->rung->rodata.name, o->rung->rodata.value);
+	if (!r && env->know_owner && o->rung->know_owner)
+		r = set_rodata(o->obj, o->rung->know_owner, 1);
 	if (!r && env->cgroup_v1)
 		r = set_rodata(o->obj, "slo_cgroup_v1", 1);
 	return r;
@@ -184,6 +186,13 @@ static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
 	return 0;
 }
 
+static bool is_on_demand(const struct slo_rung *r, const char *prog)
+{
+	int extra = extra_of(r, prog);
+
+	return extra >= 0 && r->extra[extra].on_demand;
+}
+
 void slo_bpf_obj_detach(struct slo_bpf_obj *o)
 {
 	while (o->links)
@@ -199,7 +208,8 @@ static int attach_all(struct slo_bpf_obj *o, const struct slo_attach_env *env,
 	bpf_object__for_each_program(prog, o->obj) {
 		int r;
 
-		if (!bpf_program__autoload(prog))
+		if (!bpf_program__autoload(prog) ||
+		    (!o->late && is_on_demand(o->rung, bpf_program__name(prog))))
 			continue;
 		r = attach_program(o, prog, env, err);
 		if (!r)
@@ -207,6 +217,25 @@ static int attach_all(struct slo_bpf_obj *o, const struct slo_attach_env *env,
 		*ret_failed = bpf_program__name(prog);
 		slo_bpf_obj_detach(o);
 		return r;
+	}
+	return 0;
+}
+
+int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                            struct slo_err *err)
+{
+	struct bpf_program *prog;
+	int r;
+
+	if (o->late)
+		return 0;
+	o->late = true;
+	bpf_object__for_each_program(prog, o->obj) {
+		if (!bpf_program__autoload(prog) || !is_on_demand(o->rung, bpf_program__name(prog)))
+			continue;
+		r = attach_program(o, prog, env, err);
+		if (r)
+			return r;
 	}
 	return 0;
 }
@@ -332,7 +361,7 @@ static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, str
 int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_attach_env *env,
                      struct slo_verdict *v)
 {
-	struct slo_bpf_obj o = { .row = slo_obj_row(id) };
+	struct slo_bpf_obj o = { .row = slo_obj_row(id), .late = env->know_owner };
 	int r = -ENOTSUP;
 	size_t count;
 	const struct slo_rung *rungs = slo_rungs(&count);

@@ -28,6 +28,7 @@ struct slo_attach_env {
 	char cgroup_why[160];
 	bool cgroup_v1; /* containers live in v1 controllers */
 	bool sched_info;
+	bool know_owner; /* there are targets, or a measurement does not carry its owner on this host */
 	uint32_t percpu_hist_max; /* entries of a per-CPU histogram map */
 };
 
@@ -38,6 +39,7 @@ struct slo_bpf_obj {
 	struct bpf_link *link[SLO_OBJ_LINKS];
 	unsigned int links;
 	unsigned int extras; /* bit i: the rung's optional part i is in */
+	bool late; /* on-demand parts are attached, or to be attached with the others */
 };
 
 /*
@@ -48,6 +50,9 @@ int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_
                      struct slo_verdict *v);
 int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                        struct slo_err *err);
+/* Attaches the on-demand parts too. Idempotent; 0 or negative errno. */
+int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                            struct slo_err *err);
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
 /* Safe on a zeroed object. */
 void slo_bpf_obj_close(struct slo_bpf_obj *o);

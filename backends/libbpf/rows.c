@@ -7,6 +7,7 @@ EMBEDDED(dns);
 EMBEDDED(retransmit);
 EMBEDDED(runqueue);
 EMBEDDED(connect);
+EMBEDDED(disk);
 
 #define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
 
@@ -18,6 +19,7 @@ static const struct slo_obj_row objects[] = {
 	                      SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
 	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
 	                      false },
+	[SLO_OBJ_DISK] = { OBJECT(disk), SLO_SIG_BIT(SLO_SIG_DISK_IO), false },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
@@ -84,6 +86,20 @@ static const struct slo_rung rungs[] = {
 	  .hooks = "tp_btf/inet_sock_set_state, cgroup/connect{4,6}, tracepoint/sys_exit_connect",
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON; CAP_NET_ADMIN and cgroup2 for local errors",
 	  .note = "" },
+
+	{ .obj = SLO_OBJ_DISK,
+	  .mechanism = "tp_btf, stamps",
+	  .hooks =
+	          "tp_btf/block_rq_complete; tp_btf/block_getrq with targets, or for disks that keep no times",
+	  .source = SLO_SRC_TP_BTF,
+	  .progs = { "disk_complete" },
+	  .extra[0] = { .prog = { "disk_submit" },
+	                .missing = "submitting processes and disks that keep no times are unknown",
+	                .on_demand = true },
+	  .know_owner = "disk_know_submitter",
+	  .unused_maps = { "slo_counts" },
+	  .needs = "BTF, CAP_BPF, CAP_PERFMON",
+	  .note = "without targets a cgroup is the nearest one with the io controller, and the process is unknown" },
 };
 
 const struct slo_obj_row *slo_obj_row(enum slo_obj obj)

@@ -13,6 +13,7 @@ enum slo_obj {
 	SLO_OBJ_RETRANSMIT,
 	SLO_OBJ_RUNQUEUE,
 	SLO_OBJ_CONNECT,
+	SLO_OBJ_DISK,
 	SLO_OBJ_MAX_,
 };
 
@@ -37,6 +38,11 @@ struct slo_extra {
 	const char *prog[3]; /* none: no such part, nor any behind it */
 	const char *missing; /* what cannot be seen without it */
 	uint64_t signals; /* only these need it; 0: all of the object */
+	/*
+	 * Attached from the start only where the owner of each measurement must be known (env.know_owner), else loaded
+	 * and left to slo_bpf_obj_attach_late().
+	 */
+	bool on_demand;
 };
 
 struct slo_rung {
@@ -47,6 +53,7 @@ struct slo_rung {
 	const char *progs[SLO_ROW_PROGS]; /* all needed */
 	struct slo_extra extra[SLO_ROW_EXTRAS];
 	struct slo_rodata rodata;
+	const char *know_owner; /* a global set to 1 where env.know_owner; NULL: none */
 	const char *unused_maps[2]; /* not created */
 	bool needs_sched_info; /* /proc/self/schedstat must count */
 	const char *needs; /* kernel features and capabilities */
