@@ -125,7 +125,43 @@ struct sched_info {
 	unsigned long long last_queued;
 };
 
+/* Hand-written for x86, as the registers of system calls are. */
+struct thread_info {
+	__u32 status;
+};
+
+struct pt_regs {
+	unsigned long di;
+	unsigned long orig_ax;
+};
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+	struct file *fd_array[1];
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	struct files_struct *files;
 	int pid;
 	int tgid;
 	int prio;
@@ -143,8 +179,6 @@ struct task_struct {
 struct task_struct___state {
 	volatile long state;
 };
-
-struct file;
 
 struct socket {
 	struct sock *sk;

@@ -39,7 +39,7 @@ struct libbpf_be {
 	struct slo_agg *agg[SLO_SIG_MAX_];
 	struct ring_buffer *ring;
 	int epoll, timer, root, cgroup;
-	uint64_t served, enabled;
+	uint64_t served, enabled, by_turns;
 	uint32_t epoch;
 	uint64_t interval_start_ns;
 	uint64_t offset_ns, offset_read_ns;
@@ -62,6 +62,8 @@ static void deliver(struct libbpf_be *be, const void *record, size_t size)
 	if (ev.signal == SLO_SIG_DISK_IO)
 		slo_disk_name(&be->disks, be->root, ev.detail.disk.major, ev.detail.disk.minor,
 		              ev.detail.disk.device);
+	if (be->by_turns & SLO_SIG_BIT(ev.signal))
+		ev.sample_weight = SLO_TURN_INTERVALS;
 	if (ev.kind == SLO_EV_SAMPLE || ev.kind == SLO_EV_TIMEOUT)
 		be->delivered[ev.signal]++;
 	be->on_event(be->user, &ev);
@@ -98,8 +100,10 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 	be->cgroup = slo_cgroup2_open_root(be->root, NULL, 0, &err);
 	if (be->cgroup < 0)
 		(void)snprintf(be->env.cgroup_why, sizeof(be->env.cgroup_why), "%.159s", err.msg);
-	be->env.know_owner =
+	be->env.targeted =
 		cfg->targets.cgroup_count || cfg->targets.tgid_count || cfg->targets.comm_count;
+	be->env.by_turns = cfg->by_turns;
+	be->env.know_owner = be->env.targeted;
 	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0) {
 		be->env.know_owner |= slo_cgroups_mount(&cgroups, "blkio") != NULL;
 		be->env.cgroup_v1 =
@@ -141,6 +145,8 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 			if (wanted & row->signals & SLO_SIG_BIT(sig))
 				verdicts[sig] = v;
+			if (v.by_turns)
+				be->by_turns |= wanted & row->signals;
 		}
 	}
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
@@ -377,6 +383,8 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 		ctl.off = !on;
 		(void)bpf_map_update_elem(fd, &i, &ctl, BPF_ANY);
 	}
+	if (on && !o->links)
+		(void)slo_bpf_obj_set_global(o, "sys_since_ns", slo_clock_monotonic_ns());
 	/* The hook stays while another signal of the object needs it. */
 	if (be->enabled & o->row->signals)
 		return slo_bpf_obj_attach(o, &be->env, err);

@@ -10,7 +10,7 @@
 #include "core/base/err.h"
 #include "core/model/verdict.h"
 
-#define SLO_OBJ_LINKS 8
+#define SLO_OBJ_LINKS 16
 
 /* Maps that all objects share, by name; the backend makes and owns them. */
 struct slo_shared_map {
@@ -28,6 +28,8 @@ struct slo_attach_env {
 	char cgroup_why[160];
 	bool cgroup_v1; /* containers live in v1 controllers */
 	bool sched_info;
+	bool targeted; /* there are targets */
+	bool by_turns; /* the caller enables what taxes everybody now and then only */
 	bool know_owner; /* there are targets, or a measurement does not carry its owner on this host */
 	uint32_t percpu_hist_max; /* entries of a per-CPU histogram map */
 };
@@ -56,6 +58,9 @@ int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
 /* Safe on a zeroed object. */
 void slo_bpf_obj_close(struct slo_bpf_obj *o);
+
+/* Sets the global @name of a loaded object (8 bytes, .bss); -ENOENT where it has none. */
+int slo_bpf_obj_set_global(const struct slo_bpf_obj *o, const char *name, uint64_t value);
 
 /* Descriptor of @name's map, borrowed; -1 where the rung has none. */
 int slo_bpf_obj_map_fd(const struct slo_bpf_obj *o, const char *name);

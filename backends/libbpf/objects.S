@@ -15,5 +15,6 @@ embed retransmit
 embed runqueue
 embed connect
 embed disk
+embed syscall
 
 .section .note.GNU-stack, "", %progbits

@@ -8,6 +8,7 @@ EMBEDDED(retransmit);
 EMBEDDED(runqueue);
 EMBEDDED(connect);
 EMBEDDED(disk);
+EMBEDDED(syscall);
 
 #define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
 
@@ -20,6 +21,7 @@ static const struct slo_obj_row objects[] = {
 	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
 	                      false },
 	[SLO_OBJ_DISK] = { OBJECT(disk), SLO_SIG_BIT(SLO_SIG_DISK_IO), false },
+	[SLO_OBJ_SYSCALL] = { OBJECT(syscall), SLO_SIG_BIT(SLO_SIG_SYSCALL), false },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
@@ -47,6 +49,29 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 		.missing = "connects that fail before their first SYN (no route) are not counted", \
 		.signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)                                     \
 	}
+
+#define SYS_UNSEEN "not seen: io_uring, splice, sendfile, page faults"
+
+#define SYS_FUNCTIONS                                                                              \
+	.obj = SLO_OBJ_SYSCALL,                                                                    \
+	.hooks =                                                                                   \
+		"fentry and fexit of vfs_read, vfs_write, vfs_fsync_range, vfs_readv, vfs_writev", \
+	.source = SLO_SRC_FENTRY,                                                                  \
+	.progs = { "sys_vfs_read",      "sys_vfs_read_end",    "sys_vfs_write",                    \
+		   "sys_vfs_write_end", "sys_vfs_fsync_range", "sys_vfs_fsync_range_end" },        \
+	.extra[0] = { .prog = { "sys_vfs_readv", "sys_vfs_readv_end", "sys_vfs_writev",            \
+		                "sys_vfs_writev_end" },                                            \
+		      .missing = "readv, writev and their kin" },                                  \
+	.extra[1] = { .prog = { "sys_sync_file_range", "sys_sync_file_range_end" },                \
+		      .missing = "sync_file_range" },                                              \
+	.needs = "BTF, fentry (CONFIG_FUNCTION_TRACER, no lockdown), CAP_BPF, CAP_PERFMON",        \
+	.note = SYS_UNSEEN
+
+#define SYS_CALLS                                                                            \
+	.obj = SLO_OBJ_SYSCALL, .hooks = "tp_btf/sys_enter, tp_btf/sys_exit",                \
+	.source = SLO_SRC_TP_BTF, .progs = { "sys_enter", "sys_exit" },                      \
+	.needs = "BTF, a target (--cgroup, --pid, --comm, --pod-uid), CAP_BPF, CAP_PERFMON", \
+	.needs_target = true, .note = SYS_UNSEEN ", 32-bit calls"
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "dns_owner_by", 2 }, .note = "" },
@@ -100,6 +125,17 @@ static const struct slo_rung rungs[] = {
 	  .unused_maps = { "slo_counts" },
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON",
 	  .note = "without targets a cgroup is the nearest one with the io controller, and the process is unknown" },
+
+	{ SYS_FUNCTIONS, .mechanism = "fentry, task storage",
+	  .unused_maps = { "slo_counts", "sys_calls_hash" } },
+	{ SYS_FUNCTIONS, .mechanism = "fentry, own map", .rodata = { "sys_how", 1 },
+	  .unused_maps = { "slo_counts", "sys_calls" } },
+	{ SYS_CALLS, .mechanism = "tp_btf, all calls",
+	  .unused_maps = { "slo_counts", "sys_calls_hash" } },
+	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read",
+	  .rodata = { "sys_how", 2 }, .unused_maps = { "slo_counts", "sys_calls_hash" } },
+	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read, own map",
+	  .rodata = { "sys_how", 3 }, .unused_maps = { "slo_counts", "sys_calls" } },
 };
 
 const struct slo_obj_row *slo_obj_row(enum slo_obj obj)

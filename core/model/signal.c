@@ -17,7 +17,7 @@ static const struct slo_signal_desc signals[] = {
 	[SLO_SIG_CFS_THROTTLED]   = { "cfs_throttled_ms", "Time throttled by a CPU quota", SLO_UNIT_MS, 40, 120, true, false },
 	[SLO_SIG_MEM_RECLAIM]     = { "mem_reclaim_latency_ms", "Stalled in direct memory reclaim", SLO_UNIT_MS, 5, 20, false, false },
 	[SLO_SIG_DISK_IO]         = { "disk_io_latency_ms", "Block I/O, queue and device", SLO_UNIT_MS, 10, 50, false, true },
-	[SLO_SIG_SYSCALL]         = { "syscall_latency_ms", "read and write on storage", SLO_UNIT_MS, 50, 200, false, false },
+	[SLO_SIG_SYSCALL]         = { "syscall_latency_ms", "read and write on storage", SLO_UNIT_MS, 50, 200, false, true },
 };
 /* clang-format on */
 SLO_TABLE_COMPLETE(signals, SLO_SIG_MAX_);
