@@ -113,7 +113,7 @@ static __always_inline void begin(const struct call *new)
 		slo_stat_inc(SLO_ABI_SYSCALL, inflight_full);
 		return;
 	}
-	/* A sync inside of a write to a synchronous file is the write's; one whose end was missed gives way. */
+	/* A call inside of another is the outer one's; one whose end was missed gives way to the next of its kind. */
 	if (c->start_ns >= sys_since_ns && c->start_ns && c->nr != new->nr)
 		return;
 	*c = *new;
@@ -171,45 +171,12 @@ static __always_inline int function_ends(__u64 file, __u32 nr, __s64 ret)
 	return 0;
 }
 
-/* The functions take the file first; their result stands behind the arguments. */
-#define SYS_FUNCTION(fn, nargs, nr, family, type)                         \
-	SEC("fentry/" #fn)                                                \
-	int sys_##fn(__u64 *ctx)                                          \
-	{                                                                 \
-		return function_begins((const void *)ctx[0], nr, family); \
-	}                                                                 \
-	SEC("fexit/" #fn)                                                 \
-	int sys_##fn##_end(__u64 *ctx)                                    \
-	{                                                                 \
-		return function_ends(ctx[0], nr, (type)ctx[nargs]);       \
-	}
-
-/* read, pread64 and write, pwrite64 are one each here, as fsync, fdatasync and msync are: the first one's number stands. */
-SYS_FUNCTION(vfs_read, 4, __NR_read, SLO_ABI_SYS_READ, __s64)
-SYS_FUNCTION(vfs_write, 4, __NR_write, SLO_ABI_SYS_WRITE, __s64)
-SYS_FUNCTION(vfs_readv, 5, __NR_readv, SLO_ABI_SYS_READ, __s64)
-SYS_FUNCTION(vfs_writev, 5, __NR_writev, SLO_ABI_SYS_WRITE, __s64)
-SYS_FUNCTION(vfs_fsync_range, 4, __NR_fsync, SLO_ABI_SYS_SYNC, int)
-SYS_FUNCTION(sync_file_range, 4, __NR_sync_file_range, SLO_ABI_SYS_SYNC, int)
-
-#define FAMILY_MAX 512
-/* 1 + enum slo_abi_sys_family; 0: not ours. */
-static const __u8 families[FAMILY_MAX] = {
-	[__NR_read] = 1 + SLO_ABI_SYS_READ,
-	[__NR_pread64] = 1 + SLO_ABI_SYS_READ,
-	[__NR_readv] = 1 + SLO_ABI_SYS_READ,
-	[__NR_preadv] = 1 + SLO_ABI_SYS_READ,
-	[__NR_preadv2] = 1 + SLO_ABI_SYS_READ,
-	[__NR_write] = 1 + SLO_ABI_SYS_WRITE,
-	[__NR_pwrite64] = 1 + SLO_ABI_SYS_WRITE,
-	[__NR_writev] = 1 + SLO_ABI_SYS_WRITE,
-	[__NR_pwritev] = 1 + SLO_ABI_SYS_WRITE,
-	[__NR_pwritev2] = 1 + SLO_ABI_SYS_WRITE,
-	[__NR_fsync] = 1 + SLO_ABI_SYS_SYNC,
-	[__NR_fdatasync] = 1 + SLO_ABI_SYS_SYNC,
-	[__NR_sync_file_range] = 1 + SLO_ABI_SYS_SYNC,
-	[__NR_msync] = 1 + SLO_ABI_SYS_SYNC,
+/* 6.2 brought both: a type for any address, and this helper. */
+enum bpf_func_id___cast {
+	BPF_FUNC_cgrp_storage_get___cast = 210,
 };
+#define HAS_CAST \
+	bpf_core_enum_value_exists(enum bpf_func_id___cast, BPF_FUNC_cgrp_storage_get___cast)
 
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
@@ -247,6 +214,77 @@ static __always_inline int look_at_fd_untyped(__u32 fd, struct call *c)
 	                &c->fclass);
 }
 
+/* The functions take the file first; their result stands behind the arguments. */
+#define SYS_FUNCTION(fn, nargs, nr, family)                               \
+	SEC("fentry/" #fn)                                                \
+	int sys_##fn(__u64 *ctx)                                          \
+	{                                                                 \
+		return function_begins((const void *)ctx[0], nr, family); \
+	}                                                                 \
+	SEC("fexit/" #fn)                                                 \
+	int sys_##fn##_end(__u64 *ctx)                                    \
+	{                                                                 \
+		return function_ends(ctx[0], nr, (__s64)ctx[nargs]);      \
+	}
+
+/* read and pread64 are one here, as write and pwrite64, and the vectors: the first one's number stands. */
+SYS_FUNCTION(vfs_read, 4, __NR_read, SLO_ABI_SYS_READ)
+SYS_FUNCTION(vfs_write, 4, __NR_write, SLO_ABI_SYS_WRITE)
+SYS_FUNCTION(vfs_readv, 5, __NR_readv, SLO_ABI_SYS_READ)
+SYS_FUNCTION(vfs_writev, 5, __NR_writev, SLO_ABI_SYS_WRITE)
+
+static __always_inline int call_begins(const struct pt_regs *regs, __u32 nr)
+{
+	struct call c = { .nr = nr, .family = SLO_ABI_SYS_SYNC, .fclass = SLO_ABI_FILE_REGULAR };
+	__u32 fd = (__u32)regs->di;
+	int known = 0;
+
+	if (!is_admitted())
+		return 0;
+	if (nr != __NR_msync)
+		known = HAS_CAST ? look_at_fd(fd, &c) : look_at_fd_untyped(fd, &c);
+	if (known == 0)
+		begin(&c);
+	return 0;
+}
+
+/* Compilers merge vfs_fsync_range into some of its callers; a system call's own function stands by itself. */
+#define SYS_CALL(name)                                                 \
+	SEC("fentry/__x64_sys_" #name)                                 \
+	int sys_##name(__u64 *ctx)                                     \
+	{                                                              \
+		return call_begins((const void *)ctx[0], __NR_##name); \
+	}                                                              \
+	SEC("fexit/__x64_sys_" #name)                                  \
+	int sys_##name##_end(__u64 *ctx)                               \
+	{                                                              \
+		return function_ends(0, __NR_##name, (__s64)ctx[1]);   \
+	}
+
+SYS_CALL(fsync)
+SYS_CALL(fdatasync)
+SYS_CALL(msync)
+SYS_CALL(sync_file_range)
+
+#define FAMILY_MAX 512
+/* 1 + enum slo_abi_sys_family; 0: not ours. */
+static const __u8 families[FAMILY_MAX] = {
+	[__NR_read] = 1 + SLO_ABI_SYS_READ,
+	[__NR_pread64] = 1 + SLO_ABI_SYS_READ,
+	[__NR_readv] = 1 + SLO_ABI_SYS_READ,
+	[__NR_preadv] = 1 + SLO_ABI_SYS_READ,
+	[__NR_preadv2] = 1 + SLO_ABI_SYS_READ,
+	[__NR_write] = 1 + SLO_ABI_SYS_WRITE,
+	[__NR_pwrite64] = 1 + SLO_ABI_SYS_WRITE,
+	[__NR_writev] = 1 + SLO_ABI_SYS_WRITE,
+	[__NR_pwritev] = 1 + SLO_ABI_SYS_WRITE,
+	[__NR_pwritev2] = 1 + SLO_ABI_SYS_WRITE,
+	[__NR_fsync] = 1 + SLO_ABI_SYS_SYNC,
+	[__NR_fdatasync] = 1 + SLO_ABI_SYS_SYNC,
+	[__NR_sync_file_range] = 1 + SLO_ABI_SYS_SYNC,
+	[__NR_msync] = 1 + SLO_ABI_SYS_SYNC,
+};
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, const struct pt_regs *regs, long nr)
 {
@@ -278,11 +316,15 @@ int BPF_PROG(sys_enter, const struct pt_regs *regs, long nr)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, const struct pt_regs *regs, long ret)
 {
-	struct call *c = call_of(0);
+	__u64 nr = regs->orig_ax;
+	struct call *c;
 
+	if (nr >= FAMILY_MAX || !families[nr])
+		return 0;
+	c = call_of(0);
 	if (!c || !c->start_ns)
 		return 0;
-	if (c->nr == (__u32)regs->orig_ax)
+	if (c->nr == (__u32)nr)
 		finish(c, ret, SLO_ABI_SRC_TP_BTF);
 	c->start_ns = 0;
 	return 0;

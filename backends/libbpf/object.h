@@ -10,7 +10,7 @@
 #include "core/base/err.h"
 #include "core/model/verdict.h"
 
-#define SLO_OBJ_LINKS 16
+#define SLO_OBJ_LINKS 20
 
 /* Maps that all objects share, by name; the backend makes and owns them. */
 struct slo_shared_map {

@@ -52,19 +52,20 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
 #define SYS_UNSEEN "not seen: io_uring, splice, sendfile, page faults"
 
-#define SYS_FUNCTIONS                                                                              \
-	.obj = SLO_OBJ_SYSCALL,                                                                    \
-	.hooks =                                                                                   \
-		"fentry and fexit of vfs_read, vfs_write, vfs_fsync_range, vfs_readv, vfs_writev", \
-	.source = SLO_SRC_FENTRY,                                                                  \
-	.progs = { "sys_vfs_read",      "sys_vfs_read_end",    "sys_vfs_write",                    \
-		   "sys_vfs_write_end", "sys_vfs_fsync_range", "sys_vfs_fsync_range_end" },        \
-	.extra[0] = { .prog = { "sys_vfs_readv", "sys_vfs_readv_end", "sys_vfs_writev",            \
-		                "sys_vfs_writev_end" },                                            \
-		      .missing = "readv, writev and their kin" },                                  \
-	.extra[1] = { .prog = { "sys_sync_file_range", "sys_sync_file_range_end" },                \
-		      .missing = "sync_file_range" },                                              \
-	.needs = "BTF, fentry (CONFIG_FUNCTION_TRACER, no lockdown), CAP_BPF, CAP_PERFMON",        \
+#define SYS_FUNCTIONS                                                                                    \
+	.obj = SLO_OBJ_SYSCALL,                                                                          \
+	.hooks =                                                                                         \
+		"fentry and fexit of vfs_read, vfs_write, vfs_readv, vfs_writev, and of the sync calls", \
+	.source = SLO_SRC_FENTRY,                                                                        \
+	.progs = { "sys_vfs_read", "sys_vfs_read_end", "sys_vfs_write", "sys_vfs_write_end" },           \
+	.extra[0] = { .prog = { "sys_vfs_readv", "sys_vfs_readv_end", "sys_vfs_writev",                  \
+		                "sys_vfs_writev_end" },                                                  \
+		      .missing = "readv, writev and their kin are not seen" },                           \
+	.extra[1] = { .prog = { "sys_fsync", "sys_fsync_end", "sys_fdatasync",                           \
+		                "sys_fdatasync_end", "sys_msync", "sys_msync_end",                       \
+		                "sys_sync_file_range", "sys_sync_file_range_end" },                      \
+		      .missing = "fsync and its kin are not seen" },                                     \
+	.needs = "BTF, fentry (CONFIG_FUNCTION_TRACER, no lockdown), CAP_BPF, CAP_PERFMON",              \
 	.note = SYS_UNSEEN
 
 #define SYS_CALLS                                                                            \

@@ -36,7 +36,7 @@ struct slo_rodata {
 
 /* An optional part of a row, all or nothing: tried with it, left out with a note where it fails. */
 struct slo_extra {
-	const char *prog[4]; /* none: no such part, nor any behind it */
+	const char *prog[8]; /* none: no such part, nor any behind it */
 	const char *missing; /* what cannot be seen without it */
 	uint64_t signals; /* only these need it; 0: all of the object */
 	/*

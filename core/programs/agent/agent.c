@@ -228,11 +228,11 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 
 void slo_agent_take_turns(struct slo_agent *a)
 {
-	bool on = a->turn++ % SLO_TURN_INTERVALS == 0;
-	bool was = (a->turn - 2) % SLO_TURN_INTERVALS == 0;
+	bool on = ++a->turn % SLO_TURN_INTERVALS == 0;
 	struct slo_err err = { 0 };
 
-	if (on == was && a->turn > 1)
+	/* The first interval is one of them. */
+	if (!on && a->turn % SLO_TURN_INTERVALS != 1)
 		return;
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		const struct slo_choice *c = slo_session_choice(a->session, (enum slo_signal)i);

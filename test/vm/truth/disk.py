@@ -96,6 +96,7 @@ def waiting_for_the_device_is_queue_time():
     disk = slodisk.NullDisk(DELAY_MS, hw_queue_depth=1)
     disk.queue("scheduler", "mq-deadline")
     disk.queue("nr_requests", 32)  # else the others wait for a request, before there is one to measure
+    disk.queue("nomerges", 2)
     agent = Agent(SIGNAL)
     fio = slodisk.Fio(disk.dev, "randread", IOS, "--iodepth=8", engine="libaio")
     mine = of_disk(samples(settle(agent), SIGNAL), disk.name, "read")
