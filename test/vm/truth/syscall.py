@@ -130,6 +130,9 @@ def every_call_takes_what_its_caller_measured():
     took, agent, pid = start(_transfer, path)
     records = samples(settle(agent), SIGNAL)
     functions = by_functions(records)
+    wanted = os.environ.get("SLO_ROW_SYSCALL")
+    if wanted:
+        equal("mechanism, by kernels/matrix.tsv", {r["source"] for r in records}, {wanted})
     print(f"  measured by {'functions' if functions else 'system calls'}")
     mine = sorted((r for r in records if detail(r, "file") == fclass and detail(r, "bytes") == PAGE), key=lambda r: r["ts_unix_nano"])
     equal("records", len(mine), COUNT * len(CALLS))
