@@ -211,9 +211,11 @@ int disk_submit(__u64 *ctx)
 	if (bpf_core_type_exists(struct trace_event_raw_block_get_rq))
 		bio = (const struct bio *)ctx[1];
 	key = (__u64)bio;
-	dev = bio_device(bio);
-	if (!disk_know_submitter && !bpf_map_lookup_elem(&disk_unstamped, &dev))
-		return 0;
+	if (!disk_know_submitter) {
+		dev = bio_device(bio);
+		if (!bpf_map_lookup_elem(&disk_unstamped, &dev))
+			return 0;
+	}
 	s.start_ns = bpf_ktime_get_ns();
 	s.owner.cgroup_id = bio_cgroup_id(bio);
 	if (!is_kernel_thread(s.owner.cgroup_id))

@@ -149,6 +149,8 @@ def retransmit():
 
 def file_to_read(megabytes=1):
     """A disk that answers at once, or where there is no null_blk a file on the host's own; by $SLO_BENCH_FILE for the load."""
+    if "SLO_BENCH_FILE" in os.environ:
+        return
     subprocess.run(["modprobe", "-q", "null_blk", "irqmode=0", "queue_mode=2", "nr_devices=1"], check=False)
     if os.path.exists("/dev/nullb0"):
         os.environ["SLO_BENCH_FILE"] = "/dev/nullb0"
