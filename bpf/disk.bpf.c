@@ -36,8 +36,8 @@ struct {
 	__type(value, __u64);
 } disk_unstamped SEC(".maps");
 
-/* 1: disk_submit is attached from the start, every request has a submitter. */
-const volatile __u32 disk_know_submitter = 0;
+/* 1: every request's submitter is wanted. Written by user space, before disk_submit is attached. */
+__u64 disk_know_submitter;
 
 static __always_inline __u32 device(const struct gendisk *disk)
 {

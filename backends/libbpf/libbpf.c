@@ -92,6 +92,11 @@ static bool has_sched_info(int root)
 	return slices && strtoull(slices, NULL, 10) > 0;
 }
 
+static bool has_targets(const struct slo_targets *t)
+{
+	return t->cgroup_count || t->tgid_count || t->comm_count;
+}
+
 static void look_around(struct libbpf_be *be, const struct slo_backend_config *cfg)
 {
 	struct slo_cgroups cgroups = { 0 };
@@ -100,8 +105,7 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 	be->cgroup = slo_cgroup2_open_root(be->root, NULL, 0, &err);
 	if (be->cgroup < 0)
 		(void)snprintf(be->env.cgroup_why, sizeof(be->env.cgroup_why), "%.159s", err.msg);
-	be->env.targeted =
-		cfg->targets.cgroup_count || cfg->targets.tgid_count || cfg->targets.comm_count;
+	be->env.targeted = has_targets(&cfg->targets);
 	be->env.by_turns = cfg->by_turns;
 	be->env.know_owner = be->env.targeted;
 	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0) {
@@ -392,14 +396,38 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 	return 0;
 }
 
+/* Targets that came later: from now on owners have to be known. */
+static int know_owners(struct libbpf_be *be, struct slo_err *err)
+{
+	if (be->env.know_owner || !has_targets(&be->cfg.targets))
+		return 0;
+	be->env.know_owner = true;
+	for (int i = 0; i < SLO_OBJ_MAX_; i++) {
+		struct slo_bpf_obj *o = &be->obj[i];
+		int r;
+
+		if (!o->rung || !o->rung->know_owner)
+			continue;
+		r = slo_bpf_obj_set_global(o, o->rung->know_owner, 1);
+		if (!r && o->links)
+			r = slo_bpf_obj_attach_late(o, &be->env, err);
+		if (r)
+			return r;
+		o->late = true;
+	}
+	return 0;
+}
+
 static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
+	int r;
 
 	be->cfg.emit_all = cfg->emit_all;
 	memcpy(be->cfg.threshold, cfg->threshold, sizeof(be->cfg.threshold));
 	be->cfg.targets = cfg->targets;
-	return write_control(be, err);
+	r = know_owners(be, err);
+	return r < 0 ? r : write_control(be, err);
 }
 
 static int libbpf_fd(void *vbe)

@@ -105,8 +105,6 @@ static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env)
 	r = prepare_maps(o, env);
 	if (!r && o->rung->rodata.name)
 		r = set_rodata(o->obj, o->rung->rodata.name, o->rung->rodata.value);
-	if (!r && env->know_owner && o->rung->know_owner)
-		r = set_rodata(o->obj, o->rung->know_owner, 1);
 	if (!r && env->cgroup_v1)
 		r = set_rodata(o->obj, "slo_cgroup_v1", 1);
 	return r;
@@ -321,6 +319,8 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 		step = "load";
 		r = bpf_object__load(o->obj);
 	}
+	if (!r && env->know_owner && o->rung->know_owner)
+		r = slo_bpf_obj_set_global(o, o->rung->know_owner, 1);
 	if (!r) {
 		step = "attach";
 		r = attach_all(o, env, &failed, &local);
@@ -378,6 +378,10 @@ static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, str
 		}
 		add_note(v, rung->extra[extra].missing, why);
 		o->extras &= ~(1U << extra);
+	}
+	for (int i = 0; i < SLO_ROW_EXTRAS; i++) {
+		if ((o->extras & 1U << i) && rung->extra[i].on_demand && !o->late)
+			add_note(v, rung->extra[i].missing, NULL);
 	}
 	if (*rung->note)
 		add_note(v, rung->note, NULL);

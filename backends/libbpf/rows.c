@@ -120,12 +120,13 @@ static const struct slo_rung rungs[] = {
 	  .source = SLO_SRC_TP_BTF,
 	  .progs = { "disk_complete" },
 	  .extra[0] = { .prog = { "disk_submit" },
-	                .missing = "submitting processes and disks that keep no times are unknown",
+	                .missing =
+	                        "the process is unknown, and a cgroup without the io controller is taken for the one above it",
 	                .on_demand = true },
 	  .know_owner = "disk_know_submitter",
 	  .unused_maps = { "slo_counts" },
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON",
-	  .note = "without targets a cgroup is the nearest one with the io controller, and the process is unknown" },
+	  .note = "not seen: waits before a request is made (io.max, all tags taken), disks that make none" },
 
 	{ SYS_FUNCTIONS, .mechanism = "fentry, task storage",
 	  .unused_maps = { "slo_counts", "sys_calls_hash" } },

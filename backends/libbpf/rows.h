@@ -54,7 +54,7 @@ struct slo_rung {
 	const char *progs[SLO_ROW_PROGS]; /* all needed */
 	struct slo_extra extra[SLO_ROW_EXTRAS];
 	struct slo_rodata rodata;
-	const char *know_owner; /* a global set to 1 where env.know_owner; NULL: none */
+	const char *know_owner; /* a __u64 of .bss, 1 where env.know_owner; NULL: none */
 	const char *unused_maps[2]; /* not created */
 	bool needs_target; /* taxes everybody: only with targets, or by turns (env.by_turns) */
 	bool needs_sched_info; /* /proc/self/schedstat must count */
