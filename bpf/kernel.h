@@ -12,8 +12,13 @@ struct kernfs_node {
 	__u64 id;
 };
 
+struct cgroup_root {
+	int hierarchy_id; /* 0: the v2 hierarchy */
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
 };
 
 struct cgroup_subsys_state {
@@ -128,7 +133,43 @@ struct sched_info {
 	unsigned long long last_queued;
 };
 
+/* Hand-written for x86, as the registers of system calls are. */
+struct thread_info {
+	__u32 status;
+};
+
+struct pt_regs {
+	unsigned long di;
+	unsigned long orig_ax;
+};
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+	struct file *fd_array[1];
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	struct files_struct *files;
 	int pid;
 	int tgid;
 	int prio;
@@ -147,10 +188,64 @@ struct task_struct___state {
 	volatile long state;
 };
 
-struct file;
-
 struct socket {
 	struct sock *sk;
+};
+
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct block_device {
+	struct gendisk *bd_disk;
+};
+
+struct blkcg {
+	struct cgroup_subsys_state css;
+};
+
+struct blkcg_gq {
+	struct blkcg *blkcg;
+};
+
+struct bio {
+	struct block_device *bi_bdev; /* from 5.12 */
+	struct blkcg_gq *bi_blkg; /* with CONFIG_BLK_CGROUP */
+};
+
+struct bio___disk {
+	struct gendisk *bi_disk;
+};
+
+struct request_queue {
+	struct gendisk *disk; /* from 5.17 */
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	unsigned int rq_flags;
+	unsigned int __data_len;
+	struct bio *bio;
+	struct bio *biotail;
+	__u64 start_time_ns;
+	__u64 io_start_time_ns;
+	unsigned short nr_phys_segments;
+};
+
+struct request___disk {
+	struct gendisk *rq_disk;
+};
+
+/* Before 6.11 the flags were macros, and this one bit 4. */
+enum rqf_flags {
+	__RQF_FLUSH_SEQ = 1,
+};
+
+/* There until block_getrq lost its queue argument (5.11). */
+struct trace_event_raw_block_get_rq {
+	unsigned int dev;
 };
 
 struct seq_file;

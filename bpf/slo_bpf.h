@@ -90,9 +90,14 @@ struct {
 #define slo_add(p, n) ((void)__sync_fetch_and_add((p), (n)))
 #endif
 
+/* Keys beyond it are lost, and counted. */
+#ifndef SLO_HIST_MAX
+#define SLO_HIST_MAX 1024
+#endif
+
 struct {
 	__uint(type, SLO_HIST_TYPE);
-	__uint(max_entries, 1024);
+	__uint(max_entries, SLO_HIST_MAX);
 	__type(key, struct slo_abi_hist_key);
 	__type(value, struct slo_abi_hist_val);
 } slo_hist SEC(".maps");

@@ -23,6 +23,9 @@ typedef void (*slo_record_fn)(void *user, const void *record, size_t size);
 typedef int (*slo_event_parse_fn)(const char *line, size_t len, struct slo_probe_event *ret_ev,
                                   struct slo_err *err);
 
+/* What taxes every process of the host is measured one interval in so many, and each record stands for so many. */
+#define SLO_TURN_INTERVALS 10
+
 /* What to measure, filtered where it is cheapest. All pointers are borrowed during open() only. */
 struct slo_targets {
 	const uint64_t *cgroup_ids; /* with their descendants, expanded by the caller */
@@ -43,6 +46,7 @@ struct slo_backend_config {
 		events_per_second; /* single events sent at most, after a burst of @burst; 0: no limit */
 	uint64_t burst;
 	bool emit_all; /* an event for each measurement, not only above threshold or on error */
+	bool by_turns; /* the caller enables signals whose verdict says by_turns only now and then: see SLO_TURN_* */
 	bool tell; /* fill every refused row's reason, also below the one that serves (prereq) */
 	double threshold[SLO_SIG_MAX_]; /* in the signal's unit; events at or above. 0: each */
 	struct slo_targets targets; /* none: everything */

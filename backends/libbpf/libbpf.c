@@ -14,6 +14,7 @@
 #include "backends/decode.h"
 #include "backends/libbpf/aggregate.h"
 #include "backends/libbpf/cost.h"
+#include "backends/libbpf/disk.h"
 #include "backends/libbpf/dns.h"
 #include "backends/libbpf/maps.h"
 #include "backends/libbpf/object.h"
@@ -39,11 +40,12 @@ struct libbpf_be {
 	struct slo_agg *agg[SLO_SIG_MAX_];
 	struct ring_buffer *ring;
 	int epoll, timer, root, cgroup;
-	uint64_t served, enabled;
+	uint64_t served, enabled, by_turns;
 	uint32_t epoch;
 	uint64_t interval_start_ns;
 	uint64_t offset_ns, offset_read_ns;
 	uint64_t delivered[SLO_SIG_MAX_];
+	struct slo_disks disks;
 	uint64_t dns_timeouts; /* made here, not in the kernel */
 	uint64_t rejected;
 	struct slo_cost cost;
@@ -59,6 +61,11 @@ static void deliver(struct libbpf_be *be, const void *record, size_t size)
 		be->rejected++;
 		return;
 	}
+	if (ev.signal == SLO_SIG_DISK_IO)
+		slo_disk_name(&be->disks, be->root, ev.detail.disk.major, ev.detail.disk.minor,
+		              ev.detail.disk.device);
+	if (be->by_turns & SLO_SIG_BIT(ev.signal))
+		ev.sample_weight = SLO_TURN_INTERVALS;
 	if (ev.kind == SLO_EV_SAMPLE || ev.kind == SLO_EV_TIMEOUT)
 		be->delivered[ev.signal]++;
 	be->on_event(be->user, &ev);
@@ -87,6 +94,11 @@ static bool has_sched_info(int root)
 	return slices && strtoull(slices, NULL, 10) > 0;
 }
 
+static bool has_targets(const struct slo_targets *t)
+{
+	return t->cgroup_count || t->tgid_count || t->comm_count;
+}
+
 static void look_around(struct libbpf_be *be, const struct slo_backend_config *cfg)
 {
 	struct slo_cgroups cgroups = { 0 };
@@ -95,9 +107,14 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 	be->cgroup = slo_cgroup2_open_root(be->root, NULL, 0, &err);
 	if (be->cgroup < 0)
 		(void)snprintf(be->env.cgroup_why, sizeof(be->env.cgroup_why), "%.159s", err.msg);
-	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0)
+	be->env.targeted = has_targets(&cfg->targets);
+	be->env.by_turns = cfg->by_turns;
+	be->env.know_owner = be->env.targeted;
+	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0) {
+		be->env.know_owner |= slo_cgroups_mount(&cgroups, "blkio") != NULL;
 		be->env.cgroup_v1 =
 			cgroups.layout == SLO_CGROUP_V1 && slo_cgroups_mount(&cgroups, "pids");
+	}
 	be->env.root = be->root;
 	be->env.wanted = cfg->signals;
 	be->env.cgroup_fd = be->cgroup;
@@ -134,6 +151,8 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 			if (wanted & row->signals & SLO_SIG_BIT(sig))
 				verdicts[sig] = v;
+			if (v.by_turns)
+				be->by_turns |= wanted & row->signals;
 		}
 	}
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
@@ -382,6 +401,8 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 		ctl.off = !on;
 		(void)bpf_map_update_elem(fd, &i, &ctl, BPF_ANY);
 	}
+	if (on && !o->links)
+		(void)slo_bpf_obj_set_global(o, "sys_since_ns", slo_clock_monotonic_ns());
 	/* The hook stays while another signal of the object needs it. */
 	if (be->enabled & o->row->signals) {
 		int r = slo_bpf_obj_attach(o, &be->env, err);
@@ -394,9 +415,32 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 	return keep_one_tracker(be, err);
 }
 
+/* Targets that came later: from now on owners have to be known. */
+static int know_owners(struct libbpf_be *be, struct slo_err *err)
+{
+	if (be->env.know_owner || !has_targets(&be->cfg.targets))
+		return 0;
+	be->env.know_owner = true;
+	for (int i = 0; i < SLO_OBJ_MAX_; i++) {
+		struct slo_bpf_obj *o = &be->obj[i];
+		int r;
+
+		if (!o->rung || !o->rung->know_owner)
+			continue;
+		r = slo_bpf_obj_set_global(o, o->rung->know_owner, 1);
+		if (!r && o->links)
+			r = slo_bpf_obj_attach_late(o, &be->env, err);
+		if (r)
+			return r;
+		o->late = true;
+	}
+	return 0;
+}
+
 static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
+	int r;
 
 	be->cfg.emit_all = cfg->emit_all;
 	memcpy(be->cfg.threshold, cfg->threshold, sizeof(be->cfg.threshold));
@@ -404,7 +448,8 @@ static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, stru
 	if (cfg->events_per_second != be->shared.rate || cfg->burst != be->shared.burst)
 		slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst,
 		                 slo_clock_monotonic_ns());
-	return write_control(be, err);
+	r = know_owners(be, err);
+	return r < 0 ? r : write_control(be, err);
 }
 
 static int libbpf_fd(void *vbe)
@@ -450,14 +495,25 @@ static void set_epoch(struct libbpf_be *be, uint32_t epoch)
 	}
 }
 
+/* A disk whose requests carry no times was met: from now on they are kept for it. */
+static int follow_disks(struct libbpf_be *be, struct slo_err *err)
+{
+	struct slo_bpf_obj *o = &be->obj[SLO_OBJ_DISK];
+	uint32_t first;
+
+	if (!o->links || o->late ||
+	    bpf_map_get_next_key(slo_bpf_obj_map_fd(o, "disk_unstamped"), NULL, &first))
+		return 0;
+	return slo_bpf_obj_attach_late(o, &be->env, err);
+}
+
 static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
 	uint64_t start = be->interval_start_ns;
 	uint32_t epoch = be->epoch;
-	int count = 0;
+	int count = 0, r;
 
-	(void)err;
 	read_offset(be, now_ns);
 	set_epoch(be, epoch + 1);
 	be->interval_start_ns = now_ns;
@@ -469,7 +525,8 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
 		slo_dns_sweep(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries"), now_ns,
 		              on_dns_timeout, be);
-	return count;
+	r = follow_disks(be, err);
+	return r < 0 ? r : count;
 }
 
 /* A program that measures several signals is counted with the first one that is served. */

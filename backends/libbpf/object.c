@@ -206,6 +206,13 @@ int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err)
 	return 0;
 }
 
+static bool is_on_demand(const struct slo_rung *r, const char *prog)
+{
+	int extra = extra_of(r, prog);
+
+	return extra >= 0 && r->extra[extra].on_demand;
+}
+
 void slo_bpf_obj_detach(struct slo_bpf_obj *o)
 {
 	if (o->stand_in)
@@ -223,7 +230,8 @@ static int attach_all(struct slo_bpf_obj *o, const struct slo_attach_env *env,
 	bpf_object__for_each_program(prog, o->obj) {
 		int r;
 
-		if (!bpf_program__autoload(prog))
+		if (!bpf_program__autoload(prog) ||
+		    (!o->late && is_on_demand(o->rung, bpf_program__name(prog))))
 			continue;
 		r = attach_program(o, prog, env, err);
 		if (!r)
@@ -231,6 +239,25 @@ static int attach_all(struct slo_bpf_obj *o, const struct slo_attach_env *env,
 		*ret_failed = bpf_program__name(prog);
 		slo_bpf_obj_detach(o);
 		return r;
+	}
+	return 0;
+}
+
+int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                            struct slo_err *err)
+{
+	struct bpf_program *prog;
+	int r;
+
+	if (o->late)
+		return 0;
+	o->late = true;
+	bpf_object__for_each_program(prog, o->obj) {
+		if (!bpf_program__autoload(prog) || !is_on_demand(o->rung, bpf_program__name(prog)))
+			continue;
+		r = attach_program(o, prog, env, err);
+		if (r)
+			return r;
 	}
 	return 0;
 }
@@ -257,6 +284,32 @@ void slo_bpf_obj_close(struct slo_bpf_obj *o)
 	slo_bpf_obj_detach(o);
 	bpf_object__close(o->obj);
 	memset(o, 0, sizeof(*o));
+}
+
+int slo_bpf_obj_set_global(const struct slo_bpf_obj *o, const char *name, uint64_t value)
+{
+	const struct btf *btf = bpf_object__btf(o->obj);
+	int fd = slo_bpf_obj_map_fd(o, ".bss");
+	int id = btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC);
+	const struct btf_type *sec = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+	slo_cleanup(slo_freep) char *data = sec ? calloc(1, sec->size) : NULL;
+	const uint32_t zero = 0;
+
+	if (fd < 0 || !data)
+		return -ENOENT;
+	if (bpf_map_lookup_elem(fd, &zero, data))
+		return -errno;
+	for (unsigned int i = 0; i < btf_vlen(sec); i++) {
+		const struct btf_var_secinfo *var = btf_var_secinfos(sec) + i;
+		const struct btf_type *type = btf__type_by_id(btf, var->type);
+
+		if (strcmp(btf__name_by_offset(btf, type->name_off), name) == 0 &&
+		    var->offset + sizeof(value) <= sec->size) {
+			memcpy(data + var->offset, &value, sizeof(value));
+			return bpf_map_update_elem(fd, &zero, data, BPF_ANY) ? -errno : 0;
+		}
+	}
+	return -ENOENT;
 }
 
 int slo_bpf_obj_map_fd(const struct slo_bpf_obj *o, const char *name)
@@ -290,6 +343,8 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 		step = "load";
 		r = bpf_object__load(o->obj);
 	}
+	if (!r && env->know_owner && o->rung->know_owner)
+		r = slo_bpf_obj_set_global(o, o->rung->know_owner, 1);
 	if (!r) {
 		step = "attach";
 		r = attach_all(o, env, &failed, &local);
@@ -348,15 +403,50 @@ static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, str
 		add_note(v, rung->extra[extra].missing, why);
 		o->extras &= ~(1U << extra);
 	}
+	for (int i = 0; i < SLO_ROW_EXTRAS; i++) {
+		if ((o->extras & 1U << i) && rung->extra[i].on_demand && !o->late)
+			add_note(v, rung->extra[i].missing, NULL);
+	}
 	if (*rung->note)
 		add_note(v, rung->note, NULL);
 	return 0;
 }
 
+static void put_last_first(struct slo_verdict *v)
+{
+	struct slo_refusal last = v->refused[v->refused_count - 1];
+
+	memmove(&v->refused[1], &v->refused[0], (v->refused_count - 1) * sizeof(last));
+	v->refused[0] = last;
+}
+
+/* What the host or the caller rules out before a load is tried; @v has the reason. */
+static bool is_ruled_out(const struct slo_rung *rung, const struct slo_attach_env *env,
+                         struct slo_verdict *v)
+{
+	if (rung->needs_sched_info && !env->sched_info) {
+		slo_verdict_refuse(v, rung->mechanism, -ENOTSUP,
+		                   "the kernel keeps no enqueue times (CONFIG_SCHED_INFO)");
+		return true;
+	}
+	/* Its way out is the reader's to take, so it comes first. */
+	if (rung->needs_target && !env->targeted && !env->by_turns) {
+		if (v->refused_count && v->refused[0].code == -EDESTADDRREQ)
+			return true;
+		slo_verdict_refuse(
+			v, rung->mechanism, -EDESTADDRREQ,
+			"would tax every system call of the host: name a target "
+			"(--cgroup, --pid, --comm, --pod-uid), or look at the live table");
+		put_last_first(v);
+		return true;
+	}
+	return false;
+}
+
 int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_attach_env *env,
                      struct slo_verdict *v)
 {
-	struct slo_bpf_obj o = { .row = slo_obj_row(id) };
+	struct slo_bpf_obj o = { .row = slo_obj_row(id), .late = env->know_owner };
 	int r = -ENOTSUP;
 	size_t count;
 	const struct slo_rung *rungs = slo_rungs(&count);
@@ -366,15 +456,16 @@ int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_
 			continue;
 		o.rung = &rungs[i];
 		(void)snprintf(v->needs, sizeof(v->needs), "%s", o.rung->needs);
-		if (o.rung->needs_sched_info && !env->sched_info) {
-			slo_verdict_refuse(v, o.rung->mechanism, -ENOTSUP,
-			                   "the kernel keeps no enqueue times (CONFIG_SCHED_INFO)");
+		if (is_ruled_out(o.rung, env, v))
 			continue;
-		}
 		r = try_rung(&o, env, v);
 		if (r)
 			continue;
 		v->serves = true;
+		v->by_turns = o.rung->needs_target && !env->targeted;
+		if (v->by_turns)
+			add_note(v, "measured 1 interval in 10, for it taxes every system call",
+			         NULL);
 		v->source = o.rung->source;
 		v->mechanism = o.rung->mechanism;
 		v->hooks = o.rung->hooks;

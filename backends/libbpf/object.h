@@ -10,7 +10,7 @@
 #include "core/base/err.h"
 #include "core/model/verdict.h"
 
-#define SLO_OBJ_LINKS 16
+#define SLO_OBJ_LINKS 20
 
 /* Maps that all objects share, by name; the backend makes and owns them. */
 struct slo_shared_map {
@@ -28,6 +28,9 @@ struct slo_attach_env {
 	char cgroup_why[160];
 	bool cgroup_v1; /* containers live in v1 controllers */
 	bool sched_info;
+	bool targeted; /* there are targets */
+	bool by_turns; /* the caller enables what taxes everybody now and then only */
+	bool know_owner; /* there are targets, or a measurement does not carry its owner on this host */
 	uint32_t percpu_hist_max; /* entries of a per-CPU histogram map */
 };
 
@@ -39,6 +42,7 @@ struct slo_bpf_obj {
 	unsigned int links;
 	struct bpf_link *stand_in; /* of the rung's stand_in; NULL: not attached */
 	unsigned int extras; /* bit i: the rung's optional part i is in */
+	bool late; /* on-demand parts are attached, or to be attached with the others */
 };
 
 /*
@@ -51,9 +55,15 @@ int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                        struct slo_err *err);
 /* Attaches or detaches the rung's stand-in, where it has one and the object is attached; idempotent. */
 int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err);
+/* Attaches the on-demand parts too. Idempotent; 0 or negative errno. */
+int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                            struct slo_err *err);
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
 /* Safe on a zeroed object. */
 void slo_bpf_obj_close(struct slo_bpf_obj *o);
+
+/* Sets the global @name of a loaded object (8 bytes, .bss); -ENOENT where it has none. */
+int slo_bpf_obj_set_global(const struct slo_bpf_obj *o, const char *name, uint64_t value);
 
 /* Descriptor of @name's map, borrowed; -1 where the rung has none. */
 int slo_bpf_obj_map_fd(const struct slo_bpf_obj *o, const char *name);

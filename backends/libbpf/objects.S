@@ -15,5 +15,7 @@ embed retransmit
 embed runqueue
 embed connect
 embed reclaim
+embed disk
+embed syscall
 
 .section .note.GNU-stack, "", %progbits

@@ -8,6 +8,8 @@ EMBEDDED(retransmit);
 EMBEDDED(runqueue);
 EMBEDDED(connect);
 EMBEDDED(reclaim);
+EMBEDDED(disk);
+EMBEDDED(syscall);
 
 #define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
 
@@ -20,6 +22,8 @@ static const struct slo_obj_row objects[] = {
 	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
 	                      false },
 	[SLO_OBJ_RECLAIM] = { OBJECT(reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), false },
+	[SLO_OBJ_DISK] = { OBJECT(disk), SLO_SIG_BIT(SLO_SIG_DISK_IO), false },
+	[SLO_OBJ_SYSCALL] = { OBJECT(syscall), SLO_SIG_BIT(SLO_SIG_SYSCALL), false },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
@@ -62,6 +66,29 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 		   { .prog = { "node_begin", "node_end" },                          \
 		     .missing = "reclaim of one NUMA node is not seen" } },         \
 	.needs = "BTF, CAP_BPF, CAP_PERFMON"
+#define SYS_UNSEEN "not seen: io_uring, splice, sendfile, page faults"
+
+#define SYS_FUNCTIONS                                                                                    \
+	.obj = SLO_OBJ_SYSCALL,                                                                          \
+	.hooks =                                                                                         \
+		"fentry and fexit of vfs_read, vfs_write, vfs_readv, vfs_writev, and of the sync calls", \
+	.source = SLO_SRC_FENTRY,                                                                        \
+	.progs = { "sys_vfs_read", "sys_vfs_read_end", "sys_vfs_write", "sys_vfs_write_end" },           \
+	.extra[0] = { .prog = { "sys_vfs_readv", "sys_vfs_readv_end", "sys_vfs_writev",                  \
+		                "sys_vfs_writev_end" },                                                  \
+		      .missing = "readv, writev and their kin are not seen" },                           \
+	.extra[1] = { .prog = { "sys_fsync", "sys_fsync_end", "sys_fdatasync",                           \
+		                "sys_fdatasync_end", "sys_msync", "sys_msync_end",                       \
+		                "sys_sync_file_range", "sys_sync_file_range_end" },                      \
+		      .missing = "fsync and its kin are not seen" },                                     \
+	.needs = "BTF, fentry (CONFIG_FUNCTION_TRACER, no lockdown), CAP_BPF, CAP_PERFMON",              \
+	.note = SYS_UNSEEN
+
+#define SYS_CALLS                                                                            \
+	.obj = SLO_OBJ_SYSCALL, .hooks = "tp_btf/sys_enter, tp_btf/sys_exit",                \
+	.source = SLO_SRC_TP_BTF, .progs = { "sys_enter", "sys_exit" },                      \
+	.needs = "BTF, a target (--cgroup, --pid, --comm, --pod-uid), CAP_BPF, CAP_PERFMON", \
+	.needs_target = true, .note = SYS_UNSEEN ", 32-bit calls"
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "dns_owner_by", 2 }, .note = "" },
@@ -105,6 +132,31 @@ static const struct slo_rung rungs[] = {
 	{ RECLAIM_COMMON, .mechanism = "tp_btf", .rodata = { "reclaim_task_by", 2 }, .note = "" },
 	{ RECLAIM_COMMON, .mechanism = "tp_btf, task by probe read",
 	  .rodata = { "reclaim_task_by", 1 }, .note = "" },
+	{ .obj = SLO_OBJ_DISK,
+	  .mechanism = "tp_btf, stamps",
+	  .hooks =
+	          "tp_btf/block_rq_complete; tp_btf/block_getrq with targets, or for disks that keep no times",
+	  .source = SLO_SRC_TP_BTF,
+	  .progs = { "disk_complete" },
+	  .extra[0] = { .prog = { "disk_submit" },
+	                .missing =
+	                        "the process is unknown, and a cgroup without the io controller is taken for the one above it",
+	                .on_demand = true },
+	  .know_owner = "disk_know_submitter",
+	  .unused_maps = { "slo_counts" },
+	  .needs = "BTF, CAP_BPF, CAP_PERFMON",
+	  .note = "not seen: waits before a request is made (io.max, all tags taken), disks that make none" },
+
+	{ SYS_FUNCTIONS, .mechanism = "fentry, task storage",
+	  .unused_maps = { "slo_counts", "sys_calls_hash" } },
+	{ SYS_FUNCTIONS, .mechanism = "fentry, own map", .rodata = { "sys_how", 1 },
+	  .unused_maps = { "slo_counts", "sys_calls" } },
+	{ SYS_CALLS, .mechanism = "tp_btf, all calls",
+	  .unused_maps = { "slo_counts", "sys_calls_hash" } },
+	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read",
+	  .rodata = { "sys_how", 2 }, .unused_maps = { "slo_counts", "sys_calls_hash" } },
+	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read, own map",
+	  .rodata = { "sys_how", 3 }, .unused_maps = { "slo_counts", "sys_calls" } },
 };
 
 const struct slo_obj_row *slo_obj_row(enum slo_obj obj)

@@ -14,6 +14,8 @@ enum slo_obj {
 	SLO_OBJ_RUNQUEUE,
 	SLO_OBJ_CONNECT,
 	SLO_OBJ_RECLAIM,
+	SLO_OBJ_DISK,
+	SLO_OBJ_SYSCALL,
 	SLO_OBJ_MAX_,
 };
 
@@ -35,9 +37,14 @@ struct slo_rodata {
 
 /* An optional part of a row, all or nothing: tried with it, left out with a note where it fails. */
 struct slo_extra {
-	const char *prog[3]; /* none: no such part, nor any behind it */
+	const char *prog[8]; /* none: no such part, nor any behind it */
 	const char *missing; /* what cannot be seen without it */
 	uint64_t signals; /* only these need it; 0: all of the object */
+	/*
+	 * Attached from the start only where the owner of each measurement must be known (env.know_owner), else loaded
+	 * and left to slo_bpf_obj_attach_late().
+	 */
+	bool on_demand;
 };
 
 struct slo_rung {
@@ -50,7 +57,9 @@ struct slo_rung {
 	const char *
 		stand_in; /* of progs: attached only while SLO_OBJ_CONNECT, which does the same, is not; NULL none */
 	struct slo_rodata rodata;
+	const char *know_owner; /* a __u64 of .bss, 1 where env.know_owner; NULL: none */
 	const char *unused_maps[2]; /* not created */
+	bool needs_target; /* taxes everybody: only with targets, or by turns (env.by_turns) */
 	bool needs_sched_info; /* /proc/self/schedstat must count */
 	const char *needs; /* kernel features and capabilities */
 	const char *note; /* what this rung cannot see; "" none */

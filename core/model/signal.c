@@ -16,8 +16,8 @@ static const struct slo_signal_desc signals[] = {
 	[SLO_SIG_CPU_STEAL]       = { "cpu_steal_pct", "CPU time taken by the hypervisor", SLO_UNIT_PCT, 2, 8, true, true, true },
 	[SLO_SIG_CFS_THROTTLED]   = { "cfs_throttled_ms", "Time throttled by a CPU quota", SLO_UNIT_MS, 40, 120, true, true, true },
 	[SLO_SIG_MEM_RECLAIM]     = { "mem_reclaim_latency_ms", "Stalled in memory reclaim or compaction", SLO_UNIT_MS, 5, 20, false, true, false },
-	[SLO_SIG_DISK_IO]         = { "disk_io_latency_ms", "Block I/O, queue and device", SLO_UNIT_MS, 10, 50, false, false, false },
-	[SLO_SIG_SYSCALL]         = { "syscall_latency_ms", "read and write on storage", SLO_UNIT_MS, 50, 200, false, false, false },
+	[SLO_SIG_DISK_IO]         = { "disk_io_latency_ms", "Block I/O, queue and device", SLO_UNIT_MS, 10, 50, false, true, false },
+	[SLO_SIG_SYSCALL]         = { "syscall_latency_ms", "read and write on storage", SLO_UNIT_MS, 50, 200, false, true, false },
 };
 /* clang-format on */
 SLO_TABLE_COMPLETE(signals, SLO_SIG_MAX_);

@@ -15,6 +15,7 @@ struct slo_refusal {
 
 struct slo_verdict {
 	bool serves; /* this backend can give the signal here */
+	bool by_turns; /* it taxes every process: to be enabled now and then only */
 	enum slo_source source; /* valid where serves */
 	const char *mechanism; /* static; row that serves, "" otherwise */
 	const char *hooks; /* static; kernel hooks used, "" otherwise */

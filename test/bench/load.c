@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes one kind of event for some seconds on one CPU, as fast as it goes, and says how many there were and how long
- * they took:  load switch|connect|retransmit CPU SECONDS [COMMAND...]. The time per event with and without a tool
- * attached is what that tool costs. Retransmits want a COMMAND that makes loopback lossy; it is run when all streams
+ * they took:  load switch|connect|retransmit|block|read CPU SECONDS [COMMAND...]. The time per event with and without a tool
+ * attached is what that tool costs. block reads the file $SLO_BENCH_FILE directly, read by way of the page cache.
+ * Retransmits want a COMMAND that makes loopback lossy; it is run when all streams
  * are connected, for a lost SYN waits a second. LOAD_RATE=N in the environment: N switches or connects a second, not more.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
@@ -23,6 +25,7 @@
 
 #define BATCH 64
 #define STREAMS 64
+#define PAGE 4096
 
 struct result {
 	uint64_t events;
@@ -234,21 +237,58 @@ static struct result make_retransmits(uint64_t duration_ns, char **command)
 	return (struct result){ retransmits() - before, ns };
 }
 
+/* --- reads of $SLO_BENCH_FILE ------------------------------------------------------------------------------------ */
+
+static struct result make_reads(uint64_t duration_ns, int flags)
+{
+	const char *path = getenv("SLO_BENCH_FILE");
+	int fd = open(path ? path : "", O_RDONLY | O_CLOEXEC | flags);
+	void *page = aligned_alloc(PAGE, PAGE);
+	struct result res = { 0 };
+	uint64_t begin;
+
+	if (fd < 0 || !page)
+		die("SLO_BENCH_FILE");
+	begin = slo_clock_monotonic_ns();
+	do {
+		for (int i = 0; i < BATCH; i++) {
+			if (pread(fd, page, PAGE, (off_t)i * PAGE) != PAGE)
+				die("read");
+		}
+		res.events += BATCH;
+		res.ns = slo_clock_monotonic_ns() - begin;
+	} while (res.ns < duration_ns);
+	return res;
+}
+
+static struct result make_block_reads(uint64_t duration_ns, char **command)
+{
+	(void)command;
+	return make_reads(duration_ns, O_DIRECT);
+}
+
+static struct result make_cached_reads(uint64_t duration_ns, char **command)
+{
+	(void)command;
+	return make_reads(duration_ns, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		struct result (*make)(uint64_t duration_ns, char **command);
 	} kinds[] = {
-		{ "switch", make_switches },
-		{ "connect", make_connects },
-		{ "retransmit", make_retransmits },
+		{ "switch", make_switches },        { "connect", make_connects },
+		{ "retransmit", make_retransmits }, { "block", make_block_reads },
+		{ "read", make_cached_reads },
 	};
 	cpu_set_t cpu;
 
 	if (argc < 4) {
-		(void)fprintf(stderr,
-		              "usage: load switch|connect|retransmit CPU SECONDS [COMMAND...]\n");
+		(void)fprintf(
+			stderr,
+			"usage: load switch|connect|retransmit|block|read CPU SECONDS [COMMAND...]\n");
 		return 2;
 	}
 	rate = getenv("LOAD_RATE") ? strtoull(getenv("LOAD_RATE"), NULL, 10) : 0;

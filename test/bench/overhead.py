@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one event costs, ours and the known tools' on the same kernel under the same load, in turn: the run time of all
 BPF programs (by the kernel's own account) and the time that attaching adds to the load (which the account does not see)."""
+import atexit
 import os
 import statistics
 import subprocess
@@ -146,6 +147,37 @@ def retransmit():
     return Workload("retransmit", "TCP retransmit", 1, [mine, peer], False, LOSS)
 
 
+def file_to_read(megabytes=1):
+    """A disk that answers at once, or where there is no null_blk a file on the host's own; by $SLO_BENCH_FILE for the load."""
+    if "SLO_BENCH_FILE" in os.environ:
+        return
+    subprocess.run(["modprobe", "-q", "null_blk", "irqmode=0", "queue_mode=2", "nr_devices=1"], check=False)
+    if os.path.exists("/dev/nullb0"):
+        os.environ["SLO_BENCH_FILE"] = "/dev/nullb0"
+        return
+    path = f"/var/tmp/slo-bench.{os.getpid()}"
+    with open(path, "wb") as out:
+        out.write(os.urandom(megabytes << 20))
+        os.fsync(out.fileno())
+    atexit.register(os.unlink, path)
+    os.environ["SLO_BENCH_FILE"] = path
+
+
+def block():
+    file_to_read()
+    mine = Variant("disk_io_latency_ms", ours("disk_io_latency_ms"), mode="histogram")
+    return Workload("block", "block request", 0.5, [
+        mine, Variant("biolatency (libbpf-tools)", libbpf_tool("Tracing block device", "biolatency"), mine, "histogram")])
+
+
+def read():
+    """Where only the entry and exit of all calls can be had, a target is needed: the load's own name."""
+    file_to_read()
+    mine = Variant("syscall_latency_ms", ours("syscall_latency_ms", "--comm", "load"), mode="histogram")
+    return Workload("read", "read call", 1, [
+        mine, Variant("syscount -L (libbpf-tools)", libbpf_tool("Tracing syscalls", "syscount", "-L"), mine, "histogram")])
+
+
 def link_headers():
     """BCC looks for headers in /lib/modules; that folder is not ours, so another one goes over it."""
     headers, modules = os.environ.get("SLO_BENCH_HEADERS"), f"/lib/modules/{os.uname().release}"
@@ -159,7 +191,7 @@ def link_headers():
 
 
 def main():
-    workloads = {"switch": switch, "connect": connect, "retransmit": retransmit}
+    workloads = {"switch": switch, "connect": connect, "retransmit": retransmit, "block": block, "read": read}
     share = None
     try:
         shares = account_share()

@@ -9,7 +9,7 @@ tree=$(readlink -f "$here/../..")
 # shellcheck source=kernels/matrix.sh disable=SC1091
 . "$tree/kernels/matrix.sh"
 
-readonly GUEST_SECONDS=400
+readonly GUEST_SECONDS=600
 
 say() { echo "bench: $*" >&2; }
 
@@ -69,14 +69,14 @@ part() {
 	footprint) "$here/footprint.py" start cpu ;;
 	mixed) "$here/mixed.py" ;;
 	nginx) "$here/nginx.py" ;;
-	host) "$here/overhead.py" switch:5:0.4:3 connect:3:0.4:3 ;;
+	host) "$here/overhead.py" switch:5:0.4:3 connect:3:0.4:3 block:3:0.4:3 read:3:0.4:3 ;;
 	6.1)
 		SLO_BENCH_HEADERS=$(kernel_headers 6.1) || say "no headers of the 6.1 kernel: bpftrace's tcpretrans.bt stands in for bcc's"
 		export SLO_BENCH_HEADERS
-		guest 6.1 switch:3:0.6:2 connect:3:0.6:2 retransmit:1:3:1
+		guest 6.1 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1
 		unset SLO_BENCH_HEADERS
 		;;
-	6.12) guest 6.12 switch:3:0.6:2 connect:3:0.6:2 retransmit:1:3:1 ;;
+	6.12) guest 6.12 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 ;;
 	*) die "no part '$1'; there are: throughput footprint mixed nginx host 6.1 6.12" ;;
 	esac
 	say "$1: $((SECONDS - begin)) s"

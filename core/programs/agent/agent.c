@@ -196,6 +196,7 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;
 	be->parse_event = slo_event_json_parse;
+	be->by_turns = a->view != NULL;
 	if (touches_kernel(a->cfg)) {
 		int r = slo_guard_new(&a->guard.guard, a->cfg->safety.max_overhead_pct, err);
 
@@ -232,6 +233,23 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 		return slo_err_wrap(err, r, "dropping privileges");
 	slo_agent_log_choice(a);
 	return 0;
+}
+
+void slo_agent_take_turns(struct slo_agent *a)
+{
+	bool on = ++a->turn % SLO_TURN_INTERVALS == 0;
+	struct slo_err err = { 0 };
+
+	/* The first interval is one of them. */
+	if (!on && a->turn % SLO_TURN_INTERVALS != 1)
+		return;
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		const struct slo_choice *c = slo_session_choice(a->session, (enum slo_signal)i);
+
+		if (c->backend && c->verdict.by_turns &&
+		    slo_session_enable(a->session, (enum slo_signal)i, on, &err) < 0)
+			slo_log_err("turns: %s", err.msg);
+	}
 }
 
 static void close_sink(struct slo_agent *a)

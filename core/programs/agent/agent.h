@@ -49,6 +49,7 @@ struct slo_agent {
 	size_t waiting_count;
 	struct slo_agent_guard guard;
 	bool capture_dated; /* the capture's clock offset is that of its first replayed event */
+	uint64_t turn; /* intervals so far */
 	uint64_t unencodable; /* events that could not be written as JSON */
 };
 
@@ -77,6 +78,9 @@ void slo_agent_guard_stats(const struct slo_agent *agent);
 
 /* Flushes the ways out; logs an outage once. */
 void slo_agent_flush(struct slo_agent *agent);
+
+/* Once a tick: signals that tax every process are on for one interval in SLO_TURN_INTERVALS. */
+void slo_agent_take_turns(struct slo_agent *agent);
 
 /* Reads the configuration again and applies what can change at run time. */
 void slo_agent_reload(struct slo_agent *agent);

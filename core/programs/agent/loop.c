@@ -103,6 +103,7 @@ static void on_tick(struct loop *l, struct slo_agent *a)
 	slo_agent_follow_targets(a);
 	slo_agent_put_waiting(a, false);
 	tell(slo_session_interval(a->session, a->now_ns, &err), &err);
+	slo_agent_take_turns(a);
 	slo_agent_flush(a);
 	slo_agent_guard_tick(a);
 	slo_windows_expire(a->windows, a->now_ns);

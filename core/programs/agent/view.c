@@ -171,13 +171,15 @@ static void print_worst(FILE *out, const struct tally *t, enum slo_unit unit)
 		(void)fprintf(out, " [%s]", t->who);
 }
 
-static void print_latency(FILE *out, const struct tally *t)
+/* @weight: one interval of so many was measured. */
+static void print_latency(FILE *out, const struct tally *t, unsigned int weight)
 {
 	const struct slo_hist *h = t->hist.count ? &t->hist : &t->samples;
 	double seconds = (double)t->ns / 1e9;
 	char p50[16], p95[16], p99[16];
 
-	(void)fprintf(out, "%9.1f/s %9s %9s %9s", seconds > 0 ? (double)h->count / seconds : 0,
+	(void)fprintf(out, "%9.1f/s %9s %9s %9s",
+	              seconds > 0 ? (double)h->count * weight / seconds : 0,
 	              ms(p50, slo_hist_quantile(h, 0.5)), ms(p95, slo_hist_quantile(h, 0.95)),
 	              ms(p99, slo_hist_quantile(h, 0.99)));
 	if (t->timeouts)
@@ -225,7 +227,7 @@ static void print_row(struct slo_view *v, const struct slo_session *s, enum slo_
 	else if (d->counted)
 		print_gauge(v->out, t, d->unit);
 	else if (d->unit == SLO_UNIT_MS)
-		print_latency(v->out, t);
+		print_latency(v->out, t, c->verdict.by_turns ? SLO_TURN_INTERVALS : 1);
 	else
 		print_count(v->out, t);
 	(void)fputc('\n', v->out);

@@ -287,7 +287,9 @@ int slo_cmd_prereq(int argc, char **argv)
 {
 	slo_cleanup(slo_freep) struct prereq *p = calloc(1, sizeof(*p));
 	slo_cleanup(slo_closep) int root = -1;
-	struct slo_backend_config cfg = { .signals = SLO_SIG_ALL, .on_event = ignore_event };
+	struct slo_backend_config cfg = { .signals = SLO_SIG_ALL,
+		                          .on_event = ignore_event,
+		                          .by_turns = true };
 	struct slo_err err = { 0 };
 	int first, r;
 

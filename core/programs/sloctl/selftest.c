@@ -27,6 +27,7 @@
 static const struct slo_selftest_case *const cases[] = {
 	&slo_selftest_steal,    &slo_selftest_dns,      &slo_selftest_refusals,
 	&slo_selftest_runqueue, &slo_selftest_connects, &slo_selftest_retransmits,
+	&slo_selftest_disk,     &slo_selftest_calls,
 };
 
 static const struct slo_selftest_case *case_of(enum slo_signal sig)
@@ -404,6 +405,7 @@ static void freep(struct slo_selftest **t)
 	slo_selftest_reap(&s->sched.child[0]);
 	slo_selftest_reap(&s->sched.child[1]);
 	slo_selftest_lo_end(s);
+	slo_selftest_disk_end(s);
 	free(s);
 	*t = NULL;
 }
@@ -419,6 +421,7 @@ int slo_selftest_run(const struct slo_backend_config *cfg, const char *only, uin
 
 	if (!t)
 		return slo_err_set(err, -ENOMEM, "self-test: out of memory");
+	t->disk.fd = -1;
 	t->dns.responder.ctl = t->sched.child[0].ctl = t->sched.child[1].ctl = -1;
 	if (cfg->host_root < 0)
 		own_root = slo_host_open_root(NULL, err);

@@ -90,6 +90,15 @@ struct slo_selftest_ticks {
 	uint64_t total, steal;
 };
 
+#define SLO_SELFTEST_READS 16
+
+struct slo_selftest_reads {
+	int fd; /* a nameless file on a disk, or a negative errno */
+	char *page;
+	unsigned int done;
+	uint64_t least_ns; /* of one */
+};
+
 struct slo_selftest_steal {
 	uint64_t begin_ns;
 	struct slo_selftest_ticks begin, end;
@@ -107,6 +116,7 @@ struct slo_selftest {
 	struct slo_selftest_refused_side refused[SLO_SELFTEST_FAMILIES];
 	struct slo_selftest_sched sched;
 	struct slo_selftest_steal steal;
+	struct slo_selftest_reads disk;
 	struct slo_probe_event events[SLO_SELFTEST_EVENTS]; /* samples and gauges, as they came */
 };
 
@@ -130,6 +140,8 @@ extern const struct slo_selftest_case slo_selftest_runqueue;
 extern const struct slo_selftest_case slo_selftest_connects;
 extern const struct slo_selftest_case slo_selftest_refusals;
 extern const struct slo_selftest_case slo_selftest_steal;
+extern const struct slo_selftest_case slo_selftest_disk;
+extern const struct slo_selftest_case slo_selftest_calls;
 
 /* One comparison of several that make a result. */
 struct slo_selftest_check {
@@ -165,6 +177,9 @@ uint16_t slo_selftest_local_port(int fd);
 int slo_selftest_lo_begin(struct slo_selftest *t, struct slo_err *err);
 /* Takes it down again where we brought it up. */
 void slo_selftest_lo_end(struct slo_selftest *t);
+
+/* Closes the file that was read; safe where there is none. */
+void slo_selftest_disk_end(struct slo_selftest *t);
 
 /* Asks once more, for a session that is no longer told whom to watch. */
 int slo_selftest_dns_again(struct slo_selftest *t, struct slo_err *err);

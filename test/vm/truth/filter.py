@@ -9,21 +9,32 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import slodisk
 import slodns
 import slonet
 import slotest
-from slotest import Agent, check, equal, holds, samples, test
+from slotest import Agent, check, detail, equal, holds, samples, test
 
-SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "tcp_retransmits_total", "runqueue_delay_ms")
+SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "tcp_retransmits_total", "runqueue_delay_ms",
+           "disk_io_latency_ms", "syscall_latency_ms")
 PORT = 7301
 COUNT = 20
 
 net = None
+disk = None  # what to read
+
+
+def _direct_reads(path):
+    fd, page = os.open(path, os.O_RDONLY | os.O_DIRECT), slodisk.page()
+    for n in range(COUNT):
+        os.preadv(fd, [page], n * 4096)
+    os.close(fd)
 
 
 def _work(gate, pinned):
     """Each signal COUNT times and more, over both families; the hole makes SYN retransmits."""
     os.read(gate, 1)
+    _direct_reads(disk)
     holes = []
     for family in (4, 6):
         kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -75,6 +86,9 @@ def judge(agent, pair, is_wanted):
         got = len([r for r in mine if r["pid"] == pair.wanted])
         if name in ("dns_latency_ms", "connect_latency_ms"):
             equal(f"{name}: records of the wanted", got, COUNT)
+        elif name in ("disk_io_latency_ms", "syscall_latency_ms"):
+            direct = [r for r in mine if detail(r, "bytes") == 4096 and detail(r, "op", detail(r, "family")) == "read"]
+            equal(f"{name}: direct reads of the wanted", len([r for r in direct if r["pid"] == pair.wanted]), COUNT)
         elif name == "connect_errors_total":
             # COUNT refused, 2 given up in the hole
             equal(f"{name}: records of the wanted", got, COUNT + 2)
@@ -134,8 +148,13 @@ def _accept(listeners):
 
 
 def make():
-    global net
+    global net, disk
     net = slonet.Net()
+    if slotest.ON_HOST:
+        disk = f"/var/tmp/slo-truth.{os.getpid()}"
+        slodisk.make_file(disk, COUNT * 4096)
+    else:
+        disk = slodisk.NullDisk(0.5).dev
     slodns.start_server(net)
     listeners = [net.listen("s", family, PORT) for family in (4, 6)]
     slonet.spawn(_accept, listeners)

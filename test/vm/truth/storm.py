@@ -12,15 +12,18 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import slodisk
 import slodns
 import slonet
 import slotest
 from slotest import Agent, check, ends, equal, holds, samples, test
 
-SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "runqueue_delay_ms", "tcp_retransmits_total")
+SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "runqueue_delay_ms", "tcp_retransmits_total",
+           "disk_io_latency_ms")
 SECONDS = 3.0
 
 net = None
+disk = None  # to read from; None on a host, whose disks are not ours
 
 
 def _accept(listeners):
@@ -83,6 +86,15 @@ def _switches(seconds):
     return os.getpid(), count
 
 
+def _reads(seconds):
+    count, until = 0, time.monotonic() + seconds
+    fd, page = os.open(disk.dev, os.O_RDONLY | os.O_DIRECT), slodisk.page()
+    while time.monotonic() < until:
+        os.preadv(fd, [page], count % 1024 * 4096)
+        count += 1
+    return os.getpid(), count
+
+
 def storm(agent, seconds, pause):
     """{what: (pid, ...counts)}; pause: seconds in which the agent is stopped, so that its buffers overflow."""
     jobs = {}
@@ -90,6 +102,8 @@ def storm(agent, seconds, pause):
         jobs[f"connect{family}"] = slonet.spawn(_connects, family, 7200 + family * 10, seconds, ns=net.c,
                                                 comm="slostorm")
         jobs[f"dns{family}"] = slonet.spawn(_lookups, family, seconds, ns=net.c, comm="slostorm")
+    if disk:
+        jobs["disk"] = slonet.spawn(_reads, seconds, comm="slodisk")
     jobs["switch"] = slonet.spawn(_switches, seconds, comm="sloswitch")
     if pause:
         time.sleep(0.5)
@@ -160,6 +174,9 @@ def a_storm_that_fits_loses_nothing_unsaid():
         got = by_pid.get(("dns_latency_ms", pid), 0)
         check(got <= asked and asked - got <= lost["dns_latency_ms"], f"dns_latency_ms of the storm, IPv{family}",
               got, asked, f"only what is counted as lost: {lost['dns_latency_ms']}")
+    if disk:
+        pid, count = truth["disk"]
+        equal("disk_io_latency_ms made = direct reads", agent.stats["disk_io_latency_ms"]["made"], count)
     made = agent.stats["runqueue_delay_ms"]["made"]
     # each round of the two processes is two wakes; an idle CPU may take the woken at once, still a switch
     pid, rounds = truth["switch"]
@@ -184,8 +201,10 @@ def an_agent_that_sleeps_counts_what_it_misses():
 
 
 def make():
-    global net
+    global net, disk
     net = slonet.Net()
+    if not slotest.ON_HOST:
+        disk = slodisk.NullDisk(0)
     # the loopback of a namespace of our own: nothing leaves it
     slodns.start_server(net, side="c", addrs={4: "127.0.0.1", 6: "::1"})
     listeners = [net.listen("c", f, 7200 + f * 10, backlog=1024, addr="127.0.0.1" if f == 4 else "::1") for f in (4, 6)]

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Block I/O by one hook: a request carries the times at which it was made and given to the device, and its bio carries
+ * the cgroup of whoever submitted it. The current task at completion is a bystander and is never asked.
+ */
+#define SLO_HIST_MAX 4096 /* cgroups, operations and disks multiply */
+#include "bpf/slo_bpf.h"
+
+#define REQ_OP_MASK 0xff
+#define REQ_OP_PASSTHROUGH 32 /* and above: commands of the driver, not of a filesystem */
+#define RQF_FLUSH_SEQ_OLD (1U << 4)
+#define DEV_MINOR_BITS 20
+#define PF_KTHREAD 0x00200000
+
+struct submitted {
+	__u64 start_ns;
+	struct slo_abi_owner owner;
+};
+
+/*
+ * Who submitted, by bio; only where that must be known better than by the bio's cgroup, or where a disk does not stamp.
+ * LRU, for a bio merged on both sides is not found again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct submitted);
+} disk_submitted SEC(".maps");
+
+/* Disks whose requests carry no times (iostats off and no scheduler): requests that could not be measured. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u64);
+} disk_unstamped SEC(".maps");
+
+/* 1: every request's submitter is wanted. Written by user space, before disk_submit is attached. */
+__u64 disk_know_submitter;
+
+static __always_inline __u32 device(const struct gendisk *disk)
+{
+	return (__u32)disk->major << DEV_MINOR_BITS | (__u32)disk->first_minor;
+}
+
+static __always_inline __u32 request_device(const struct request *rq)
+{
+	const struct request___disk *old = (const void *)rq;
+
+	if (bpf_core_field_exists(rq->q->disk))
+		return device(rq->q->disk);
+	return device(old->rq_disk);
+}
+
+static __always_inline __u32 bio_device(const struct bio *bio)
+{
+	const struct bio___disk *old = (const void *)bio;
+
+	if (bpf_core_field_exists(bio->bi_bdev))
+		return device(bio->bi_bdev->bd_disk);
+	return device(old->bi_disk);
+}
+
+/*
+ * The io controller's cgroup: the submitter's own or, where that controller is not enabled there, the next one above. In
+ * a v1 hierarchy of its own it has ids that mean nothing to others: 0.
+ */
+static __always_inline __u64 bio_cgroup_id(const struct bio *bio)
+{
+	const struct cgroup *cgroup;
+
+	if (!bpf_core_field_exists(bio->bi_blkg) || slo_cgroup_v1)
+		return 0;
+	cgroup = bio->bi_blkg->blkcg->css.cgroup;
+	if (!cgroup || cgroup->root->hierarchy_id)
+		return 0;
+	return cgroup->kn->id;
+}
+
+/* The kernel's own classes (op_stat_group()), so that counts can be compared with /sys/block/X/stat. */
+static __always_inline __u32 operation(const struct request *rq, __u32 bytes)
+{
+	switch (rq->cmd_flags & REQ_OP_MASK) {
+	case 0:
+		return SLO_ABI_DISK_READ;
+	case 1:
+		/* A lone flush travels as a write of nothing. */
+		return bytes || rq->nr_phys_segments ? SLO_ABI_DISK_WRITE : SLO_ABI_DISK_FLUSH;
+	case 2:
+		return SLO_ABI_DISK_FLUSH;
+	case 3:
+	case 5: /* secure erase */
+		return SLO_ABI_DISK_DISCARD;
+	case 7: /* zone append; before 5.18 write same */
+	case 9: /* write zeroes */
+		return SLO_ABI_DISK_WRITE;
+	default:
+		return SLO_ABI_DISK_OTHER;
+	}
+}
+
+/*
+ * A write with a flush or FUA completes in steps, of which the last one counts: the flag is gone then. The flush that
+ * the block layer makes for it is a part of it, like in the kernel's own account.
+ */
+static __always_inline int is_step(const struct request *rq)
+{
+	__u32 bit = RQF_FLUSH_SEQ_OLD;
+
+	if (bpf_core_enum_value_exists(enum rqf_flags, __RQF_FLUSH_SEQ))
+		bit = 1U << bpf_core_enum_value(enum rqf_flags, __RQF_FLUSH_SEQ);
+	return (rq->rq_flags & bit) != 0;
+}
+
+static __always_inline void note_unstamped(__u32 dev)
+{
+	__u64 *count = bpf_map_lookup_elem(&disk_unstamped, &dev);
+	__u64 one = 1;
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&disk_unstamped, &dev, &one, BPF_NOEXIST);
+	slo_stat_inc(SLO_ABI_DISK_IO, unmatched);
+}
+
+/* Takes it out: a merge in front makes another bio the first. */
+static __always_inline int take_submitted(const struct request *rq, struct submitted *s)
+{
+	__u64 key = (__u64)rq->bio;
+	struct submitted *found = bpf_map_lookup_elem(&disk_submitted, &key);
+
+	if (!found) {
+		key = (__u64)rq->biotail;
+		found = bpf_map_lookup_elem(&disk_submitted, &key);
+	}
+	if (!found)
+		return 0;
+	*s = *found;
+	bpf_map_delete_elem(&disk_submitted, &key);
+	return 1;
+}
+
+static __always_inline void report(const struct request *rq, const struct submitted *s, __u32 bytes,
+                                   __u64 now)
+{
+	struct slo_measure m = { .start_ns = s->start_ns, .ns = now - s->start_ns };
+	__u64 issued = rq->io_start_time_ns;
+	struct slo_abi_event *e;
+
+	m.dev = request_device(rq);
+	m.tag = operation(rq, bytes);
+	e = slo_latency(SLO_ABI_DISK_IO, &s->owner, &m);
+	if (!e)
+		return;
+	e->source = SLO_ABI_SRC_TP_BTF;
+	e->extra.disk.op = m.tag;
+	e->extra.disk.dev = m.dev;
+	e->extra.disk.bytes = bytes;
+	if (issued >= s->start_ns && issued <= now)
+		e->extra.disk.device_ns = now - issued;
+	slo_submit(e);
+}
+
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int bytes)
+{
+	__u64 started = rq->start_time_ns, now;
+	struct submitted s = {};
+
+	/* What is left of a request that completes in pieces comes later. */
+	if (bytes < rq->__data_len || is_step(rq))
+		return 0;
+	if (!started && (rq->cmd_flags & REQ_OP_MASK) >= REQ_OP_PASSTHROUGH)
+		return 0;
+	if (!((disk_know_submitter || !started) && take_submitted(rq, &s))) {
+		s.owner.cgroup_id = bio_cgroup_id(rq->bio);
+		if (!started)
+			note_unstamped(request_device(rq));
+	}
+	if (started)
+		s.start_ns = started;
+	now = bpf_ktime_get_ns();
+	/* A clock behind: the block layer may keep a time for as long as a plug is open. */
+	if (!s.start_ns || now < s.start_ns || !slo_admit(SLO_ABI_DISK_IO, &s.owner))
+		return 0;
+	report(rq, &s, bytes, now);
+	return 0;
+}
+
+/* A kernel thread works for others, whom the bio's cgroup names. */
+static __always_inline int is_kernel_thread(__u64 bio_cgroup)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return (((struct task_struct *)bpf_get_current_task_btf())->flags & PF_KTHREAD) !=
+		       0;
+	/* Before 5.11: they live in the root cgroup, whose id is 1. */
+	return bpf_get_current_cgroup_id() == 1 && bio_cgroup > 1;
+}
+
+/* In the submitter's own context, but for the kernel's threads that work for others: writeback, dm. */
+SEC("tp_btf/block_getrq")
+int disk_submit(__u64 *ctx)
+{
+	const struct bio *bio = (const struct bio *)ctx[0];
+	struct submitted s = {};
+	__u64 key;
+	__u32 dev;
+
+	if (bpf_core_type_exists(struct trace_event_raw_block_get_rq))
+		bio = (const struct bio *)ctx[1];
+	key = (__u64)bio;
+	if (!disk_know_submitter) {
+		dev = bio_device(bio);
+		if (!bpf_map_lookup_elem(&disk_unstamped, &dev))
+			return 0;
+	}
+	s.start_ns = bpf_ktime_get_ns();
+	s.owner.cgroup_id = bio_cgroup_id(bio);
+	if (!is_kernel_thread(s.owner.cgroup_id))
+		slo_owner_current(&s.owner);
+	bpf_map_update_elem(&disk_submitted, &key, &s, BPF_ANY);
+	return 0;
+}

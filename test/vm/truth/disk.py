@@ -1,0 +1,246 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: Apache-2.0
+"""Block I/O against fio's own timers, the delay that the disk was given, and the kernel's count of the disk's requests."""
+# timeout: 240
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import slodisk
+import slonet
+import slotest
+from slotest import Agent, aggregates, between, check, detail, equal, holds, samples, test
+
+SIGNAL = "disk_io_latency_ms"
+DELAY_MS = 5.0
+IOS = 100
+# Of the delay, null_blk's timer starts after the request was made; the clocks are the same.
+EARLY_MS = 0.01
+
+
+def of_disk(records, name, op=None):
+    return [r for r in records if detail(r, "device") == name and (op is None or detail(r, "op") == op)]
+
+
+def settle(agent):
+    time.sleep(1.2)
+    return agent.stop()
+
+
+def adds_up(agent):
+    s = agent.stats[SIGNAL]
+    equal("made = sent + aggregated + lost_ring + lost_map + shed", s["made"],
+          sum(s[k] for k in ("sent", "aggregated", "lost_ring", "lost_map", "shed")))
+    equal("delivered = sent", s["delivered"], s["sent"])
+    return s
+
+
+def compare(op, mine, fio):
+    """The disk's delay bounds each value from below, fio's timers around the system call bound them from above."""
+    values = [r["value"] for r in mine]
+    p50, p99, mean, largest = fio.latency(op)
+    equal(f"{op}: requests = fio's", len(values), fio.ios(op))
+    if not values:
+        return
+    between(f"{op}: smallest, ms", min(values), DELAY_MS - EARLY_MS, largest, "the disk's delay, fio's largest")
+    # fio sorts into bins 1/64 of a power of two wide: 2 %
+    between(f"{op}: p50, ms", slodisk.quantile(values, 0.5), DELAY_MS - EARLY_MS, p50 * 1.02, "the delay, fio's p50 and its bin")
+    between(f"{op}: p99, ms", slodisk.quantile(values, 0.99), DELAY_MS - EARLY_MS, p99 * 1.02, "the delay, fio's p99 and its bin")
+    between(f"{op}: mean, ms", sum(values) / len(values), max(DELAY_MS, mean / 2), mean,
+            "within fio's, and at least half of it: the rest is the way to the process")
+
+
+@test
+def reads_writes_discards_equal_fio_and_the_kernel():
+    disk = slodisk.NullDisk(DELAY_MS, memory_backed=1, discard=1)
+    agent = Agent(SIGNAL)
+    before = slodisk.account(disk.name)
+    runs = {"read": slodisk.Fio(disk.dev, "randread", IOS), "write": slodisk.Fio(disk.dev, "randwrite", IOS),
+            "discard": slodisk.Fio(disk.dev, "randtrim", IOS)}
+    after = slodisk.account(disk.name)
+    records = settle(agent)
+    for op, fio in runs.items():
+        compare(op, samples(records, SIGNAL, lambda r, op=op: r in of_disk([r], disk.name, op)), fio)
+    mine = of_disk(samples(records, SIGNAL), disk.name)
+    equal("requests = /sys/block/X/stat", {op: len(of_disk(mine, disk.name, op)) for op in runs}, slodisk.delta(before, after))
+    equal("bytes of reads", {detail(r, "bytes") for r in of_disk(mine, disk.name, "read")}, {4096})
+    stamped = [r for r in mine if detail(r, "device_ms") is not None]
+    print(f"  {len(stamped)} of {len(mine)} with the device's own time; wbt {disk.queue('wbt_lat_usec')}")
+    low = [r for r in stamped if not DELAY_MS - EARLY_MS <= detail(r, "device_ms") <= r["value"]]
+    equal("device_ms outside [delay, value]", low[:3], [])
+    equal("mechanism, by kernels/matrix.tsv", {r["source"] for r in mine}, {os.environ.get("SLO_ROW_DISK", "tp_btf")})
+    adds_up(agent)
+
+
+@test
+def histogram_holds_fios_percentiles():
+    disk = slodisk.NullDisk(DELAY_MS)
+    agent = Agent(SIGNAL, emit=None)
+    fio = slodisk.Fio(disk.dev, "randread", IOS)
+    records = settle(agent)
+    mine = of_disk(aggregates(records, SIGNAL), disk.name, "read")
+    equal("requests counted = fio's", sum(r["count"] for r in mine), fio.ios("read"))
+    p50, p99, mean, largest = fio.latency("read")
+    total = sum(detail(r, "sum_ms", 0) for r in mine)
+    between("sum, ms", total, DELAY_MS * IOS * 0.999, mean * IOS * 1.001, "the delay, fio's mean; 0.1 % rounding")
+    for r in mine:
+        # a slot is a power of two wide
+        between("p50 of an interval, ms", detail(r, "p50_ms"), DELAY_MS / 2, max(largest, p50 * 2), "the slot")
+    low = [r["value"] for r in of_disk(samples(records, SIGNAL), disk.name) if r["value"] < 10]
+    equal("events below the threshold of 10 ms", low, [])
+
+
+@test
+def waiting_for_the_device_is_queue_time():
+    disk = slodisk.NullDisk(DELAY_MS, hw_queue_depth=1)
+    disk.queue("scheduler", "mq-deadline")
+    disk.queue("nr_requests", 32)  # else the others wait for a request, before there is one to measure
+    disk.queue("nomerges", 2)
+    agent = Agent(SIGNAL)
+    fio = slodisk.Fio(disk.dev, "randread", IOS, "--iodepth=8", engine="libaio")
+    mine = of_disk(samples(settle(agent), SIGNAL), disk.name, "read")
+    equal("requests", len(mine), fio.ios("read"))
+    if slodisk.scheduler(disk) != "mq-deadline":
+        slotest.skip("no scheduler here: requests wait for a tag before they are made")
+    # eight wait for one: the last of them seven delays; the first and last seven requests have less company
+    values = [r["value"] for r in mine]
+    _, _, mean, largest = fio.latency("read")
+    between("mean, ms", sum(values) / len(values), DELAY_MS * 4, mean, "half of eight delays, fio's mean")
+    split = [r for r in mine if detail(r, "device_ms") is not None]
+    for r in split:
+        parts = detail(r, "queue_ms", 0) + detail(r, "device_ms")
+        if abs(parts - r["value"]) > 0.002:
+            check(False, "queue_ms + device_ms = value", parts, r["value"], "2 us: each is rounded")
+    if split:
+        queued = sum(detail(r, "queue_ms", 0) for r in split) / len(split)
+        between("mean queue_ms", queued, DELAY_MS * 2, mean, "most of eight delays but one")
+    print(f"  {len(split)} of {len(mine)} split into queue and device")
+
+
+@test
+def flushes_are_fsyncs():
+    disk = slodisk.NullDisk(DELAY_MS, memory_backed=1, cache_size=8)
+    agent = Agent(SIGNAL)
+    waits = []
+    fd = os.open(disk.dev, os.O_RDWR)
+    for n in range(20):
+        os.pwrite(fd, b"x" * 4096, n * 4096)
+        begin = time.monotonic()
+        os.fsync(fd)
+        waits.append((time.monotonic() - begin) * 1e3)
+    os.close(fd)
+    records = settle(agent)
+    mine = of_disk(samples(records, SIGNAL), disk.name)
+    flushes = of_disk(mine, disk.name, "flush")
+    equal("flushes = fsyncs", len(flushes), 20)
+    equal("writes = pages made dirty", len(of_disk(mine, disk.name, "write")), 20)
+    # a flush begins when its page is written: fsync waits for both, one after the other
+    for r, wait in zip(flushes, waits):
+        if not DELAY_MS - EARLY_MS <= r["value"] <= wait:
+            check(False, "a flush, ms", r["value"], wait, "the disk's delay to fsync's own time")
+    adds_up(agent)
+
+
+@test
+def each_cgroup_sees_its_own():
+    root = slonet.cgroup2_root()
+    if not root or "io" not in slodisk.read(f"{root}/cgroup.subtree_control").split():
+        slotest.skip("no io controller in the v2 hierarchy: requests carry no v2 cgroup")
+    disk = slodisk.NullDisk(1.0)
+    groups = {n: slonet.Cgroup(f"slo-truth-{os.getpid()}-io{n}") for n in (30, 50)}
+    agent = Agent(SIGNAL, emit=None)
+    for ios, cgroup in groups.items():
+        slodisk.Fio(disk.dev, "randread", ios, cgroup=cgroup)
+    records = settle(agent)
+    for ios, cgroup in groups.items():
+        mine = of_disk(aggregates(records, SIGNAL, lambda r, id=cgroup.id: r.get("cgroup_id") == id), disk.name, "read")
+        equal(f"requests of {cgroup.path}", sum(r["count"] for r in mine), ios)
+
+
+def _read_some(path, count, gate):
+    """Direct reads; ns each took by the reader's own clock."""
+    os.read(gate, 1)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    page, took = slodisk.page(), []
+    for n in range(count):
+        begin = time.monotonic_ns()
+        os.preadv(fd, [page], n * 4096)
+        took.append(time.monotonic_ns() - begin)
+    os.close(fd)
+    return took
+
+
+def _place():
+    """(what to read, its disk's name): a disk of known delay, or on a host a file on the real one."""
+    if not slotest.ON_HOST:
+        disk = slodisk.NullDisk(DELAY_MS)
+        return disk.dev, disk.name
+    name = slodisk.disk_of("/var/tmp")
+    if not name:
+        slotest.skip("/var/tmp lies on no disk")
+    path = os.path.join("/var/tmp", f"slo-truth.{os.getpid()}")
+    slodisk.make_file(path, 1 << 20)
+    return path, name
+
+
+@test
+def with_targets_the_submitter_is_known():
+    path, name = _place()
+    gate = os.pipe()
+    readers = [slonet.spawn(_read_some, path, IOS, gate[0], comm="sloreader") for _ in range(2)]
+    wanted = readers[0].pid
+    agent = Agent(SIGNAL, pids=[wanted])
+    os.write(gate[1], b"gg")
+    took = [reader.result() for reader in readers][0]
+    records = settle(agent)
+    mine = of_disk(samples(records, SIGNAL), name, "read")
+    equal("records of others", [r["pid"] for r in samples(records, SIGNAL) if r["pid"] != wanted][:3], [])
+    direct = [r for r in mine if detail(r, "bytes") == 4096 and r["comm"] == "sloreader"]
+    equal("requests = direct reads", len(direct), IOS)
+    # one read waits for one request, in turn
+    over = [(r["value"], t / 1e6) for r, t in zip(direct, took) if r["value"] > t / 1e6]
+    equal("requests that took longer than their read", over[:3], [])
+    share = sum(r["value"] for r in direct) / (sum(took) / 1e6)
+    between("sum of the requests / sum of the reads", share, 0.3, 1.0, "the rest is the system call, and the reader's wake-up")
+    holds("others were filtered", agent.stats[SIGNAL]["filtered"] >= IOS, agent.stats[SIGNAL])
+    adds_up(agent)
+
+
+@test
+def disks_without_stamps_are_timed_by_a_map():
+    disk = slodisk.NullDisk(DELAY_MS)
+    disk.queue("scheduler", "none")
+    disk.queue("wbt_lat_usec", 0)
+    if disk.queue("iostats", 0) != "0":
+        slotest.skip("iostats cannot be switched off")
+    agent = Agent(SIGNAL)
+    first = slodisk.Fio(disk.dev, "randread", 10)
+    time.sleep(2.5)  # two intervals: the agent has noticed
+    fio = slodisk.Fio(disk.dev, "randread", IOS)
+    mine = of_disk(samples(settle(agent), SIGNAL), disk.name, "read")
+    s = adds_up(agent)
+    if len(mine) == first.ios("read") + fio.ios("read"):
+        slotest.skip("this kernel stamps even so")
+    compare("read", mine, fio)
+    equal("the first ones are counted as not measured", s["unmatched"], first.ios("read"))
+
+
+@test
+def what_a_sleeping_agent_misses_is_counted():
+    disk = slodisk.NullDisk(0)
+    agent = Agent(SIGNAL)
+    agent.signal(19)
+    before = slodisk.account(disk.name)
+    fio = slodisk.Fio(disk.dev, "randread", 9000, "--size=60m")
+    made = slodisk.delta(before, slodisk.account(disk.name))["read"]
+    agent.signal(18)
+    records = settle(agent)
+    equal("the kernel's count = fio's", made, fio.ios("read"))
+    s = adds_up(agent)
+    between("measured", s["made"], made, made + 500, "this disk's, and what else the machine read")
+    holds("something was lost, else this shows nothing", s["lost_ring"] > 0, s)
+    equal("lines in the file = delivered", len(samples(records, SIGNAL)), s["delivered"])
+
+
+slotest.main()
