@@ -47,10 +47,10 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 	}
 
 static const struct slo_rung rungs[] = {
-	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "dns_owner_by", 2 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 }, .note = "" },
 	{ DNS_COMMON, .mechanism = "cgroup_skb, task by probe read",
-	  .rodata = { "dns_owner_by", 1 }, .note = "" },
-	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "dns_owner_by", 0 },
+	  .rodata = { "slo_owner_by", 1 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "slo_owner_by", 0 },
 	  .note = "pid and comm unknown (the cgroup is); resolver's own queries not told from clients'" },
 
 	{ RETR_COMMON, .mechanism = "tp_btf, with result",
