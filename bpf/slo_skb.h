@@ -21,6 +21,7 @@ struct slo_packet {
 	__u32 payload; /* offset in the skb */
 	__u32 payload_len;
 	__u32 seq; /* TCP: of the first byte of the payload, a SYN not counted */
+	__u32 ack;
 	__u16 sport;
 	__u16 dport;
 	__u8 family;
@@ -63,6 +64,7 @@ static __always_inline int slo_packet_parse(struct __sk_buff *skb, struct slo_pa
 		if (head + 20 > end)
 			return -1;
 		p->seq = bpf_ntohl(*(__be32 *)(head + 4));
+		p->ack = bpf_ntohl(*(__be32 *)(head + 8));
 		p->payload = l4 + (head[12] >> 4) * 4;
 		p->flags = head[13];
 	}

@@ -7,6 +7,7 @@ EMBEDDED(dns);
 EMBEDDED(retransmit);
 EMBEDDED(runqueue);
 EMBEDDED(connect);
+EMBEDDED(tls);
 
 #define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
 
@@ -18,6 +19,9 @@ static const struct slo_obj_row objects[] = {
 	                      SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
 	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
 	                      false },
+	[SLO_OBJ_TLS] = { OBJECT(tls),
+	                  SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) | SLO_SIG_BIT(SLO_SIG_TLS_FAIL),
+	                  false },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
@@ -45,6 +49,13 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 		.missing = "connects that fail before their first SYN (no route) are not counted", \
 		.signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)                                     \
 	}
+
+#define TLS_COMMON                                                                      \
+	.obj = SLO_OBJ_TLS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root", \
+	.source = SLO_SRC_CGROUP_SKB, .progs = { "tls_egress", "tls_ingress" },         \
+	.needs = "BTF, cgroup2, CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
+
+#define TLS_NOTE "TLS over TCP only: QUIC and DTLS are not seen"
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 }, .note = "" },
@@ -84,6 +95,13 @@ static const struct slo_rung rungs[] = {
 	  .hooks = "tp_btf/inet_sock_set_state, cgroup/connect{4,6}, tracepoint/sys_exit_connect",
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON; CAP_NET_ADMIN and cgroup2 for local errors",
 	  .note = "" },
+
+	{ TLS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 },
+	  .note = TLS_NOTE },
+	{ TLS_COMMON, .mechanism = "cgroup_skb, task by probe read",
+	  .rodata = { "slo_owner_by", 1 }, .note = TLS_NOTE },
+	{ TLS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "slo_owner_by", 0 },
+	  .note = TLS_NOTE "; pid and comm unknown (the cgroup is)" },
 };
 
 const struct slo_obj_row *slo_obj_row(enum slo_obj obj)
