@@ -110,7 +110,6 @@ static struct slo_abi_tls_conn tls_zero;
 /* One packet of a connection under way. */
 struct segment {
 	__u64 now;
-	__u64 cookie;
 	__u32 seq;
 	__u32 end;
 	__u32 payload; /* offset in the skb */
@@ -118,6 +117,26 @@ struct segment {
 	__u8 outgoing;
 	__u8 from_client;
 };
+
+/*
+ * Functions that are not static are verified once and by themselves, not anew for every way that leads to them: without
+ * that, the steps of a segment multiply. They take numbers only (pointers from 5.12 on), so offset, flags and direction
+ * of a segment come as one, and each finds the connection by its cookie.
+ */
+#define PACK(p, outgoing) ((p)->payload | (__u32)(p)->flags << 16 | (__u32)(outgoing) << 24)
+#define SLO_GLOBAL __attribute__((noinline))
+
+static __always_inline void unpack(struct segment *s, const struct slo_abi_tls_conn *c, __u32 seq,
+                                   __u32 end, __u32 packed)
+{
+	s->now = c->head.last_ns;
+	s->seq = seq;
+	s->end = end;
+	s->payload = packed & 0xffff;
+	s->flags = packed >> 16;
+	s->outgoing = packed >> 24 & 1;
+	s->from_client = s->outgoing == !(c->head.flags & SLO_ABI_TLS_F_SERVER);
+}
 
 static __always_inline __u32 be16(const __u8 *p)
 {
@@ -502,9 +521,8 @@ static __always_inline int read_header(struct __sk_buff *skb, struct slo_abi_tls
 	return on_record(c, d, s);
 }
 
-/* One step through a segment: a record's header, or the next piece of a message that matters. */
-static __noinline int advance(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
-                              struct slo_abi_tls_dir *d, const struct segment *s)
+static __always_inline int advance(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
+                                   struct slo_abi_tls_dir *d, const struct segment *s)
 {
 	__u32 skip;
 	int n;
@@ -529,6 +547,18 @@ static __noinline int advance(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
 	return act(c, d, s);
 }
 
+/* One step through a segment: a record's header, or the next piece of a message that matters. */
+SLO_GLOBAL int tls_advance(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32 end, __u32 packed)
+{
+	struct slo_abi_tls_conn *c = bpf_map_lookup_elem(&tls_conns, &cookie);
+	struct segment s;
+
+	if (!c)
+		return WAIT;
+	unpack(&s, c, seq, end, packed);
+	return advance(skb, c, s.from_client ? &c->dir[0] : &c->dir[1], &s);
+}
+
 /* Goes on at @seq, the begin of a record as far as can be known. */
 static __always_inline int resync(struct slo_abi_tls_conn *c, struct slo_abi_tls_dir *d,
                                   const struct segment *s, __u32 seq)
@@ -550,7 +580,8 @@ static __always_inline int resync(struct slo_abi_tls_conn *c, struct slo_abi_tls
  * passed before their turn are not seen again, and what follows them is taken for the begin of a record.
  */
 static __always_inline int read_segment(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
-                                        struct slo_abi_tls_dir *d, const struct segment *s)
+                                        struct slo_abi_tls_dir *d, const struct segment *s,
+                                        __u64 cookie, __u32 packed)
 {
 	int r = GO_ON;
 
@@ -562,7 +593,7 @@ static __always_inline int read_segment(struct __sk_buff *skb, struct slo_abi_tl
 	for (int i = 0; i < TLS_STEPS && is_before(d->need, s->end) && r == GO_ON; i++) {
 		if (i == TLS_MESSAGE_STEPS)
 			d->step = STEP_NONE;
-		r = advance(skb, c, d, s);
+		r = tls_advance(skb, cookie, s->seq, s->end, packed);
 	}
 	return r;
 }
@@ -585,14 +616,14 @@ static __always_inline int on_close(struct slo_abi_tls_conn *c, const struct seg
 	return fail(c, reset ? SLO_ABI_TLS_RESET : SLO_ABI_TLS_CLOSED, !s->outgoing);
 }
 
-static __noinline int on_segment(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
-                                 const struct segment *s)
+static __always_inline int on_segment(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
+                                      const struct segment *s, __u64 cookie, __u32 packed)
 {
-	struct slo_abi_tls_dir *d = &c->dir[s->from_client ? 0 : 1];
+	struct slo_abi_tls_dir *d = s->from_client ? &c->dir[0] : &c->dir[1];
 	int r = GO_ON;
 
 	if (is_before(d->need, s->end) && !(d->flags & DIR_DEAD))
-		r = read_segment(skb, c, d, s);
+		r = read_segment(skb, c, d, s, cookie, packed);
 	if (is_before(d->seen, s->end))
 		d->seen = s->end;
 	if (r > WAIT)
@@ -625,7 +656,7 @@ static __always_inline void fill(struct slo_abi_event *e, const struct slo_abi_t
 	__builtin_memcpy(e->extra.tls.sni, h->sni, SLO_ABI_SNI_LEN);
 }
 
-static __always_inline void count_failure(const struct slo_abi_tls_head *h, __u64 now)
+static __always_inline void count_failure(const struct slo_abi_tls_head *h)
 {
 	struct slo_abi_count_key key = {
 		.cgroup_id = h->owner.cgroup_id,
@@ -644,7 +675,7 @@ static __always_inline void count_failure(const struct slo_abi_tls_head *h, __u6
 	if (!e)
 		return;
 	fill(e, h);
-	e->extra.tls.after_ns = now - h->start_ns;
+	e->extra.tls.after_ns = h->last_ns - h->start_ns;
 	e->extra.tls.reason = h->reason;
 	e->extra.tls.alert = h->alert;
 	slo_submit(e);
@@ -666,11 +697,14 @@ static __always_inline void measure(const struct slo_abi_tls_head *h)
 }
 
 /* Of two ends at once, one wins. */
-static __noinline int finish(struct slo_abi_tls_conn *c, const struct segment *s, int verdict)
+SLO_GLOBAL int tls_finish(__u64 cookie, __u32 verdict)
 {
-	struct slo_abi_tls_head h = c->head;
-	__u64 cookie = s->cookie;
+	const struct slo_abi_tls_conn *c = bpf_map_lookup_elem(&tls_conns, &cookie);
+	struct slo_abi_tls_head h;
 
+	if (!c)
+		return 0;
+	h = c->head;
 	if (bpf_map_delete_elem(&tls_conns, &cookie))
 		return 0;
 	heat(h.bucket, -1);
@@ -681,7 +715,7 @@ static __noinline int finish(struct slo_abi_tls_conn *c, const struct segment *s
 	if (verdict == DONE)
 		measure(&h);
 	else
-		count_failure(&h, s->now);
+		count_failure(&h);
 	return 0;
 }
 
@@ -696,6 +730,11 @@ static __always_inline int may_begin(struct __sk_buff *skb, const struct slo_pac
 	       b[1] == 3 && b[2] <= 4 && b[5] == HELLO_CLIENT;
 }
 
+static __always_inline __u32 bucket_of(const struct slo_packet *p)
+{
+	return (p->sport ^ p->dport) & (SLO_ABI_TLS_BUCKETS - 1);
+}
+
 static __always_inline struct slo_abi_tls_conn *insert(__u64 cookie, __u32 bucket)
 {
 	if (bpf_map_update_elem(&tls_conns, &cookie, &tls_zero, BPF_NOEXIST)) {
@@ -706,34 +745,34 @@ static __always_inline struct slo_abi_tls_conn *insert(__u64 cookie, __u32 bucke
 	return bpf_map_lookup_elem(&tls_conns, &cookie);
 }
 
-static __noinline int begin(struct __sk_buff *skb, const struct slo_packet *p,
-                            const struct segment *s, __u32 bucket)
+static __noinline int begin(struct __sk_buff *skb, const struct slo_packet *p, int outgoing,
+                            __u64 cookie)
 {
 	struct slo_abi_owner o = {};
 	struct slo_abi_tls_conn *c;
 
 	o.cgroup_id = slo_cgroup_v1 ? 0 : bpf_skb_cgroup_id(skb);
-	if (s->outgoing)
+	if (outgoing)
 		slo_owner_sender(&o);
-	if (s->outgoing && !slo_admit(SLO_ABI_TLS_HANDSHAKE, &o))
+	if (outgoing && !slo_admit(SLO_ABI_TLS_HANDSHAKE, &o))
 		return 0;
-	c = insert(s->cookie, bucket);
+	c = insert(cookie, bucket_of(p));
 	if (!c)
 		return 0;
 	c->head.owner = o;
-	c->head.admitted = s->outgoing;
-	c->head.flags = s->outgoing ? 0 : SLO_ABI_TLS_F_SERVER;
-	c->head.start_ns = s->now;
-	c->head.bucket = bucket;
+	c->head.admitted = outgoing;
+	c->head.flags = outgoing ? 0 : SLO_ABI_TLS_F_SERVER;
+	c->head.bucket = bucket_of(p);
 	c->head.family = p->family;
-	c->head.lport = s->outgoing ? p->sport : p->dport;
-	c->head.rport = s->outgoing ? p->dport : p->sport;
-	slo_packet_addresses(skb, p, s->outgoing ? c->head.laddr : c->head.raddr,
-	                     s->outgoing ? c->head.raddr : c->head.laddr);
+	c->head.lport = outgoing ? p->sport : p->dport;
+	c->head.rport = outgoing ? p->dport : p->sport;
+	slo_packet_addresses(skb, p, outgoing ? c->head.laddr : c->head.raddr,
+	                     outgoing ? c->head.raddr : c->head.laddr);
 	c->dir[0].need = c->dir[0].seen = p->seq;
 	/* What the hello acknowledges is where the server goes on. */
 	c->dir[1].need = c->dir[1].seen = p->ack;
-	c->head.last_ns = s->now;
+	c->head.start_ns = bpf_ktime_get_ns();
+	c->head.last_ns = c->head.start_ns;
 	return 1;
 }
 
@@ -745,23 +784,23 @@ static __always_inline int admit_server(struct slo_abi_tls_conn *c)
 	return slo_admit(SLO_ABI_TLS_HANDSHAKE, &c->head.owner);
 }
 
-static __noinline int go_on(struct __sk_buff *skb, const struct slo_packet *p, struct segment *s)
+/* A packet of a connection whose handshake may be under way. 1: it is. */
+SLO_GLOBAL int tls_go_on(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32 end, __u32 packed)
 {
-	__u64 cookie = s->cookie;
 	struct slo_abi_tls_conn *c = bpf_map_lookup_elem(&tls_conns, &cookie);
+	struct segment s;
 	int r;
 
 	if (!c)
 		return 0;
-	s->from_client = s->outgoing == !(c->head.flags & SLO_ABI_TLS_F_SERVER);
-	s->now = bpf_ktime_get_ns();
-	c->head.last_ns = s->now;
-	if (!c->head.admitted && s->outgoing && p->payload_len && !admit_server(c))
+	c->head.last_ns = bpf_ktime_get_ns();
+	unpack(&s, c, seq, end, packed);
+	if (!c->head.admitted && s.outgoing && s.seq != s.end && !admit_server(c))
 		r = NOT_OURS;
 	else
-		r = on_segment(skb, c, s);
+		r = on_segment(skb, c, &s, cookie, packed);
 	if (r > WAIT)
-		finish(c, s, r);
+		tls_finish(cookie, r);
 	return 1;
 }
 
@@ -775,8 +814,7 @@ static __always_inline int is_off(__u32 signal)
 static __always_inline void packet(struct __sk_buff *skb, int outgoing)
 {
 	struct slo_packet p = {};
-	struct segment s = { .outgoing = outgoing };
-	__u32 bucket;
+	__u64 cookie;
 
 	if (slo_packet_parse(skb, &p) || p.proto != SLO_IPPROTO_TCP)
 		return;
@@ -784,22 +822,16 @@ static __always_inline void packet(struct __sk_buff *skb, int outgoing)
 		return;
 	if (is_off(SLO_ABI_TLS_HANDSHAKE) && is_off(SLO_ABI_TLS_FAIL))
 		return;
-	bucket = (p.sport ^ p.dport) & (SLO_ABI_TLS_BUCKETS - 1);
-	s.seq = p.seq;
-	s.end = p.seq + p.payload_len;
-	s.payload = p.payload;
-	s.flags = p.flags;
-	if (is_hot(bucket)) {
-		s.cookie = bpf_get_socket_cookie(skb);
-		if (go_on(skb, &p, &s))
+	if (is_hot(bucket_of(&p))) {
+		cookie = bpf_get_socket_cookie(skb);
+		if (tls_go_on(skb, cookie, p.seq, p.seq + p.payload_len, PACK(&p, outgoing)))
 			return;
 	}
 	if (!p.payload_len || !may_begin(skb, &p))
 		return;
-	s.now = bpf_ktime_get_ns();
-	s.cookie = bpf_get_socket_cookie(skb);
-	if (begin(skb, &p, &s, bucket))
-		go_on(skb, &p, &s);
+	cookie = bpf_get_socket_cookie(skb);
+	if (begin(skb, &p, outgoing, cookie))
+		tls_go_on(skb, cookie, p.seq, p.seq + p.payload_len, PACK(&p, outgoing));
 }
 
 SEC("cgroup_skb/egress")
