@@ -577,38 +577,6 @@ def http_where_tls_was_meant_v4():
 
 
 @test
-def reset_by_the_server_v4():
-    yield from fails(4, 7441, "reset", True)
-
-
-@test
-def reset_by_the_server_v6():
-    yield from fails(6, 7441, "reset", True)
-
-
-@test
-def closed_by_the_server_v4():
-    yield from fails(4, 7442, "closed", True)
-
-
-@test
-def closed_by_the_server_v6():
-    yield from fails(6, 7442, "closed", True)
-
-
-@test
-def http_where_tls_was_meant_v4():
-    # the answer is no TLS and the server closes behind it: newer OpenSSL may be quick enough to send an alert
-    ctx = slotls.client_context(slotest.tmp)
-    timed, tls = slotls.handshake(slotls.connect(net, 4, 7443), ctx, fresh())
-    assert not tls
-    records = yield
-    said = {detail(r, "reason") for r in about(records, FAILURE, timed.sni)}
-    reason = "alert" if said == {"alert"} else "closed"
-    verify_failure(records, timed.sni, reason, reason == "closed", timed.begin, timed.end, low_ms=DELAY_MS)
-
-
-@test
 def given_up_by_the_client():
     """Its own time limit: no answer, and the client closes or resets."""
     tries = []
