@@ -98,6 +98,11 @@ enum slo_abi_tls_reason {
 #define SLO_ABI_TLS_F_SERVER 0x4 /* we are the server: the hello came in */
 #define SLO_ABI_TLS_F_PEER 0x8 /* failures: the peer sent the alert or closed */
 
+/* In a histogram's tag: counted by user space alone, so that two writers never meet in one value. */
+#define SLO_ABI_TLS_TAG_USER 0x100
+/* In a count's tag, above the reason. */
+#define SLO_ABI_TLS_TAG_SERVER 0x80
+
 enum slo_abi_reclaim_kind {
 	SLO_ABI_RECLAIM_DIRECT = 0, /* global: the machine is short */
 	SLO_ABI_RECLAIM_MEMCG, /* the cgroup is at its limit */
@@ -252,8 +257,9 @@ struct slo_abi_event {
 struct slo_abi_hist_key {
 	__u64 cgroup_id;
 	/*
-	 * Signal's own: DNS hop (SLO_ABI_F_UPSTREAM or 0), enum slo_abi_wait, enum slo_abi_reclaim_kind,
-	 * enum slo_abi_disk_op, enum slo_abi_sys_family | enum slo_abi_file_class << 8
+	 * Signal's own: DNS hop (SLO_ABI_F_UPSTREAM or 0), enum slo_abi_wait, TLS side (SLO_ABI_TLS_F_SERVER or 0,
+	 * | SLO_ABI_TLS_TAG_USER), enum slo_abi_reclaim_kind, enum slo_abi_disk_op,
+	 * enum slo_abi_sys_family | enum slo_abi_file_class << 8
 	 */
 	__u32 tag;
 	__u32 dev; /* disk: major << 20 | minor; else 0 */
@@ -265,7 +271,7 @@ struct slo_abi_count_key {
 	__u8 daddr[16];
 	__u16 dport; /* 0 where the remote port is ephemeral */
 	__u8 family;
-	__u8 tag; /* signal's own: enum slo_abi_retr_kind */
+	__u8 tag; /* signal's own: enum slo_abi_retr_kind, enum slo_abi_tls_reason | SLO_ABI_TLS_TAG_SERVER */
 	__u32 netns;
 };
 
@@ -348,6 +354,70 @@ struct slo_abi_dns_query {
 	__u8 name[SLO_ABI_NAME_LEN];
 };
 
+/* One direction of a TLS connection, read record by record from whatever segments carry it. */
+#define SLO_ABI_TLS_GATHER 40
+struct slo_abi_tls_dir {
+	__u32 need; /* TCP sequence number of the next byte to look at */
+	__u32 seen; /* of the byte behind the last one that passed */
+	__u16 left; /* bytes of the record from need on */
+	__u16 skip; /* of them, or of records that follow, nobody looks at */
+	__u16 todo; /* bytes of the message, then of its extensions, behind those being skipped and gathered */
+	__u8 step; /* what the bytes gathered will be */
+	__u8 have; /* bytes gathered */
+	__u8 want; /* bytes to gather */
+	__u8 hdr_have;
+	__u8 flags;
+	__u8 rest; /* bytes of the name behind those being gathered */
+	__u8 hdr[12]; /* 5 used; the rest bounds what a verifier takes for possible */
+	__u8 buf[2 * SLO_ABI_TLS_GATHER]; /* half used, as hdr */
+};
+
+/* Where a handshake stands: struct slo_abi_tls_conn.state. */
+enum slo_abi_tls_state {
+	SLO_ABI_TLS_CANDIDATE = 0, /* the first bytes might become a ClientHello */
+	SLO_ABI_TLS_HELLO, /* the ClientHello is one */
+	SLO_ABI_TLS_ANSWERED, /* ServerHello seen */
+	SLO_ABI_TLS_FINISHED, /* client's Finished seen after a certificate of its: the server may still refuse that */
+};
+
+/* What a handshake's outcome needs of it. */
+struct slo_abi_tls_head {
+	struct slo_abi_owner owner;
+	__u64 start_ns; /* ClientHello */
+	__u64 server_ns; /* ServerHello; 0 not seen */
+	__u64 end_ns; /* client's Finished; 0 not seen */
+	__u64 last_ns; /* last segment of the handshake; 0: being made */
+	__u8 laddr[16]; /* this socket's */
+	__u8 raddr[16];
+	__u16 lport;
+	__u16 rport;
+	__u16 version;
+	__u16 bucket; /* of the map tls_hot */
+	__u8 family;
+	__u8 flags; /* SLO_ABI_TLS_F_* */
+	__u8 state; /* enum slo_abi_tls_state */
+	__u8 reason; /* enum slo_abi_tls_reason */
+	__u8 alert;
+	__u8 tag_len; /* bytes that encryption adds to a TLS 1.3 record, its type included */
+	__u8 admitted; /* the target filter has been asked */
+	__u8 short_record; /* the server's last record was as short as an encrypted alert */
+	__u8 sni_len;
+	__u8 pad[7];
+	__u8 sni[SLO_ABI_SNI_LEN];
+};
+
+/* A handshake under way; keyed by the socket's cookie. */
+struct slo_abi_tls_conn {
+	struct slo_abi_tls_head head;
+	struct slo_abi_tls_dir dir[2]; /* the client's, the server's */
+};
+
+/* Handshakes under way, by a hash of the ports: what other packets are let through by. */
+#define SLO_ABI_TLS_BUCKETS 4096
+struct slo_abi_tls_hot {
+	__u32 count[SLO_ABI_TLS_BUCKETS];
+};
+
 /* Per-CPU counters, one set a signal. made = sent + aggregated + lost_ring + lost_map + shed. */
 struct slo_abi_stats {
 	__u64 made; /* measurements finished and passed by the target filter */
@@ -404,6 +474,9 @@ _Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");
 _Static_assert(sizeof(struct slo_abi_owner) == 40, "abi: owner");
 _Static_assert(sizeof(struct slo_abi_sock) == 56, "abi: sock");
 _Static_assert(sizeof(struct slo_abi_dns_query) == 136, "abi: dns query");
+_Static_assert(sizeof(struct slo_abi_tls_dir) == 112, "abi: tls direction");
+_Static_assert(sizeof(struct slo_abi_tls_head) == 208, "abi: tls head");
+_Static_assert(sizeof(struct slo_abi_tls_conn) == 432, "abi: tls connection");
 _Static_assert(sizeof(struct slo_abi_hist_key) == 16, "abi: hist key");
 _Static_assert(sizeof(struct slo_abi_count_key) == 32, "abi: count key");
 _Static_assert(sizeof(struct slo_abi_hist_val) == 160, "abi: hist value");

@@ -97,6 +97,12 @@ static void hist_delta(struct slo_agg *a, struct seen *s, uint32_t epoch, struct
 	*s = now;
 }
 
+static void tls_tag(uint8_t tag, struct slo_abi_tls *ret)
+{
+	ret->reason = tag & (SLO_ABI_TLS_TAG_SERVER - 1);
+	ret->flags = tag & SLO_ABI_TLS_TAG_SERVER ? SLO_ABI_TLS_F_SERVER : 0;
+}
+
 static void count_delta(struct seen *s, const struct slo_abi_count_key *key,
                         const struct slo_abi_count_val *v, struct slo_abi_agg *rec)
 {
@@ -113,7 +119,7 @@ static void count_delta(struct seen *s, const struct slo_abi_count_key *key,
 	if (rec->head.signal == SLO_ABI_TCP_RETRANSMITS)
 		rec->head.extra.retr.kind = key->tag;
 	else if (rec->head.signal == SLO_ABI_TLS_FAIL)
-		rec->head.extra.tls.reason = key->tag;
+		tls_tag(key->tag, &rec->head.extra.tls);
 	else
 		rec->head.err = key->tag;
 	s->count = v->count;
@@ -128,6 +134,9 @@ static void hist_tag(const struct slo_abi_hist_key *key, struct slo_abi_event *h
 		break;
 	case SLO_ABI_RUNQUEUE_DELAY:
 		h->extra.runq.cause = key->tag;
+		break;
+	case SLO_ABI_TLS_HANDSHAKE:
+		h->extra.tls.flags = key->tag & SLO_ABI_TLS_F_SERVER;
 		break;
 	case SLO_ABI_MEM_RECLAIM:
 		h->extra.reclaim.kind = key->tag;

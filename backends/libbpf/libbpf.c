@@ -18,6 +18,7 @@
 #include "backends/libbpf/dns.h"
 #include "backends/libbpf/maps.h"
 #include "backends/libbpf/object.h"
+#include "backends/libbpf/tls.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "core/base/clock.h"
@@ -47,6 +48,7 @@ struct libbpf_be {
 	uint64_t delivered[SLO_SIG_MAX_];
 	struct slo_disks disks;
 	uint64_t dns_timeouts; /* made here, not in the kernel */
+	struct slo_tls tls;
 	uint64_t rejected;
 	struct slo_cost cost;
 };
@@ -158,6 +160,9 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
 		slo_dns_seed_resolvers(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_resolvers"),
 		                       be->root);
+	/* Without it what nobody ends stays uncounted; the kernel that has the map lets it be mapped. */
+	if (be->obj[SLO_OBJ_TLS].obj)
+		(void)slo_tls_init(&be->tls, &be->obj[SLO_OBJ_TLS], &be->shared);
 }
 
 static int keep_one_tracker(struct libbpf_be *be, struct slo_err *err)
@@ -250,6 +255,7 @@ static void libbpf_close(void *vbe)
 
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		slo_agg_freep(&be->agg[i]);
+	slo_tls_fini(&be->tls);
 	for (int i = 0; i < SLO_OBJ_MAX_; i++)
 		slo_bpf_obj_close(&be->obj[i]);
 	ring_buffer__free(be->ring);
@@ -480,6 +486,11 @@ static void on_dns_timeout(void *user, const struct slo_abi_event *e)
 	deliver(be, e, sizeof(*e));
 }
 
+static void on_tls_end(void *user, const struct slo_abi_event *e)
+{
+	deliver(user, e, sizeof(*e));
+}
+
 static void set_epoch(struct libbpf_be *be, uint32_t epoch)
 {
 	int fd = be->shared.map[SLO_SHARED_CTL].fd;
@@ -525,6 +536,7 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
 		slo_dns_sweep(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries"), now_ns,
 		              on_dns_timeout, be);
+	slo_tls_sweep(&be->tls, now_ns, on_tls_end, be);
 	r = follow_disks(be, err);
 	return r < 0 ? r : count;
 }
@@ -547,6 +559,21 @@ static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo
 	st->cost_ns = cost.run_ns + (uint64_t)((double)cost.runs * be->cost.entry_ns);
 }
 
+/* What user space counted in the kernel's place. */
+static void add_tls(const struct slo_tls *t, enum slo_signal sig, struct slo_abi_stats *k)
+{
+	const struct slo_abi_stats *own =
+		sig == SLO_SIG_TLS_HANDSHAKE ? &t->handshake : &t->failure;
+
+	if (sig != SLO_SIG_TLS_HANDSHAKE && sig != SLO_SIG_TLS_FAIL)
+		return;
+	k->made += own->made;
+	k->sent += own->sent;
+	k->aggregated += own->aggregated;
+	k->lost_map += own->lost_map;
+	k->agg_lost += own->agg_lost;
+}
+
 static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 {
 	struct libbpf_be *be = vbe;
@@ -560,6 +587,7 @@ static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 		if (!(be->served & SLO_SIG_BIT(i)))
 			continue;
 		slo_shared_stats(&be->shared, (enum slo_signal)i, &k);
+		add_tls(&be->tls, (enum slo_signal)i, &k);
 		*st = (struct slo_signal_stats){
 			.made = k.made,
 			.sent = k.sent,

@@ -17,5 +17,6 @@ embed connect
 embed reclaim
 embed disk
 embed syscall
+embed tls
 
 .section .note.GNU-stack, "", %progbits

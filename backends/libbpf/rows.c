@@ -10,6 +10,7 @@ EMBEDDED(connect);
 EMBEDDED(reclaim);
 EMBEDDED(disk);
 EMBEDDED(syscall);
+EMBEDDED(tls);
 
 #define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
 
@@ -24,6 +25,9 @@ static const struct slo_obj_row objects[] = {
 	[SLO_OBJ_RECLAIM] = { OBJECT(reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), false },
 	[SLO_OBJ_DISK] = { OBJECT(disk), SLO_SIG_BIT(SLO_SIG_DISK_IO), false },
 	[SLO_OBJ_SYSCALL] = { OBJECT(syscall), SLO_SIG_BIT(SLO_SIG_SYSCALL), false },
+	[SLO_OBJ_TLS] = { OBJECT(tls),
+	                  SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) | SLO_SIG_BIT(SLO_SIG_TLS_FAIL),
+	                  false },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
@@ -89,12 +93,18 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 	.source = SLO_SRC_TP_BTF, .progs = { "sys_enter", "sys_exit" },                      \
 	.needs = "BTF, a target (--cgroup, --pid, --comm, --pod-uid), CAP_BPF, CAP_PERFMON", \
 	.needs_target = true, .note = SYS_UNSEEN ", 32-bit calls"
+#define TLS_COMMON                                                                      \
+	.obj = SLO_OBJ_TLS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root", \
+	.source = SLO_SRC_CGROUP_SKB, .progs = { "tls_egress", "tls_ingress" },         \
+	.needs = "BTF, cgroup2, CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
+
+#define TLS_NOTE "TLS over TCP only: QUIC and DTLS are not seen"
 
 static const struct slo_rung rungs[] = {
-	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "dns_owner_by", 2 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 }, .note = "" },
 	{ DNS_COMMON, .mechanism = "cgroup_skb, task by probe read",
-	  .rodata = { "dns_owner_by", 1 }, .note = "" },
-	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "dns_owner_by", 0 },
+	  .rodata = { "slo_owner_by", 1 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "slo_owner_by", 0 },
 	  .note = "pid and comm unknown (the cgroup is); resolver's own queries not told from clients'" },
 
 	{ RETR_COMMON, .mechanism = "tp_btf, with result",
@@ -157,6 +167,12 @@ static const struct slo_rung rungs[] = {
 	  .rodata = { "sys_how", 2 }, .unused_maps = { "slo_counts", "sys_calls_hash" } },
 	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read, own map",
 	  .rodata = { "sys_how", 3 }, .unused_maps = { "slo_counts", "sys_calls" } },
+	{ TLS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 },
+	  .note = TLS_NOTE },
+	{ TLS_COMMON, .mechanism = "cgroup_skb, task by probe read",
+	  .rodata = { "slo_owner_by", 1 }, .note = TLS_NOTE },
+	{ TLS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "slo_owner_by", 0 },
+	  .note = TLS_NOTE "; pid and comm unknown (the cgroup is)" },
 };
 
 const struct slo_obj_row *slo_obj_row(enum slo_obj obj)

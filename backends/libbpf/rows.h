@@ -16,6 +16,7 @@ enum slo_obj {
 	SLO_OBJ_RECLAIM,
 	SLO_OBJ_DISK,
 	SLO_OBJ_SYSCALL,
+	SLO_OBJ_TLS,
 	SLO_OBJ_MAX_,
 };
 

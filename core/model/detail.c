@@ -91,7 +91,7 @@ static const struct slo_detail_field fields[] = {
 	{ .signals = TLS, .key = "server_ms", .help = "ClientHello to ServerHello: network and server", .type = SLO_DETAIL_MS, AT(tls.server_ns) },
 	{ .signals = TLS | TFAIL, .key = "hello_retry", .help = "the server asked for another key share: one round trip more", .type = SLO_DETAIL_TRUE, AT(tls.retried) },
 	{ .signals = TLS | TFAIL, .key = "early_data", .help = "0-RTT data were sent before the handshake was over", .type = SLO_DETAIL_TRUE, AT(tls.early_data) },
-	{ .signals = TLS | TFAIL, .key = "server_side", .help = "this host is the server", .type = SLO_DETAIL_TRUE, AT(tls.server) },
+	{ .signals = TLS | TFAIL, .key = "server_side", .help = "this host is the server", .type = SLO_DETAIL_TRUE, AT(tls.server), .aggregates = true },
 	{ .signals = TFAIL, .key = "reason", .help = "what ended the handshake", ENUM(reasons), AT(tls.reason), .aggregates = true },
 	{ .signals = TFAIL, .key = "alert", .help = "AlertDescription of a plain alert (RFC 8446, 6)", .type = SLO_DETAIL_U32, AT(tls.alert), .optional = true },
 	{ .signals = TFAIL, .key = "by_peer", .help = "the peer sent the alert or closed", .type = SLO_DETAIL_TRUE, AT(tls.by_peer) },

@@ -78,6 +78,15 @@ export_env() {
 	done < <(matrix_signals "$series")
 }
 
+# Programs that no guest can build; a test that misses one says so and is skipped.
+build_helpers() {
+	command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin
+	command -v go >/dev/null || return 0
+	mkdir -p "$tree/build/vm"
+	CGO_ENABLED=0 go build -o "$tree/build/vm/tls_client" "$here/tls_client.go" ||
+		echo "${0##*/}: warning: tls_client was not built" >&2
+}
+
 total_limit() {
 	local test sum=$BOOT_SECONDS
 	for test in "${tests[@]}"; do sum=$((sum + $(test_limit "$test") + 10)); done
@@ -118,6 +127,7 @@ main() {
 	logs=$tree/build/vm/$series
 	((${#tests[@]})) || die "no tests in test/vm/truth"
 	export_env
+	build_helpers
 	mkdir -p "${logs%/*}"
 	exec 8>"$logs.lock"
 	flock 8

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What programs on cgroup_skb share: the packet's headers, and who sends. */
+#ifndef SLO_BPF_SLO_SKB_H
+#define SLO_BPF_SLO_SKB_H
+
+#include "bpf/slo_bpf.h"
+
+/* How the sender is known; cgroup_skb got its helpers bit by bit. Set before load. */
+enum {
+	SLO_OWNER_NONE,
+	SLO_OWNER_TASK_PROBE,
+	SLO_OWNER_TASK_BTF
+};
+const volatile __u32 slo_owner_by = SLO_OWNER_TASK_BTF;
+
+/* Byte 13 of the TCP header. */
+#define SLO_TCP_FIN 0x01
+#define SLO_TCP_RST 0x04
+
+struct slo_packet {
+	__u32 payload; /* offset in the skb */
+	__u32 payload_len;
+	__u32 seq; /* TCP: of the first byte of the payload, a SYN not counted */
+	__u32 ack;
+	__u16 sport;
+	__u16 dport;
+	__u8 family;
+	__u8 proto;
+	__u8 flags; /* TCP */
+};
+
+/* Headers are linear at these hooks. 0 with @p filled, or -1: neither TCP nor UDP, or a later fragment. */
+static __always_inline int slo_packet_parse(struct __sk_buff *skb, struct slo_packet *p)
+{
+	__u8 *data = (__u8 *)(long)skb->data, *end = (__u8 *)(long)skb->data_end;
+	__u32 l4;
+	__u8 *head;
+
+	if (data + 28 > end)
+		return -1;
+	if (skb->protocol == bpf_htons(0x0800)) {
+		/* A later fragment has no ports. */
+		if (*(__be16 *)(data + 6) & bpf_htons(0x1fff))
+			return -1;
+		p->family = SLO_AF_INET;
+		p->proto = data[9];
+		l4 = (data[0] & 0xf) * 4;
+	} else if (skb->protocol == bpf_htons(0x86dd) && data + 48 <= end) {
+		p->family = SLO_AF_INET6;
+		p->proto = data[6];
+		l4 = 40;
+	} else {
+		return -1;
+	}
+	if (p->proto != SLO_IPPROTO_UDP && p->proto != SLO_IPPROTO_TCP)
+		return -1;
+	head = data + l4;
+	if (head + 8 > end)
+		return -1;
+	p->sport = bpf_ntohs(*(__be16 *)head);
+	p->dport = bpf_ntohs(*(__be16 *)(head + 2));
+	p->payload = l4 + 8;
+	if (p->proto == SLO_IPPROTO_TCP) {
+		if (head + 20 > end)
+			return -1;
+		p->seq = bpf_ntohl(*(__be32 *)(head + 4));
+		p->ack = bpf_ntohl(*(__be32 *)(head + 8));
+		p->payload = l4 + (head[12] >> 4) * 4;
+		p->flags = head[13];
+	}
+	p->payload_len = skb->len > p->payload ? skb->len - p->payload : 0;
+	return 0;
+}
+
+/* Of a packet that slo_packet_parse() took: IPv4 in the first four bytes. */
+static __always_inline void slo_packet_addresses(struct __sk_buff *skb, const struct slo_packet *p,
+                                                 __u8 *saddr, __u8 *daddr)
+{
+	__u8 *data = (__u8 *)(long)skb->data, *end = (__u8 *)(long)skb->data_end;
+
+	if (data + 40 > end) {
+		if (data + 20 > end)
+			return;
+		__builtin_memcpy(saddr, data + 12, 4);
+		__builtin_memcpy(daddr, data + 16, 4);
+		return;
+	}
+	if (p->family == SLO_AF_INET) {
+		__builtin_memcpy(saddr, data + 12, 4);
+		__builtin_memcpy(daddr, data + 16, 4);
+	} else {
+		__builtin_memcpy(saddr, data + 8, 16);
+		__builtin_memcpy(daddr, data + 24, 16);
+	}
+}
+
+/* The running task: right on the way out, where a process sends in its own name. */
+static __always_inline void slo_owner_sender(struct slo_abi_owner *o)
+{
+	struct task_struct *task;
+
+	if (slo_owner_by == SLO_OWNER_TASK_BTF) {
+		task = (struct task_struct *)bpf_get_current_task_btf();
+		o->tgid = task->tgid;
+		o->tid = task->pid;
+		o->netns = task->nsproxy ? task->nsproxy->net_ns->ns.inum : 0;
+		if (slo_cgroup_v1)
+			o->cgroup_id = slo_task_cgroup_id(task);
+		__builtin_memcpy(o->comm, task->comm, sizeof(o->comm));
+	} else if (slo_owner_by == SLO_OWNER_TASK_PROBE) {
+		task = (struct task_struct *)bpf_get_current_task();
+		o->tgid = BPF_CORE_READ(task, tgid);
+		o->tid = BPF_CORE_READ(task, pid);
+		o->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+		BPF_CORE_READ_INTO(&o->comm, task, comm);
+	}
+}
+
+#endif
