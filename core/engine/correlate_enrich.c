@@ -88,8 +88,8 @@ static bool pod_key(const char *name, char key[SLO_STORM_POD_LEN + 1])
 
 	if (len == 0 || len > SLO_STORM_POD_LEN)
 		return false;
-	memset(key, 0, SLO_STORM_POD_LEN + 1);
-	memcpy(key, name, len);
+	memcpy(key, name, len + 1);
+	memset(key + len, 0, SLO_STORM_POD_LEN + 1 - len);
 	return true;
 }
 

@@ -25,7 +25,7 @@ static void say(struct slo_tool *tool, const struct slo_err *err)
 	size_t n = 0;
 
 	for (const char *c = err->msg; *c && n + 1 < sizeof(text); c++)
-		text[n++] = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+		text[n++] = (char)((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
 	text[n] = '\0';
 	clear(tool);
 	(void)fprintf(stderr, "%s: %s\n", tool->prog, text);
