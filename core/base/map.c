@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 
 /*
  * Entries stand in a dense array and never move, so that value pointers stay valid and a walk may
@@ -53,33 +54,9 @@ static void *entry_key(const struct slo_map *map, struct entry *e)
 	return (unsigned char *)(e + 1) + map->key_offset;
 }
 
-/*
- * Multiply and fold (MurmurHash3's finalizer). Seeded, as keys such as addresses come from the
- * network.
- */
-static uint64_t mix(uint64_t h)
-{
-	h ^= h >> 33;
-	h *= UINT64_C(0xff51afd7ed558ccd);
-	h ^= h >> 33;
-	h *= UINT64_C(0xc4ceb9fe1a85ec53);
-	return h ^ (h >> 33);
-}
-
 static uint32_t hash_key(const struct slo_map *map, const void *key)
 {
-	const unsigned char *p = key;
-	size_t n = map->key_size;
-	uint64_t h = map->seed ^ n;
-	uint64_t word;
-
-	for (; n > 8; n -= 8, p += 8) {
-		memcpy(&word, p, 8);
-		h = mix(h ^ word);
-	}
-	word = 0;
-	memcpy(&word, p, n);
-	return (uint32_t)mix(h ^ word);
+	return (uint32_t)slo_hash_bytes(map->seed, key, map->key_size);
 }
 
 static size_t round_up8(size_t n)
@@ -123,7 +100,7 @@ int slo_map_new(struct slo_map **ret_map, const struct slo_map_config *cfg, stru
 	map->entry_size = sizeof(struct entry) + map->key_offset + round_up8(cfg->key_size);
 	map->max = (uint32_t)cfg->max;
 	map->mask = (uint32_t)(cells - 1);
-	map->seed = mix((uintptr_t)map ^ slo_clock_monotonic_ns());
+	map->seed = slo_hash_mix((uintptr_t)map ^ slo_clock_monotonic_ns());
 	map->index = malloc(cells * sizeof(*map->index));
 	map->entries = calloc(cfg->max, map->entry_size);
 	if (!map->index || !map->entries)

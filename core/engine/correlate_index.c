@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine/correlate_index.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/engine/correlate_records.h"
+
+#define RECORDS_MAX ((size_t)1 << 24)
+#define NAME_BYTES 48 /* a name's mean, generously: pods, trace ids, tuples */
+/*
+ * Below this, confidences shared by SLO_CORR_TRACES_MAX traces could still enrich, and they are not
+ * kept that far.
+ */
+#define THRESHOLD_MIN 0.1
+
+/* --- making -------------------------------------------------------------------------------------------------- */
+
+static size_t power_of_two(size_t n)
+{
+	size_t p = 1;
+
+	while (p < n)
+		p *= 2;
+	return p;
+}
+
+static int check_config(const struct slo_correlator_config *cfg, struct slo_err *err)
+{
+	const struct slo_corr_rule *rule = &cfg->rule;
+
+	if (cfg->max_signals == 0 || cfg->max_signals > RECORDS_MAX || cfg->max_spans == 0 ||
+	    cfg->max_spans > RECORDS_MAX)
+		return slo_err_set(err, -EINVAL,
+		                   "correlation: %zu signals, %zu spans; 1 to %zu of each allowed",
+		                   cfg->max_signals, cfg->max_spans, RECORDS_MAX);
+	if (rule->window_ns < 0 || (unsigned int)rule->distance >= SLO_CORR_DISTANCE_MAX_ ||
+	    !(rule->threshold >= THRESHOLD_MIN && rule->threshold <= 1))
+		return slo_err_set(err, -EINVAL,
+		                   "correlation: threshold %g outside %g to 1, or a bad window",
+		                   rule->threshold, THRESHOLD_MIN);
+	return 0;
+}
+
+static int make_lists(struct slo_correlator *c, struct slo_err *err)
+{
+	/* About as long as the tiers reach: 2.1 s, 134 ms, 268 ms. */
+	static const unsigned int slot_bits[] = {
+		[SLO_TIER_TRACE] = 31,
+		[SLO_TIER_POD_PID] = 28,
+		[SLO_TIER_POD_CONN] = 28,
+	};
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < SLO_TIER_SERVICE_NODE; i++)
+		r = slo_time_chains_new(&c->signal_chains[i], c->signals.mask + 1, slot_bits[i],
+		                        err);
+	for (int i = 0; r == 0 && i < SLO_CORR_LIST_MAX_; i++)
+		r = slo_time_index_new(&c->signal_list[i], c->signals.mask + 1, err);
+	if (c->cfg.rule.distance == SLO_CORR_POINT)
+		return r;
+	for (int i = 0; r == 0 && i < SLO_TIER_MAX_; i++)
+		r = slo_time_index_new(&c->span_list[i], c->spans.mask + 1, err);
+	return r;
+}
+
+static int make_names(struct slo_correlator *c, struct slo_err *err)
+{
+	size_t max = c->cfg.max_names;
+
+	if (max == 0)
+		max = 2 * (c->signals.mask + c->spans.mask + 2) + 4096;
+	return slo_names_new(
+		&c->names, &(struct slo_names_config){ .max = max, .max_bytes = max * NAME_BYTES },
+		err);
+}
+
+int slo_correlator_new(struct slo_correlator **ret, const struct slo_correlator_config *cfg,
+                       struct slo_err *err)
+{
+	slo_correlator_auto struct slo_correlator *c = NULL;
+	int r = check_config(cfg, err);
+
+	if (r < 0)
+		return r;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return slo_err_set(err, -ENOMEM, "correlation: out of memory");
+	c->cfg = *cfg;
+	c->generation = 1;
+	c->signals.mask = power_of_two(cfg->max_signals) - 1;
+	c->spans.mask = power_of_two(cfg->max_spans) - 1;
+	c->signal = calloc(c->signals.mask + 1, sizeof(*c->signal));
+	c->span = calloc(c->spans.mask + 1, sizeof(*c->span));
+	if (!c->signal || !c->span)
+		return slo_err_set(err, -ENOMEM,
+		                   "correlation: no memory for %zu signals, %zu spans",
+		                   cfg->max_signals, cfg->max_spans);
+	r = make_lists(c, err);
+	if (r == 0)
+		r = make_names(c, err);
+	if (r == 0)
+		*ret = slo_take_ptr(c);
+	return r;
+}
+
+void slo_correlator_freep(struct slo_correlator **c)
+{
+	if (*c) {
+		for (int i = 0; i < SLO_TIER_SERVICE_NODE; i++)
+			slo_time_chains_freep(&(*c)->signal_chains[i]);
+		for (int i = 0; i < SLO_CORR_LIST_MAX_; i++)
+			slo_time_index_freep(&(*c)->signal_list[i]);
+		for (int i = 0; i < SLO_TIER_MAX_; i++)
+			slo_time_index_freep(&(*c)->span_list[i]);
+		slo_names_freep(&(*c)->names);
+		free((*c)->signal);
+		free((*c)->span);
+	}
+	slo_freep(c);
+}
+
+/* --- keys ---------------------------------------------------------------------------------------------------- */
+
+/* Two numbers side by side: equal keys are equal names. False where a name is unknown. */
+bool slo_corr_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier, uint64_t *ret)
+{
+	uint32_t a = 0, b = 0;
+
+	switch (tier) {
+	case SLO_TIER_TRACE:
+		a = b = who->trace;
+		break;
+	case SLO_TIER_POD_PID:
+		a = who->pod;
+		b = who->pid;
+		break;
+	case SLO_TIER_POD_CONN:
+		a = who->pod;
+		b = who->conn;
+		break;
+	case SLO_TIER_SERVICE_NODE:
+		a = who->service;
+		b = who->node;
+		break;
+	case SLO_TIER_MAX_:
+		break;
+	}
+	*ret = (uint64_t)a << 32 | b;
+	return a && b;
+}
+
+/* --- coming and going ---------------------------------------------------------------------------------------- */
+
+static struct slo_corr_signal_record *signal_at(const struct slo_correlator *c, uint64_t n)
+{
+	return &c->signal[n & c->signals.mask];
+}
+
+static struct slo_corr_span_record *span_at(const struct slo_correlator *c, uint64_t n)
+{
+	return &c->span[n & c->spans.mask];
+}
+
+static void drop_signal(struct slo_correlator *c)
+{
+	struct slo_corr_signal_record *s = signal_at(c, c->signals.first);
+	uint64_t key;
+
+	/* The chains know by themselves who is gone. */
+	if (slo_corr_key(&s->who, SLO_TIER_SERVICE_NODE, &key))
+		(void)slo_time_index_remove(c->signal_list[slo_corr_list_of(s)], key, s->time_ns,
+		                            (uint32_t)(c->signals.first & c->signals.mask));
+	c->signals.first++;
+}
+
+static void drop_span(struct slo_correlator *c)
+{
+	struct slo_corr_span_record *s = span_at(c, c->spans.first);
+	uint32_t slot = (uint32_t)(c->spans.first & c->spans.mask);
+	uint64_t key;
+
+	for (int t = 0; t < SLO_TIER_MAX_ && c->span_list[t]; t++) {
+		if (slo_corr_key(&s->who, (enum slo_corr_tier)t, &key))
+			(void)slo_time_index_remove(c->span_list[t], key, s->start_ns, slot);
+	}
+	c->spans.first++;
+	c->generation++;
+	if (c->spans.first == c->spans.next)
+		c->longest_ns = 0;
+}
+
+static size_t ring_count(const struct slo_corr_ring *r)
+{
+	return (size_t)(r->next - r->first);
+}
+
+/* Forgets names that nothing retained has; seldom, as it looks at all of them. */
+static void sweep(struct slo_correlator *c)
+{
+	uint64_t oldest = c->order;
+
+	if (ring_count(&c->signals) > 0 && signal_at(c, c->signals.first)->order < oldest)
+		oldest = signal_at(c, c->signals.first)->order;
+	if (ring_count(&c->spans) > 0 && span_at(c, c->spans.first)->order < oldest)
+		oldest = span_at(c, c->spans.first)->order;
+	slo_names_sweep(c->names, oldest);
+	c->next_sweep = c->order + slo_names_count(c->names) / 8 + 1;
+}
+
+/* False where a name finds no room. */
+static bool number(struct slo_correlator *c, const char *name, uint32_t *ret)
+{
+	size_t len = name ? strlen(name) : 0;
+
+	*ret = 0;
+	if (len == 0)
+		return true;
+	*ret = slo_names_get(c->names, name, len, c->order, NULL);
+	if (*ret == 0 && c->order >= c->next_sweep) {
+		sweep(c);
+		*ret = slo_names_get(c->names, name, len, c->order, NULL);
+	}
+	return *ret != 0;
+}
+
+static int number_all(struct slo_correlator *c, const struct slo_corr_who *from,
+                      struct slo_corr_numbers *ret)
+{
+	ret->pid = from->pid;
+	if (number(c, from->trace_id, &ret->trace) && number(c, from->pod, &ret->pod) &&
+	    number(c, from->conn, &ret->conn) && number(c, from->service, &ret->service) &&
+	    number(c, from->node, &ret->node))
+		return 0;
+	return -ENOSPC;
+}
+
+/* The next arrival: numbers of its names; 0 or a negative errno, counted. */
+static int arrive(struct slo_correlator *c, int64_t time_ns, const struct slo_corr_who *from,
+                  struct slo_corr_numbers *ret)
+{
+	int r = time_ns == 0 ? -EINVAL : 0;
+
+	c->order++;
+	if (r == 0)
+		r = number_all(c, from, ret);
+	if (r < 0)
+		c->stats.refused++;
+	return r;
+}
+
+int slo_correlator_add_signal(struct slo_correlator *c, const struct slo_corr_signal *signal)
+{
+	struct slo_corr_signal_record s = {
+		.time_ns = signal->time_ns,
+		.since_ns = c->now_ns,
+		.value = signal->value,
+		.signal = signal->signal,
+	};
+	int r = arrive(c, signal->time_ns, &signal->who, &s.who);
+	uint64_t key;
+
+	if (r < 0)
+		return r;
+	if (ring_count(&c->signals) > c->signals.mask) {
+		drop_signal(c);
+		c->stats.signals_evicted++;
+	}
+	s.order = c->order;
+	*signal_at(c, c->signals.next) = s;
+	for (int t = 0; t < SLO_TIER_SERVICE_NODE; t++) {
+		if (!slo_corr_key(&s.who, (enum slo_corr_tier)t, &key))
+			key = 0;
+		slo_time_chains_add(c->signal_chains[t], key, s.time_ns);
+	}
+	if (slo_corr_key(&s.who, SLO_TIER_SERVICE_NODE, &key))
+		(void)slo_time_index_add(c->signal_list[slo_corr_list_of(&s)], key, s.time_ns,
+		                         (uint32_t)(c->signals.next & c->signals.mask));
+	c->signals.next++;
+	c->stats.signals++;
+	return 0;
+}
+
+int64_t slo_corr_length_ns(const struct slo_corr_span_record *span)
+{
+	int64_t d;
+
+	return __builtin_sub_overflow(span->end_ns, span->start_ns, &d) ? INT64_MAX : d;
+}
+
+int slo_correlator_add_span(struct slo_correlator *c, const struct slo_corr_span *span,
+                            uint64_t *ret_id)
+{
+	struct slo_corr_span_record s = {
+		.start_ns = span->start_ns,
+		.end_ns = span->end_ns < span->start_ns ? span->start_ns : span->end_ns,
+		.since_ns = c->now_ns,
+	};
+	int r = arrive(c, span->start_ns, &span->who, &s.who);
+	uint64_t key;
+
+	if (r < 0)
+		return r;
+	if (ring_count(&c->spans) > c->spans.mask) {
+		drop_span(c);
+		c->stats.spans_evicted++;
+	}
+	s.order = c->order;
+	*span_at(c, c->spans.next) = s;
+	for (int t = 0; t < SLO_TIER_MAX_ && c->span_list[t]; t++) {
+		if (slo_corr_key(&s.who, (enum slo_corr_tier)t, &key))
+			(void)slo_time_index_add(c->span_list[t], key, s.start_ns,
+			                         (uint32_t)(c->spans.next & c->spans.mask));
+	}
+	if (slo_corr_length_ns(&s) > c->longest_ns)
+		c->longest_ns = slo_corr_length_ns(&s);
+	c->generation++;
+	c->stats.spans++;
+	*ret_id = c->spans.next++;
+	return 0;
+}
+
+void slo_correlator_advance(struct slo_correlator *c, uint64_t now_ns)
+{
+	if (now_ns > c->now_ns)
+		c->now_ns = now_ns;
+	if (c->cfg.retain_ns == 0)
+		return;
+	while (ring_count(&c->signals) > 0 &&
+	       c->now_ns - signal_at(c, c->signals.first)->since_ns > c->cfg.retain_ns) {
+		drop_signal(c);
+		c->stats.signals_expired++;
+	}
+	while (ring_count(&c->spans) > 0 &&
+	       c->now_ns - span_at(c, c->spans.first)->since_ns > c->cfg.retain_ns) {
+		drop_span(c);
+		c->stats.spans_expired++;
+	}
+}
+
+void slo_correlator_stats_get(const struct slo_correlator *c, struct slo_correlator_stats *ret)
+{
+	*ret = c->stats;
+}

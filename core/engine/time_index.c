@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine/time_index.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * A sorted list cut into blocks, and a sorted directory of their first entries: two binary searches
+ * find a place, a short move makes room in a block, and a full block is halved. Neighbours that
+ * fit into half a block together are joined, so that max / (BLOCK / 4) blocks are always enough.
+ */
+#define BLOCK 256
+#define JOIN (BLOCK / 2)
+
+struct entry {
+	uint64_t key;
+	int64_t time;
+	uint32_t id;
+};
+
+/* Of each block: its first entry, so that a search touches one block only. */
+struct page {
+	struct entry first;
+	uint32_t block;
+	uint32_t count; /* never 0 */
+};
+
+struct block {
+	struct entry entry[BLOCK];
+};
+
+struct slo_time_index {
+	size_t max, size;
+	size_t pages;
+	size_t free_count;
+	struct page *page;
+	struct block *block;
+	uint32_t *free; /* blocks in no page */
+};
+
+int slo_time_index_new(struct slo_time_index **ret, size_t max, struct slo_err *err)
+{
+	slo_time_index_auto struct slo_time_index *ix = NULL;
+	size_t blocks = max / (BLOCK / 4) + 3;
+
+	if (max == 0 || max > SLO_TIME_INDEX_MAX)
+		return slo_err_set(err, -EINVAL, "time index: %zu entries, 1 to %zu allowed", max,
+		                   SLO_TIME_INDEX_MAX);
+	ix = calloc(1, sizeof(*ix));
+	if (ix) {
+		ix->page = calloc(blocks, sizeof(*ix->page));
+		ix->block = calloc(blocks, sizeof(*ix->block));
+		ix->free = calloc(blocks, sizeof(*ix->free));
+	}
+	if (!ix || !ix->page || !ix->block || !ix->free)
+		return slo_err_set(err, -ENOMEM, "time index: no memory for %zu entries", max);
+	ix->max = max;
+	while (ix->free_count < blocks) {
+		ix->free[ix->free_count] = (uint32_t)(blocks - 1 - ix->free_count);
+		ix->free_count++;
+	}
+	*ret = slo_take_ptr(ix);
+	return 0;
+}
+
+void slo_time_index_freep(struct slo_time_index **ix)
+{
+	if (*ix) {
+		free((*ix)->page);
+		free((*ix)->block);
+		free((*ix)->free);
+	}
+	slo_freep(ix);
+}
+
+/* --- places -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Without a branch: which way a search goes is as good as random, and a wrong guess costs more than
+ * the comparisons.
+ */
+static size_t is_before(const struct entry *a, const struct entry *b)
+{
+	size_t less = (a->time < b->time) | ((a->time == b->time) & (a->id < b->id));
+
+	return (a->key < b->key) | ((a->key == b->key) & less);
+}
+
+static struct entry *entries_of(const struct slo_time_index *ix, size_t page)
+{
+	return ix->block[ix->page[page].block].entry;
+}
+
+/* The last page that begins before @e, or the first. There is one. */
+static size_t page_of(const struct slo_time_index *ix, const struct entry *e)
+{
+	const struct page *base = ix->page;
+
+	for (size_t n = ix->pages; n > 1;) {
+		size_t half = n / 2;
+
+		base += is_before(&base[half].first, e) * half;
+		n -= half;
+	}
+	return (size_t)(base - ix->page);
+}
+
+/* A block is mostly not in a cache: what the first steps of a search look at comes all at once. */
+static void fetch(const struct entry *entry)
+{
+	for (size_t i = 1; i < 8; i++)
+		__builtin_prefetch(&entry[i * (BLOCK / 8) - 1]);
+}
+
+/* First place whose entry is not before @e; may be one past the end of its page. */
+static struct slo_time_cursor place(const struct slo_time_index *ix, struct entry e)
+{
+	struct slo_time_cursor c = { .key = e.key };
+	const struct entry *entry, *base;
+
+	if (ix->pages == 0)
+		return c;
+	c.block = page_of(ix, &e);
+	entry = base = entries_of(ix, c.block);
+	fetch(entry);
+	for (size_t n = ix->page[c.block].count; n > 1;) {
+		size_t half = n / 2;
+
+		base += is_before(&base[half - 1], &e) * half;
+		n -= half;
+	}
+	c.at = (size_t)(base - entry) + is_before(base, &e);
+	return c;
+}
+
+static void move(struct entry *to, const struct entry *from, size_t n)
+{
+	memmove(to, from, n * sizeof(*to));
+}
+
+/* --- pages --------------------------------------------------------------------------------------------------- */
+
+static void insert_page(struct slo_time_index *ix, size_t at)
+{
+	assert(ix->free_count > 0);
+	memmove(ix->page + at + 1, ix->page + at, (ix->pages - at) * sizeof(*ix->page));
+	ix->page[at] = (struct page){ .block = ix->free[--ix->free_count] };
+	ix->pages++;
+}
+
+static void remove_page(struct slo_time_index *ix, size_t at)
+{
+	ix->free[ix->free_count++] = ix->page[at].block;
+	ix->pages--;
+	memmove(ix->page + at, ix->page + at + 1, (ix->pages - at) * sizeof(*ix->page));
+}
+
+static void note_first(struct slo_time_index *ix, size_t page)
+{
+	ix->page[page].first = entries_of(ix, page)[0];
+}
+
+static void halve(struct slo_time_index *ix, size_t page)
+{
+	size_t keep = BLOCK / 2;
+
+	insert_page(ix, page + 1);
+	move(entries_of(ix, page + 1), entries_of(ix, page) + keep, BLOCK - keep);
+	ix->page[page].count = (uint32_t)keep;
+	ix->page[page + 1].count = (uint32_t)(BLOCK - keep);
+	note_first(ix, page + 1);
+}
+
+/* Joins @page and the one behind it where they fit into half a block. */
+static bool join(struct slo_time_index *ix, size_t page)
+{
+	struct page *a, *b;
+
+	if (page + 1 >= ix->pages)
+		return false;
+	a = &ix->page[page];
+	b = a + 1;
+	if (a->count + b->count > JOIN)
+		return false;
+	move(entries_of(ix, page) + a->count, entries_of(ix, page + 1), b->count);
+	a->count += b->count;
+	remove_page(ix, page + 1);
+	return true;
+}
+
+/* --- entries ------------------------------------------------------------------------------------------------- */
+
+bool slo_time_index_add(struct slo_time_index *ix, uint64_t key, int64_t time, uint32_t id)
+{
+	struct entry e = { key, time, id };
+	struct slo_time_cursor c;
+	struct entry *at;
+
+	if (ix->size == ix->max)
+		return false;
+	if (ix->pages == 0)
+		insert_page(ix, 0); /* and the entry becomes its first */
+	c = ix->size ? place(ix, e) : (struct slo_time_cursor){ .key = key };
+	if (ix->page[c.block].count == BLOCK) {
+		halve(ix, c.block);
+		c = place(ix, e);
+	}
+	at = entries_of(ix, c.block) + c.at;
+	move(at + 1, at, ix->page[c.block].count - c.at);
+	*at = e;
+	ix->page[c.block].count++;
+	ix->size++;
+	if (c.at == 0)
+		note_first(ix, c.block);
+	return true;
+}
+
+/* The same place in the directory's next page where @c is past the end of its own. */
+static bool settle(const struct slo_time_index *ix, struct slo_time_cursor *c)
+{
+	if (c->block < ix->pages && c->at == ix->page[c->block].count) {
+		c->block++;
+		c->at = 0;
+	}
+	return c->block < ix->pages;
+}
+
+bool slo_time_index_remove(struct slo_time_index *ix, uint64_t key, int64_t time, uint32_t id)
+{
+	struct slo_time_cursor c = place(ix, (struct entry){ key, time, id });
+	struct entry *at;
+
+	if (!settle(ix, &c))
+		return false;
+	at = entries_of(ix, c.block) + c.at;
+	if (at->key != key || at->time != time || at->id != id)
+		return false;
+	ix->size--;
+	ix->page[c.block].count--;
+	if (ix->page[c.block].count == 0) {
+		remove_page(ix, c.block);
+		return true;
+	}
+	move(at, at + 1, ix->page[c.block].count - c.at);
+	if (c.at == 0)
+		note_first(ix, c.block);
+	if (!join(ix, c.block) && c.block > 0)
+		(void)join(ix, c.block - 1);
+	return true;
+}
+
+uint64_t slo_time_index_count(const struct slo_time_index *ix, uint64_t key, int64_t from,
+                              int64_t to)
+{
+	struct slo_time_cursor begin, end;
+	uint64_t n;
+
+	if (from > to || ix->pages == 0)
+		return 0;
+	begin = place(ix, (struct entry){ key, from, 0 });
+	end = place(ix, (struct entry){ key, to, UINT32_MAX });
+	if (begin.block == end.block)
+		return end.at - begin.at;
+	n = ix->page[begin.block].count - begin.at + end.at;
+	for (size_t i = begin.block + 1; i < end.block; i++)
+		n += ix->page[i].count;
+	return n;
+}
+
+struct slo_time_cursor slo_time_index_seek(const struct slo_time_index *ix, uint64_t key,
+                                           int64_t from)
+{
+	return place(ix, (struct entry){ key, from, 0 });
+}
+
+bool slo_time_index_next(const struct slo_time_index *ix, struct slo_time_cursor *c, int64_t to,
+                         uint32_t *ret_id)
+{
+	const struct entry *at;
+
+	if (!settle(ix, c))
+		return false;
+	at = entries_of(ix, c->block) + c->at;
+	if (at->key != c->key || at->time > to)
+		return false;
+	*ret_id = at->id;
+	c->at++;
+	return true;
+}
+
+size_t slo_time_index_size(const struct slo_time_index *ix)
+{
+	return ix->size;
+}

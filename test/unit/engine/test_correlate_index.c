@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The index against the rule written out: every signal against every span. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/engine/correlate_index.h"
+#include "test/unit/base/fail_alloc.h"
+
+#define MS INT64_C(1000000)
+#define T0 (INT64_C(1771372800) * 1000 * MS)
+#define SIGNALS 400
+#define SPANS 60
+
+static struct slo_corr_signal signals[SIGNALS];
+static struct slo_corr_span spans[SPANS];
+static uint64_t ids[SPANS];
+static struct slo_correlator_stats truth;
+
+static uint64_t state_;
+
+static uint64_t rnd(uint64_t n) /* xorshift64 (Marsaglia) */
+{
+	state_ ^= state_ << 13;
+	state_ ^= state_ >> 7;
+	state_ ^= state_ << 17;
+	return state_ % n;
+}
+
+/* --- brute force --------------------------------------------------------------------------------------------- */
+
+static bool same_trace(const struct slo_corr_span *a, const struct slo_corr_span *b)
+{
+	return a == b || (*a->who.trace_id && strcmp(a->who.trace_id, b->who.trace_id) == 0);
+}
+
+static int64_t length(const struct slo_corr_span *s)
+{
+	return s->end_ns > s->start_ns ? s->end_ns - s->start_ns : 0;
+}
+
+/* Whether the signal goes to @b of two spans of one trace that are equally near. */
+static bool deeper(const struct slo_corr_span *b, const struct slo_corr_span *a)
+{
+	if (length(a) != length(b))
+		return length(b) < length(a);
+	return a->start_ns != b->start_ns ? b->start_ns > a->start_ns : b < a;
+}
+
+static bool equally_near(const struct slo_corr_match *a, const struct slo_corr_match *b)
+{
+	return a->tier == b->tier && a->distance_ns == b->distance_ns;
+}
+
+/*
+ * How many traces share @e with span @s: 0 where it belongs to others. *@ret_tied: all traces that
+ * are as near as the nearest, @s among them.
+ */
+static unsigned int sharers(const struct slo_corr_rule *rule, size_t first, size_t s, size_t e,
+                            unsigned int *ret_tied)
+{
+	struct slo_corr_match mine = slo_correlate(rule, &spans[s], &signals[e]);
+	bool beaten = false;
+	unsigned int traces = 0;
+
+	*ret_tied = 0;
+	for (size_t i = first; i < SPANS; i++) {
+		struct slo_corr_match m = slo_correlate(rule, &spans[i], &signals[e]);
+		bool counted = false;
+
+		if (m.tier < mine.tier || (m.tier == mine.tier && m.distance_ns < mine.distance_ns))
+			return 0;
+		if (!equally_near(&m, &mine))
+			continue;
+		if (i != s && same_trace(&spans[i], &spans[s]) && deeper(&spans[i], &spans[s]))
+			beaten = true;
+		for (size_t j = first; j < i; j++) {
+			struct slo_corr_match other = slo_correlate(rule, &spans[j], &signals[e]);
+
+			counted |= equally_near(&other, &mine) && same_trace(&spans[i], &spans[j]);
+		}
+		traces += !counted;
+	}
+	*ret_tied = traces;
+	return beaten ? 0 : traces;
+}
+
+struct scored {
+	size_t signal;
+	struct slo_corr_match m;
+	double confidence;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct scored *x = a, *y = b;
+
+	if (x->confidence != y->confidence)
+		return x->confidence > y->confidence ? -1 : 1;
+	if (x->m.distance_ns != y->m.distance_ns)
+		return x->m.distance_ns < y->m.distance_ns ? -1 : 1;
+	return x->signal < y->signal ? -1 : 1;
+}
+
+/* All signals from @first_signal on against span @s, given the spans from @first_span on. */
+static size_t brute(const struct slo_corr_rule *rule, size_t first_signal, size_t first_span,
+                    size_t s, struct scored *hits)
+{
+	size_t n = 0;
+
+	for (size_t e = first_signal; e < SIGNALS; e++) {
+		struct slo_corr_match m = slo_correlate(rule, &spans[s], &signals[e]);
+		unsigned int share = 1, tied = 1;
+
+		if (m.tier == SLO_TIER_NONE)
+			continue;
+		truth.matched[m.tier]++;
+		if (m.confidence < rule->threshold) {
+			truth.below++;
+			continue;
+		}
+		if (rule->distance == SLO_CORR_INTERVAL)
+			share = sharers(rule, first_span, s, e, &tied);
+		/* Of several traces tied too closely the deeper span is of no interest. */
+		if (tied > 1 && m.confidence / tied < rule->threshold) {
+			truth.ambiguous++;
+			continue;
+		}
+		if (share == 0) {
+			truth.elsewhere++;
+			continue;
+		}
+		hits[n++] = (struct scored){ e, m, m.confidence / share };
+	}
+	qsort(hits, n, sizeof(*hits), by_rank);
+	for (size_t i = 0; i < n && i < SLO_CORR_FANOUT; i++)
+		truth.enriched[hits[i].m.tier]++;
+	truth.crowded_out += n > SLO_CORR_FANOUT ? n - SLO_CORR_FANOUT : 0;
+	return n;
+}
+
+/* --- random records ------------------------------------------------------------------------------------------ */
+
+/* One of @n names, or unknown. */
+static const char *pick(const char *const *names, size_t n)
+{
+	size_t i = rnd(n + 1);
+
+	return i == n ? "" : names[i];
+}
+
+static struct slo_corr_who random_who(void)
+{
+	static const char *const traces[] = { "t1", "t2", "t3", "t4", "t5", "t6" };
+	static const char *const pods[] = { "p1", "p2" };
+	static const char *const conns[] = { "c1", "c2", "c3" };
+	static const char *const services[] = { "s1", "s2" };
+	static const char *const nodes[] = { "n1", "n2" };
+
+	return (struct slo_corr_who){
+		.trace_id = rnd(2) ? "" : pick(traces, 6),
+		.pod = pick(pods, 2),
+		.conn = pick(conns, 3),
+		.service = pick(services, 2),
+		.node = pick(nodes, 2),
+		.pid = (uint32_t)rnd(4),
+	};
+}
+
+/* Times on a coarse grid, so that distances tie. */
+static void random_records(uint64_t seed)
+{
+	state_ = seed;
+	for (size_t i = 0; i < SIGNALS; i++)
+		signals[i] =
+			(struct slo_corr_signal){ random_who(), T0 + (int64_t)rnd(200) * 50 * MS,
+			                          (enum slo_signal)rnd(SLO_SIG_MAX_), (double)i };
+	for (size_t i = 0; i < SPANS; i++) {
+		int64_t start = T0 + (int64_t)rnd(200) * 50 * MS;
+
+		spans[i] = (struct slo_corr_span){ random_who(), start,
+			                           start + ((int64_t)rnd(40) - 5) * 50 * MS };
+	}
+}
+
+static struct slo_correlator *make(const struct slo_correlator_config *cfg)
+{
+	struct slo_correlator *c = NULL;
+
+	assert_int_equal(slo_correlator_new(&c, cfg, NULL), 0);
+	return c;
+}
+
+static void fill(struct slo_correlator *c)
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		assert_int_equal(slo_correlator_add_signal(c, &signals[i]), 0);
+	for (size_t i = 0; i < SPANS; i++)
+		assert_int_equal(slo_correlator_add_span(c, &spans[i], &ids[i]), 0);
+}
+
+static void compare(struct slo_correlator *c, const struct slo_corr_rule *rule, size_t first_signal,
+                    size_t first_span)
+{
+	static struct scored hits[SIGNALS];
+	struct slo_correlator_stats stats;
+
+	memset(&truth, 0, sizeof(truth));
+	for (size_t s = first_span; s < SPANS; s++) {
+		size_t n = brute(rule, first_signal, first_span, s, hits);
+		struct slo_corr_result r;
+
+		assert_int_equal(slo_correlator_match(c, ids[s], &r), 0);
+		assert_int_equal(r.count, n < SLO_CORR_FANOUT ? n : SLO_CORR_FANOUT);
+		for (unsigned int i = 0; i < r.count; i++) {
+			const struct slo_corr_signal *e = &signals[hits[i].signal];
+
+			assert_true(r.hit[i].value == (double)hits[i].signal);
+			assert_int_equal(r.hit[i].signal, e->signal);
+			assert_true(r.hit[i].time_ns == e->time_ns);
+			assert_int_equal(r.hit[i].tier, hits[i].m.tier);
+			assert_true(r.hit[i].distance_ns == hits[i].m.distance_ns);
+			assert_true(r.hit[i].confidence == hits[i].confidence);
+		}
+	}
+	slo_correlator_stats_get(c, &stats);
+	assert_memory_equal(stats.matched, truth.matched, sizeof(truth.matched));
+	assert_memory_equal(stats.enriched, truth.enriched, sizeof(truth.enriched));
+	assert_int_equal(stats.below, truth.below);
+	assert_int_equal(stats.ambiguous, truth.ambiguous);
+	assert_int_equal(stats.elsewhere, truth.elsewhere);
+	assert_int_equal(stats.crowded_out, truth.crowded_out);
+}
+
+static const struct slo_corr_rule rules[] = {
+	{ SLO_CORR_WINDOW_NS, SLO_CORR_THRESHOLD, SLO_CORR_POINT },
+	{ SLO_CORR_WINDOW_NS, SLO_CORR_THRESHOLD, SLO_CORR_INTERVAL },
+	{ SLO_CORR_WINDOW_NS, 0.6, SLO_CORR_POINT },
+	{ SLO_CORR_WINDOW_NS, 0.6, SLO_CORR_INTERVAL },
+	{ SLO_CORR_WINDOW_NS, 0.2, SLO_CORR_INTERVAL },
+	{ SLO_CORR_WINDOW_NS, 0.95, SLO_CORR_INTERVAL },
+	{ 200 * MS, 0.3, SLO_CORR_INTERVAL },
+	{ 0, 0.7, SLO_CORR_POINT },
+};
+
+static void index_agrees_with_brute_force_on_random_records(void **state)
+{
+	struct slo_correlator_stats sum = { 0 };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 6; seed++) {
+		random_records(seed * 7919);
+		for (size_t i = 0; i < SLO_ARRAY_SIZE(rules); i++) {
+			const struct slo_correlator_config cfg = { .rule = rules[i],
+				                                   .max_signals = SIGNALS,
+				                                   .max_spans = SPANS };
+			slo_correlator_auto struct slo_correlator *c = make(&cfg);
+
+			fill(c);
+			compare(c, &rules[i], 0, 0);
+			sum.below += truth.below;
+			sum.ambiguous += truth.ambiguous;
+			sum.elsewhere += truth.elsewhere;
+			sum.crowded_out += truth.crowded_out;
+			for (int t = 0; t < SLO_TIER_MAX_; t++)
+				sum.enriched[t] += truth.enriched[t];
+		}
+	}
+	/* All that can become of a pair did. */
+	assert_true(sum.below && sum.ambiguous && sum.elsewhere && sum.crowded_out);
+	for (int t = 0; t < SLO_TIER_MAX_; t++)
+		assert_true(sum.enriched[t] > 0);
+}
+
+static void only_the_newest_count_where_room_runs_out(void **state)
+{
+	const struct slo_correlator_config cfg = { .rule = rules[1],
+		                                   .max_signals = 256,
+		                                   .max_spans = 32 };
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_correlator_stats stats;
+	struct slo_corr_result r;
+
+	(void)state;
+	random_records(4242);
+	fill(c);
+	compare(c, &cfg.rule, SIGNALS - 256, SPANS - 32);
+	assert_int_equal(slo_correlator_match(c, ids[SPANS - 33], &r), -ENOENT);
+	slo_correlator_stats_get(c, &stats);
+	assert_int_equal(stats.signals, SIGNALS);
+	assert_int_equal(stats.signals_evicted, SIGNALS - 256);
+	assert_int_equal(stats.spans, SPANS);
+	assert_int_equal(stats.spans_evicted, SPANS - 32);
+}
+
+static void verdicts_follow_the_spans_that_arrive(void **state)
+{
+	const struct slo_correlator_config cfg = { .rule = rules[1],
+		                                   .max_signals = 8,
+		                                   .max_spans = 8 };
+	const struct slo_corr_who pid = { .pod = "p", .pid = 1 };
+	const struct slo_corr_signal signal = { pid, T0 + 500 * MS, SLO_SIG_DNS_LATENCY, 7 };
+	struct slo_corr_span outer = { pid, T0, T0 + 1000 * MS };
+	struct slo_corr_span inner = { pid, T0 + 400 * MS, T0 + 600 * MS };
+	struct slo_corr_span rival = { pid, T0, T0 + 2000 * MS };
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_corr_result r;
+	uint64_t id[3];
+
+	(void)state;
+	outer.who.trace_id = inner.who.trace_id = "t1";
+	rival.who.trace_id = "t2";
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	assert_int_equal(slo_correlator_add_span(c, &outer, &id[0]), 0);
+	assert_int_equal(slo_correlator_match(c, id[0], &r), 0);
+	assert_int_equal(r.count, 1);
+	assert_true(r.hit[0].confidence == 0.9 && r.hit[0].traces == 1);
+	/* Within a trace the innermost wins. */
+	assert_int_equal(slo_correlator_add_span(c, &inner, &id[1]), 0);
+	assert_int_equal(slo_correlator_match(c, id[0], &r), 0);
+	assert_int_equal(r.count, 0);
+	assert_int_equal(r.elsewhere, 1);
+	assert_int_equal(slo_correlator_match(c, id[1], &r), 0);
+	assert_int_equal(r.count, 1);
+	/* A second trace makes it .45 each: too little. */
+	assert_int_equal(slo_correlator_add_span(c, &rival, &id[2]), 0);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(slo_correlator_match(c, id[i], &r), 0);
+		assert_int_equal(r.count, 0);
+		assert_int_equal(r.ambiguous, 1);
+	}
+}
+
+static void records_expire_after_their_time(void **state)
+{
+	const struct slo_correlator_config cfg = {
+		.rule = rules[1], .max_signals = 8, .max_spans = 8, .retain_ns = 60000
+	};
+	const struct slo_corr_who pid = { .pod = "p", .pid = 1 };
+	const struct slo_corr_signal signal = { pid, T0, SLO_SIG_DNS_LATENCY, 7 };
+	const struct slo_corr_span span = { pid, T0, T0 + MS };
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_correlator_stats stats;
+	struct slo_corr_result r;
+	uint64_t id, late;
+
+	(void)state;
+	slo_correlator_advance(c, 1000);
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	assert_int_equal(slo_correlator_add_span(c, &span, &id), 0);
+	slo_correlator_advance(c, 61000);
+	assert_int_equal(slo_correlator_match(c, id, &r), 0);
+	assert_int_equal(r.count, 1);
+	slo_correlator_advance(c, 500); /* does not run back */
+	slo_correlator_advance(c, 61001);
+	assert_int_equal(slo_correlator_match(c, id, &r), -ENOENT);
+	assert_int_equal(slo_correlator_add_span(c, &span, &late), 0);
+	assert_int_equal(slo_correlator_match(c, late, &r), 0);
+	assert_int_equal(r.count, 0);
+	slo_correlator_stats_get(c, &stats);
+	assert_int_equal(stats.signals_expired, 1);
+	assert_int_equal(stats.spans_expired, 1);
+	assert_int_equal(stats.signals_evicted + stats.spans_evicted, 0);
+}
+
+/* Each signal has a name of its own: the table of names must not fill up as they come and go. */
+static void names_are_forgotten_with_their_records(void **state)
+{
+	const struct slo_correlator_config cfg = {
+		.rule = rules[1], .max_signals = 64, .max_spans = 8, .max_names = 200
+	};
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_correlator_stats stats;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		char trace[16];
+		const struct slo_corr_who who = { .trace_id = trace, .pod = "p", .pid = 1 };
+		const struct slo_corr_signal signal = { who, T0 + i * MS, SLO_SIG_DNS_LATENCY, i };
+		const struct slo_corr_span span = { who, T0 + i * MS, T0 + i * MS };
+		struct slo_corr_result r;
+		uint64_t id;
+
+		(void)snprintf(trace, sizeof(trace), "t%d", i);
+		assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+		assert_int_equal(slo_correlator_add_span(c, &span, &id), 0);
+		assert_int_equal(slo_correlator_match(c, id, &r), 0);
+		assert_int_equal(r.count, 1);
+		assert_true(r.hit[0].value == i && r.hit[0].confidence == 1);
+	}
+	slo_correlator_stats_get(c, &stats);
+	assert_int_equal(stats.refused, 0);
+}
+
+static void record_without_room_for_its_names_or_without_time_is_refused(void **state)
+{
+	const struct slo_correlator_config cfg = {
+		.rule = rules[1], .max_signals = 64, .max_spans = 8, .max_names = 2
+	};
+	struct slo_corr_signal signal = { { .pod = "a", .pid = 1 }, T0, SLO_SIG_DNS_LATENCY, 1 };
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_correlator_stats stats;
+	struct slo_corr_span span = { signal.who, 0, 0 };
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	signal.who.pod = "b";
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	signal.who.pod = "c";
+	assert_int_equal(slo_correlator_add_signal(c, &signal), -ENOSPC);
+	signal.who.pod = "a";
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	signal.time_ns = 0;
+	assert_int_equal(slo_correlator_add_signal(c, &signal), -EINVAL);
+	assert_int_equal(slo_correlator_add_span(c, &span, &id), -EINVAL);
+	slo_correlator_stats_get(c, &stats);
+	assert_int_equal(stats.refused, 3);
+	assert_int_equal(stats.signals, 3);
+}
+
+static void of_equal_spans_of_a_trace_the_first_to_arrive_wins(void **state)
+{
+	const struct slo_correlator_config cfg = { .rule = rules[1],
+		                                   .max_signals = 2,
+		                                   .max_spans = 2 };
+	const struct slo_corr_who who = { .trace_id = "t", .pod = "p", .pid = 1 };
+	const struct slo_corr_signal signal = { who, T0, SLO_SIG_DNS_LATENCY, 1 };
+	const struct slo_corr_span span = { who, T0, T0 };
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_corr_result r;
+	uint64_t id[3];
+
+	(void)state;
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	/* The third takes the first one's slot: it is the order of arrival that counts. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(slo_correlator_add_span(c, &span, &id[i]), 0);
+	assert_int_equal(slo_correlator_match(c, id[1], &r), 0);
+	assert_int_equal(r.count, 1);
+	assert_int_equal(slo_correlator_match(c, id[2], &r), 0);
+	assert_int_equal(r.elsewhere, 1);
+}
+
+static void many_traces_share_a_signal_and_none_gets_it(void **state)
+{
+	const struct slo_correlator_config cfg = { .rule = { SLO_CORR_WINDOW_NS, 0.1,
+		                                             SLO_CORR_INTERVAL },
+		                                   .max_signals = 8,
+		                                   .max_spans = 64 };
+	const struct slo_corr_who pid = { .pod = "p", .pid = 1 };
+	const struct slo_corr_signal signal = { pid, T0, SLO_SIG_DNS_LATENCY, 1 };
+	const struct slo_corr_span span = { pid, T0, T0 };
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_corr_result r;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	for (unsigned int k = 1; k <= 40; k++) {
+		assert_int_equal(slo_correlator_add_span(c, &span, &id), 0);
+		assert_int_equal(slo_correlator_match(c, id, &r), 0);
+		assert_int_equal(r.count, k <= 9);
+		assert_int_equal(r.ambiguous, k > 9);
+		assert_true(k > 9 || r.hit[0].confidence == 0.9 / k);
+	}
+}
+
+static void extreme_times_do_no_harm(void **state)
+{
+	static const int64_t times[] = {
+		INT64_MIN, INT64_MIN + 1, -1, 1, INT64_MAX - 1, INT64_MAX
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		const struct slo_correlator_config cfg = { .rule = rules[i],
+			                                   .max_signals = 64,
+			                                   .max_spans = 64 };
+		slo_correlator_auto struct slo_correlator *c = make(&cfg);
+		const struct slo_corr_who who = {
+			.pod = "p", .pid = 1, .service = "s", .node = "n"
+		};
+
+		for (size_t a = 0; a < SLO_ARRAY_SIZE(times); a++) {
+			const struct slo_corr_signal e = { who, times[a], SLO_SIG_DNS_LATENCY, 1 };
+
+			assert_int_equal(slo_correlator_add_signal(c, &e), 0);
+		}
+		for (size_t a = 0; a < 36; a++) {
+			const struct slo_corr_span s = { who, times[a / 6], times[a % 6] };
+			struct slo_corr_result r;
+			uint64_t id;
+
+			assert_int_equal(slo_correlator_add_span(c, &s, &id), 0);
+			assert_int_equal(slo_correlator_match(c, id, &r), 0);
+		}
+	}
+}
+
+static void bad_configuration_and_want_of_memory_are_told(void **state)
+{
+	const struct slo_correlator_config good = { .rule = rules[1],
+		                                    .max_signals = 8,
+		                                    .max_spans = 8 };
+	struct slo_correlator_config bad[5];
+	struct slo_correlator *c = NULL;
+	struct slo_err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(bad); i++)
+		bad[i] = good;
+	bad[0].max_signals = 0;
+	bad[1].max_spans = SIZE_MAX;
+	bad[2].rule.threshold = 0;
+	bad[3].rule.window_ns = -1;
+	bad[4].rule.distance = SLO_CORR_DISTANCE_MAX_;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(bad); i++)
+		assert_int_equal(slo_correlator_new(&c, &bad[i], &err), -EINVAL);
+	for (int n = 0; FAIL_ALLOC; n++) {
+		int r;
+
+		fail_alloc_after = n;
+		r = slo_correlator_new(&c, &good, &err);
+		fail_alloc_after = -1;
+		if (r == 0) {
+			assert_true(n > 30);
+			break;
+		}
+		assert_int_equal(r, -ENOMEM);
+		assert_null(c);
+	}
+	slo_correlator_freep(&c);
+	slo_correlator_freep(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(index_agrees_with_brute_force_on_random_records),
+		cmocka_unit_test(only_the_newest_count_where_room_runs_out),
+		cmocka_unit_test(verdicts_follow_the_spans_that_arrive),
+		cmocka_unit_test(records_expire_after_their_time),
+		cmocka_unit_test(names_are_forgotten_with_their_records),
+		cmocka_unit_test(record_without_room_for_its_names_or_without_time_is_refused),
+		cmocka_unit_test(of_equal_spans_of_a_trace_the_first_to_arrive_wins),
+		cmocka_unit_test(many_traces_share_a_signal_and_none_gets_it),
+		cmocka_unit_test(extreme_times_do_no_harm),
+		cmocka_unit_test(bad_configuration_and_want_of_memory_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

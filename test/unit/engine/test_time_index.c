@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/engine/time_index.h"
+#include "test/unit/base/fail_alloc.h"
+
+#define N 6000
+#define KEYS 5
+
+/* The same in a plain array. */
+static struct {
+	bool there;
+	uint64_t key;
+	int64_t time;
+} truth[N];
+
+static uint64_t state_ = 88172645463325252;
+
+static uint64_t rnd(uint64_t n) /* xorshift64 (Marsaglia) */
+{
+	state_ ^= state_ << 13;
+	state_ ^= state_ >> 7;
+	state_ ^= state_ << 17;
+	return state_ % n;
+}
+
+static struct slo_time_index *make(size_t max)
+{
+	struct slo_time_index *ix = NULL;
+
+	assert_int_equal(slo_time_index_new(&ix, max, NULL), 0);
+	return ix;
+}
+
+/* Count and walk of one range against the array. */
+static void check_range(const struct slo_time_index *ix, uint64_t key, int64_t from, int64_t to)
+{
+	struct slo_time_cursor c = slo_time_index_seek(ix, key, from);
+	uint64_t expected = 0, walked = 0;
+	int64_t last = from;
+	uint32_t id;
+
+	for (size_t i = 0; i < N; i++)
+		expected += truth[i].there && truth[i].key == key && truth[i].time >= from &&
+		            truth[i].time <= to;
+	while (slo_time_index_next(ix, &c, to, &id)) {
+		assert_true(truth[id].there && truth[id].key == key);
+		assert_true(truth[id].time >= last && truth[id].time <= to);
+		last = truth[id].time;
+		walked++;
+	}
+	assert_int_equal(walked, expected);
+	assert_int_equal(slo_time_index_count(ix, key, from, to), expected);
+}
+
+static void check_all(const struct slo_time_index *ix)
+{
+	for (int i = 0; i < 20; i++) {
+		int64_t from = (int64_t)rnd(1100) - 50;
+
+		check_range(ix, rnd(KEYS + 2), from, from + (int64_t)rnd(500));
+	}
+	check_range(ix, rnd(KEYS), INT64_MIN, INT64_MAX);
+}
+
+static void ranges_are_those_of_a_plain_array(void **state)
+{
+	slo_time_index_auto struct slo_time_index *ix = make(N);
+	size_t size = 0;
+
+	(void)state;
+	memset(truth, 0, sizeof(truth));
+	check_all(ix);
+	for (int round = 0; round < 60000; round++) {
+		uint32_t id = (uint32_t)rnd(N);
+		/* Grow, then shrink, then hover. */
+		bool add = round < 20000 ? rnd(10) < 8 : round < 40000 ? rnd(10) < 2 : rnd(2) == 0;
+
+		if (add && !truth[id].there) {
+			truth[id].there = true;
+			truth[id].key = 1 + rnd(KEYS);
+			truth[id].time = (int64_t)rnd(1000);
+			assert_true(slo_time_index_add(ix, truth[id].key, truth[id].time, id));
+			size++;
+		} else if (!add && truth[id].there) {
+			assert_true(slo_time_index_remove(ix, truth[id].key, truth[id].time, id));
+			truth[id].there = false;
+			assert_false(slo_time_index_remove(ix, truth[id].key, truth[id].time, id));
+			size--;
+		}
+		assert_int_equal(slo_time_index_size(ix), size);
+		if (round % 1000 == 0)
+			check_all(ix);
+	}
+	for (uint32_t id = 0; id < N; id++) {
+		if (truth[id].there)
+			assert_true(slo_time_index_remove(ix, truth[id].key, truth[id].time, id));
+		truth[id].there = false;
+	}
+	assert_int_equal(slo_time_index_size(ix), 0);
+	check_all(ix);
+}
+
+/* What expires goes from the front while new ones come at the back: blocks must be found for ever. */
+static void moving_window_never_runs_out_of_blocks(void **state)
+{
+	enum {
+		WINDOW = 1000
+	};
+	slo_time_index_auto struct slo_time_index *ix = make(WINDOW);
+
+	(void)state;
+	for (uint32_t i = 0; i < 100000; i++) {
+		if (i >= WINDOW)
+			assert_true(slo_time_index_remove(ix, (i - WINDOW) % 97, i - WINDOW,
+			                                  (i - WINDOW) % WINDOW));
+		assert_true(slo_time_index_add(ix, i % 97, i, i % WINDOW));
+	}
+	assert_int_equal(slo_time_index_size(ix), WINDOW);
+}
+
+static void full_index_takes_no_more(void **state)
+{
+	slo_time_index_auto struct slo_time_index *ix = make(2);
+
+	(void)state;
+	assert_true(slo_time_index_add(ix, 1, 1, 1) && slo_time_index_add(ix, 1, 1, 0));
+	assert_false(slo_time_index_add(ix, 1, 1, 2));
+	assert_true(slo_time_index_remove(ix, 1, 1, 1));
+	assert_true(slo_time_index_add(ix, 1, 1, 2));
+	assert_int_equal(slo_time_index_count(ix, 1, 1, 1), 2);
+	assert_int_equal(slo_time_index_count(ix, 1, 2, 1), 0);
+}
+
+static void sizes_out_of_range_and_want_of_memory_are_told(void **state)
+{
+	struct slo_time_index *ix = NULL;
+	struct slo_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(slo_time_index_new(&ix, 0, &err), -EINVAL);
+	assert_int_equal(slo_time_index_new(&ix, SLO_TIME_INDEX_MAX + 1, &err), -EINVAL);
+	for (int n = 0; FAIL_ALLOC && n < 4; n++) {
+		fail_alloc_after = n;
+		assert_int_equal(slo_time_index_new(&ix, 10, &err), -ENOMEM);
+		fail_alloc_after = -1;
+		assert_null(ix);
+	}
+	slo_time_index_freep(&ix);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranges_are_those_of_a_plain_array),
+		cmocka_unit_test(moving_window_never_runs_out_of_blocks),
+		cmocka_unit_test(full_index_takes_no_more),
+		cmocka_unit_test(sizes_out_of_range_and_want_of_memory_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
