@@ -80,13 +80,13 @@ void slo_stats_mann_whitney(const struct slo_stats_pair *pair, struct slo_stats_
 	const double u = u_of(pair, &m);
 	/* All values equal: U is its mean, and the variance is not asked for. */
 	const double sd = sqrt(pairs_of(pair) / 12 * (n + 1 - m.ties / (n * (n - 1))));
-	double p = 1;
+	const double z = u != mean ? (fabs(u - mean) - 0.5) / sd : 0;
+	const double p = erfc(z * M_SQRT1_2);
 
-	if (u != mean)
-		p = erfc((fabs(u - mean) - 0.5) / sd * M_SQRT1_2);
 	*ret = (struct slo_stats_mann_whitney){
 		.u = u,
 		.p_two_sided = p < 1 ? p : 1,
+		.z = z,
 		.p_greater = sd > 0 ? erfc((u - mean - 0.5) / sd * M_SQRT1_2) / 2 : 1,
 	};
 }
