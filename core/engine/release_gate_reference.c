@@ -16,10 +16,11 @@ static double *sorted_copy(const double *values, size_t n)
 {
 	double *copy = calloc(n + 1, sizeof(*copy));
 
-	if (copy) {
+	/* A side without samples may have no array. */
+	if (copy && n)
 		memcpy(copy, values, n * sizeof(*values));
+	if (copy)
 		slo_stats_sort(copy, n);
-	}
 	return copy;
 }
 
