@@ -199,9 +199,12 @@ int slo_ni_measure(const struct slo_gate_side *candidate, const struct slo_gate_
 
 /* --- verdicts ------------------------------------------------------------------------------------------------------ */
 
+/* What prints as 0.0 has no sign. */
 static double percent(double log_ratio)
 {
-	return 100 * expm1(log_ratio);
+	const double value = 100 * expm1(log_ratio);
+
+	return fabs(value) < 0.05 ? 0 : value;
 }
 
 /* "between -1.2 % and +14.0 %" */

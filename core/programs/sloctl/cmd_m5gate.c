@@ -61,7 +61,7 @@ static const struct slo_option rows[] = {
 	{ .name = "bootstrap", .arg = "N", .type = SLO_OPT_UINT, .offset = AT(bootstrap), .min = 100,
 	  .max = SLO_GATE_BOOTSTRAP_MAX, .help = "resamples (1000)" },
 	{ .name = "seed", .arg = "N", .type = SLO_OPT_UINT, .offset = AT(seed), .min = 0, .max = UINT64_MAX,
-	  .help = "of the resampling (1)" },
+	  .help = "of the resampling (42)" },
 	{ .name = "out-json", .arg = "FILE", .type = SLO_OPT_STRING, .offset = AT(out_json),
 	  .help = "also write the report as JSON; -: standard output" },
 	{ .name = "out-md", .arg = "FILE", .type = SLO_OPT_STRING, .offset = AT(out_md),
@@ -421,7 +421,7 @@ int slo_cmd_m5gate(int argc, char **argv)
 		             .candidate_commit = "",
 		             .min_runs = slo_gate_limits_default.min_runs,
 		             .bootstrap = slo_gate_limits_default.bootstrap,
-		             .seed = 1 };
+		             .seed = 42 };
 	int first;
 	int r = slo_options_parse(&slo_cmd_m5gate_options, argc, argv, &args, NULL, &first);
 

@@ -125,20 +125,21 @@ static void each_remark(const struct slo_m5_report *r, FILE *out, const char *bu
 {
 	const struct {
 		uint64_t count;
-		const char *text;
+		const char *what, *text;
 	} remarks[] = {
-		{ r->input.synthetic, "samples are synthetic: no real service was measured" },
-		{ r->input.rejected, "lines were rejected and count nowhere" },
-		{ r->input.backwards, "samples are older than the one before them in their file" },
-		{ r->input.runs_without_samples, "runs have no usable samples" },
-		{ r->input.runs_without_overhead,
-		  "candidate runs have no usable overhead samples" },
+		{ r->input.synthetic, "synthetic samples", "no real service was measured" },
+		{ r->input.rejected, "rejected lines", "they count nowhere" },
+		{ r->input.backwards, "steps back in time",
+		  "a sample is older than the one before it in its file" },
+		{ r->input.runs_without_samples, "runs without samples", "they count nowhere" },
+		{ r->input.runs_without_overhead, "candidate runs without overhead samples",
+		  "B5 cannot pass" },
 	};
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(remarks); i++) {
 		if (remarks[i].count)
-			(void)fprintf(out, "%s%" PRIu64 " %s\n", bullet, remarks[i].count,
-			              remarks[i].text);
+			(void)fprintf(out, "%s%s: %" PRIu64 " (%s)\n", bullet, remarks[i].what,
+			              remarks[i].count, remarks[i].text);
 	}
 }
 

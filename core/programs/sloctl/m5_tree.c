@@ -223,7 +223,8 @@ static int read_samples(const struct slo_m5_reader *rd, const char *folder,
 			return r;
 	}
 	if (s->n == before) {
-		tell(rd, folder, j ? "no usable line in " SAMPLES_FILE : "no " SAMPLES_FILE);
+		if (!j || slo_jsonl_rejected(j) == 0)
+			tell(rd, folder, j ? "no samples in " SAMPLES_FILE : "no " SAMPLES_FILE);
 		rd->input->runs_without_samples++;
 		return 0;
 	}
@@ -239,8 +240,12 @@ static void tell_csv(const struct slo_m5_reader *rd, const char *path, uint64_t 
 	size_t len = strlen(path);
 
 	/* A long path keeps its end, so that the cause still fits. */
-	(void)slo_err_wrap(err, err->code, "%s%s:%" PRIu64, len > 90 ? "..." : "",
-	                   len > 90 ? path + len - 87 : path, line);
+	if (line)
+		(void)slo_err_wrap(err, err->code, "%s%s:%" PRIu64, len > 90 ? "..." : "",
+		                   len > 90 ? path + len - 87 : path, line);
+	else
+		(void)slo_err_wrap(err, err->code, "%s%s", len > 90 ? "..." : "",
+		                   len > 90 ? path + len - 87 : path);
 	slo_tool_bad_line(rd->tool, err);
 	rd->input->rejected++;
 }
@@ -274,6 +279,7 @@ static int read_csv(const struct slo_m5_reader *rd, const char *path, const char
 
 static int read_overhead(const struct slo_m5_reader *rd, const char *folder, struct slo_err *err)
 {
+	const uint64_t before = rd->input->rejected;
 	char *text slo_cleanup(slo_freep) = NULL;
 	char path[PATH_MAX];
 	size_t len = 0;
@@ -291,7 +297,9 @@ static int read_overhead(const struct slo_m5_reader *rd, const char *folder, str
 	}
 	if (r < 0 && r != -ENOENT)
 		return r;
-	tell(rd, folder, text ? "no usable line in " OVERHEAD_FILE : "no " OVERHEAD_FILE);
+	/* What was wrong with its lines has been told. */
+	if (rd->input->rejected == before)
+		tell(rd, folder, text ? "no samples in " OVERHEAD_FILE : "no " OVERHEAD_FILE);
 	rd->input->runs_without_overhead++;
 	return 0;
 }
