@@ -12,6 +12,7 @@
 
 #include "core/base/err.h"
 #include "core/engine/stats.h"
+#include "core/engine/stats_runs.h"
 
 enum slo_gate_verdict {
 	SLO_GATE_PASS,
@@ -148,7 +149,11 @@ int slo_significance_judge(const struct slo_gate_side *candidate,
 /* --- non-inferiority ------------------------------------------------------------------------------------------- */
 
 enum slo_ni_figure {
-	SLO_NI_TTFT, /* Hodges-Lehmann on ln: how much slower the typical request got */
+	/*
+	 * Hodges-Lehmann on ln: how much slower the typical request got. Pooled over the runs; where these differ by
+	 * more than their samples explain, bounds and p-value are widened (stats_runs.h).
+	 */
+	SLO_NI_TTFT,
 	SLO_NI_TTFT_P95, /* Harrell-Davis p95, two-level bootstrap: the tail */
 	SLO_NI_MAX_,
 };
@@ -169,12 +174,14 @@ struct slo_ni_result {
 	double delta; /* Cliff's, of TTFT */
 	double p_two_sided; /* Mann-Whitney, for information */
 	bool exact; /* the rank test's distribution */
+	struct slo_stats_spread spread; /* of the runs' ln(TTFT) */
 	struct slo_ni_outcome {
 		double candidate_ms, baseline_ms; /* Harrell-Davis p50 or p95 */
 		struct slo_stats_interval log_ratio; /* ln(candidate / baseline) */
 		double p; /* one-sided, of being slower */
 		double adjusted_p; /* Benjamini-Hochberg over the scenarios; by slo_ni_decide() */
 		double needed_n; /* samples a side that would decide; 0: decided, INFINITY: none */
+		double needed_runs; /* runs a side likewise, where runs differ; else 0 */
 		enum slo_gate_verdict verdict;
 		char reason[SLO_GATE_REASON_SIZE];
 	} figures[SLO_NI_MAX_];

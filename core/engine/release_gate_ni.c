@@ -107,6 +107,46 @@ static int measure_location(const struct slo_gate_side *candidate,
 	return slo_stats_hodges_lehmann(&pair, alpha, &out->log_ratio);
 }
 
+/* Of the logarithms, as they came. */
+static int measure_spread(const struct slo_gate_side *candidate,
+                          const struct slo_gate_side *baseline, double alpha,
+                          struct slo_stats_spread *ret)
+{
+	const struct slo_gate_side *sides[] = { candidate, baseline };
+	struct slo_stats_runs runs[SLO_ARRAY_SIZE(sides)];
+	double *logs slo_cleanup(slo_freep) = calloc(candidate->n + baseline->n + 1, sizeof(*logs));
+	double *at = logs;
+
+	if (!logs)
+		return -ENOMEM;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(sides); i++) {
+		runs[i] = (struct slo_stats_runs){ at, sides[i]->run_sizes, sides[i]->runs };
+		for (size_t k = 0; k < sides[i]->n; k++)
+			*at++ = log(floored(sides[i]->ttft_ms[k]));
+	}
+	slo_stats_run_spread(runs, SLO_ARRAY_SIZE(runs), alpha, ret);
+	return 0;
+}
+
+/*
+ * Runs that differ: a comparison is known no better than they let it. The p-value is Student's of the distance that
+ * the bounds leave.
+ */
+static void widen(const struct slo_stats_spread *spread, double widening, double alpha,
+                  struct slo_ni_outcome *o)
+{
+	struct slo_stats_interval *i = &o->log_ratio;
+	double scale;
+
+	if (!(widening > 1))
+		return;
+	i->lower = i->estimate - widening * (i->estimate - i->lower);
+	i->upper = i->estimate + widening * (i->upper - i->estimate);
+	scale = widening * slo_stats_normal_quantile(1 - alpha) /
+	        slo_stats_student_quantile(alpha, spread->df);
+	o->p = slo_stats_student_tail(-slo_stats_normal_quantile(o->p) / scale, spread->df);
+}
+
 static int boot_of(const struct slo_gate_side *side, struct slo_boot **ret)
 {
 	const struct slo_boot_config cfg = { .values = side->ttft_ms,
@@ -175,22 +215,32 @@ int slo_ni_measure(const struct slo_gate_side *candidate, const struct slo_gate_
 		.baseline_runs = runs_with_samples(baseline),
 		.delta = NAN,
 		.p_two_sided = NAN,
+		.spread = { .f = NAN, .p = 1, .widening = 1, .bootstrap_widening = 1 },
 	};
 	int r = median_of(candidate->tokens_per_sec, candidate->n, &result.candidate_tokens_p50);
 
-	for (int f = 0; f < SLO_NI_MAX_; f++)
+	for (int f = 0; f < SLO_NI_MAX_; f++) {
 		result.figures[f] =
 			(struct slo_ni_outcome){ .candidate_ms = NAN,
 			                         .baseline_ms = NAN,
 			                         .p = NAN,
 			                         .log_ratio = { NAN, -INFINITY, INFINITY } };
+	}
 	if (r == 0)
 		r = median_of(baseline->tokens_per_sec, baseline->n, &result.baseline_tokens_p50);
 	if (r == 0 && candidate->n && baseline->n) {
-		r = measure_location(candidate, baseline, limits->alpha, &result);
+		r = measure_spread(candidate, baseline, limits->alpha, &result.spread);
+		if (r == 0)
+			r = measure_location(candidate, baseline, limits->alpha, &result);
+		if (r == 0)
+			widen(&result.spread, result.spread.widening, limits->alpha,
+			      &result.figures[SLO_NI_TTFT]);
 		if (r == 0)
 			r = measure_tail(candidate, baseline, limits, seed,
 			                 &result.figures[SLO_NI_TTFT_P95]);
+		if (r == 0)
+			widen(&result.spread, result.spread.bootstrap_widening, limits->alpha,
+			      &result.figures[SLO_NI_TTFT_P95]);
 	}
 	if (r == 0)
 		*ret = result;
@@ -220,7 +270,10 @@ static void print_range(const struct slo_ni_outcome *o, char *buf, size_t size)
 
 static void print_needed(const struct slo_ni_outcome *o, char *buf, size_t size)
 {
-	if (isfinite(o->needed_n)) {
+	if (isfinite(o->needed_runs) && o->needed_runs > 0) {
+		(void)snprintf(buf, size, "runs differ, about %.0f of them a side would decide",
+		               o->needed_runs);
+	} else if (isfinite(o->needed_n)) {
 		(void)snprintf(buf, size, "about %.0f samples a side would decide", o->needed_n);
 	} else {
 		(void)snprintf(buf, size, "no number of samples can be told that would decide");
@@ -256,6 +309,11 @@ static void set_needed(const struct slo_ni_result *r, struct slo_ni_outcome *o, 
 	if (tail && n < SLO_NI_TAIL_MIN)
 		n = SLO_NI_TAIL_MIN;
 	o->needed_n = n;
+	/* More samples of the same runs would not help. */
+	if (r->spread.widening > 1)
+		o->needed_runs = ceil(growth * (double)(r->candidate_runs > r->baseline_runs
+		                                                ? r->candidate_runs
+		                                                : r->baseline_runs));
 }
 
 static void decide(const struct slo_ni_result *r, struct slo_ni_outcome *o, bool tail,
@@ -274,14 +332,14 @@ static void decide(const struct slo_ni_result *r, struct slo_ni_outcome *o, bool
 		leave_open(o, limits, "too few samples to speak of the tail");
 	} else if (o->log_ratio.upper <= margin) {
 		o->verdict = SLO_GATE_PASS;
-		o->needed_n = 0;
+		o->needed_n = o->needed_runs = 0;
 		(void)snprintf(o->reason, sizeof(o->reason),
 		               "%+.1f %%, at most %+.1f %%; margin %g %%",
 		               percent(o->log_ratio.estimate), percent(o->log_ratio.upper),
 		               limits->margin_pct);
 	} else if (slower && o->adjusted_p <= limits->alpha) {
 		o->verdict = SLO_GATE_FAIL;
-		o->needed_n = 0;
+		o->needed_n = o->needed_runs = 0;
 		(void)snprintf(o->reason, sizeof(o->reason),
 		               "%+.1f %%, at least %+.1f %%; margin %g %%, adjusted p %.2g",
 		               percent(o->log_ratio.estimate), percent(o->log_ratio.lower),

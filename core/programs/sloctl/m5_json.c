@@ -205,6 +205,8 @@ static void ni_figure(struct slo_jsonw *w, const struct slo_ni_result *n, enum s
 	key_double(w, "adjusted_p_value", o->adjusted_p);
 	if (o->verdict == SLO_GATE_INCONCLUSIVE)
 		key_double(w, "deciding_samples_per_side", o->needed_n);
+	if (o->needed_runs > 0)
+		key_double(w, "deciding_runs_per_side", o->needed_runs);
 	key_bool(w, "pass", o->verdict == SLO_GATE_PASS);
 	key_str(w, "verdict", slo_gate_verdict_name(o->verdict));
 	key_str(w, "reason", o->reason);
@@ -226,6 +228,9 @@ static void ni_of(struct slo_jsonw *w, const struct slo_m5_report *r, size_t i)
 	key_double(w, "mann_whitney_p_value", n->p_two_sided);
 	key_bool(w, "mann_whitney_exact", n->exact);
 	key_double(w, "cliffs_delta", n->delta);
+	key_double(w, "run_spread_f", n->spread.f);
+	key_double(w, "run_spread_p_value", n->spread.p);
+	key_double(w, "bounds_widened_by", n->spread.widening);
 	slo_jsonw_key(w, "figures");
 	slo_jsonw_array_begin(w);
 	for (int f = 0; f < SLO_NI_MAX_; f++)

@@ -340,6 +340,33 @@ static void a_small_sure_effect_within_the_margin_passes(void **state)
 	assert_int_equal(judge().verdict, SLO_GATE_FAIL);
 }
 
+/*
+ * Runs of the candidate at -15, +12 and +60 %: its 3000 samples are slower beyond any doubt, its three runs are not. Runs
+ * that are alike are believed.
+ */
+static void runs_that_differ_are_not_pooled_blindly(void **state)
+{
+	const double factors[] = { .85, 1.12, 1.6 };
+	struct slo_ni_result r;
+
+	(void)state;
+	deal(&candidate, 3000, 3, 1.12);
+	deal(&baseline, 3000, 3, 1);
+	limits.margin_pct = 5;
+	r = judge();
+	assert_near(r.spread.widening, 1, 0);
+	assert_int_equal(r.figures[SLO_NI_TTFT].verdict, SLO_GATE_FAIL);
+	for (int i = 0; i < 3000; i++)
+		candidate.ttft[i] *= factors[i / 1000] / 1.12;
+	r = judge();
+	assert_true(r.p_two_sided < 1e-9);
+	assert_true(r.spread.widening > 10);
+	assert_int_equal(r.figures[SLO_NI_TTFT].verdict, SLO_GATE_INCONCLUSIVE);
+	assert_true(r.figures[SLO_NI_TTFT].p > .05);
+	assert_true(r.figures[SLO_NI_TTFT].needed_runs > 3);
+	assert_non_null(strstr(r.figures[SLO_NI_TTFT].reason, "runs differ, about "));
+}
+
 /* Twenty scenarios, one of them slower by chance with p .03: not beyond chance among so many. */
 static void many_scenarios_are_adjusted_for(void **state)
 {
@@ -497,6 +524,7 @@ int main(void)
 		TEST(a_slower_tail_alone_does_not_pass),
 		TEST(a_tail_of_few_samples_is_not_judged),
 		TEST(a_small_sure_effect_within_the_margin_passes),
+		TEST(runs_that_differ_are_not_pooled_blindly),
 		TEST(many_scenarios_are_adjusted_for),
 		TEST(a_side_without_samples_decides_nothing),
 		TEST(a_latency_of_zero_is_no_logarithm_of_zero),
