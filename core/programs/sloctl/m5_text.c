@@ -244,10 +244,11 @@ void slo_m5_print_markdown(const struct slo_m5_report *report, FILE *out)
 	            "| --- | --- | --- | --- |\n",
 	            out);
 	each_row(report, out, markdown_row);
-	if (report->gate == SLO_M5_NONINFERIORITY)
+	if (report->gate == SLO_M5_NONINFERIORITY) {
 		(void)fputs(
 			"\nBounds are one-sided at 95 %. TTFT: Hodges-Lehmann on the log ratio, "
 			"wider where runs differ by more than their samples explain. p95: "
 			"Harrell-Davis, bootstrapped over runs and samples.\n",
 			out);
+	}
 }
