@@ -151,6 +151,7 @@ test_contract() {
 	run_ctest debug '^contract\.'
 	run_ctest static '^contract\.'
 	step contract/schema test/contract/schema.sh build/debug
+	step conformance/m5 test/conformance/m5.sh build/debug
 }
 
 test_golden() {

@@ -36,5 +36,6 @@ SLO_COMMAND(prereq);
 SLO_COMMAND(config);
 SLO_COMMAND(schema);
 SLO_COMMAND(correlationeval);
+SLO_COMMAND(m5gate);
 
 #endif

@@ -16,6 +16,7 @@ static const struct slo_command commands[] = {
 	ROW(config, "print or check the agent's configuration"),
 	ROW(schema, "list or print the JSON Schemas of our records"),
 	ROW(correlationeval, "hold the join of signals to spans to labelled pairs"),
+	ROW(m5gate, "may a release go out? overhead, variance, TTFT against a baseline"),
 };
 
 const struct slo_command *slo_command_at(size_t i)
