@@ -39,7 +39,7 @@ struct slo_attr_model {
 		unexplained_z; /* limits of abstaining */
 
 	/* Of `sloctl calibrate`; n 0: not calibrated. */
-	uint64_t conformal_n; /* calibration incidents */
+	double conformal_n; /* calibration incidents, a whole number */
 	double conformal_alpha; /* 1 - coverage */
 	double conformal_quantile; /* scores 1 - m_true; a domain with 1 - m <= it is in the set */
 
