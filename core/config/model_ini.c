@@ -283,8 +283,7 @@ static void set_name(struct reading *r, const char *value)
 	size_t len = strlen(value);
 
 	if (len == 0 || len >= SLO_ATTR_MODEL_NAME_LEN ||
-	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
-	            len) {
+	    strspn(value, SLO_MODEL_NAME_CHARS) != len) {
 		(void)refuse(r, "[model] name = %.60s: accepted: 1 to %d of A-Z a-z 0-9 _ . -",
 		             value, SLO_ATTR_MODEL_NAME_LEN - 1);
 		return;
@@ -476,14 +475,13 @@ static void print_section(FILE *out, struct slo_attr_model *m, unsigned int sect
 	}
 }
 
-int slo_model_print(FILE *out, const struct slo_attr_model *m, const char *comment)
+int slo_model_print(FILE *out, const struct slo_attr_model *m)
 {
 	struct slo_attr_model *copy slo_cleanup(slo_freep) = malloc(sizeof(*copy));
 
 	if (!copy)
 		return -ENOMEM;
 	*copy = *m; /* the table's rows point to what may be written; nothing is */
-	(void)fprintf(out, "; SPDX-License-Identifier: Apache-2.0\n%s", comment ? comment : "");
 	for (unsigned int s = 0; s < SECTION_MAX_; s++) {
 		bool absent =
 			s == SECTION_CONFORMAL
