@@ -37,5 +37,8 @@ SLO_COMMAND(config);
 SLO_COMMAND(schema);
 SLO_COMMAND(correlationeval);
 SLO_COMMAND(m5gate);
+SLO_COMMAND(attributor);
+SLO_COMMAND(explain);
+SLO_COMMAND(calibrate);
 
 #endif

@@ -17,6 +17,9 @@ static const struct slo_command commands[] = {
 	ROW(schema, "list or print the JSON Schemas of our records"),
 	ROW(correlationeval, "hold the join of signals to spans to labelled pairs"),
 	ROW(m5gate, "may a release go out? overhead, variance, TTFT against a baseline"),
+	ROW(attributor, "which faults broke the SLO: incidents in, verdicts out"),
+	ROW(explain, "why a verdict is what it is: one incident"),
+	ROW(calibrate, "model parameters from labelled incidents, cross-validated"),
 };
 
 const struct slo_command *slo_command_at(size_t i)
