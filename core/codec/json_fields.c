@@ -105,6 +105,25 @@ int slo_json_check_object(json_t *object, const struct slo_json_field *fields, s
 	return 0;
 }
 
+int slo_json_check_known(json_t *object, const struct slo_json_field *fields, size_t count,
+                         struct slo_err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = json_object_get(object, fields[i].name);
+		int r = 0;
+
+		if (value) {
+			r = check_value(&fields[i], value, err);
+		} else if (fields[i].required) {
+			r = slo_err_set(err, -EINVAL, "required field \"%s\" is missing",
+			                fields[i].name);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int64_t slo_json_get_i64(const json_t *object, const char *key)
 {
 	int64_t v = 0;

@@ -72,7 +72,8 @@ static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
 	return 0;
 }
 
-static int read_file(const char *path, char **ret_text, size_t *ret_len, struct slo_err *err)
+int slo_config_read_file(const char *what, const char *path, char **ret_text, size_t *ret_len,
+                         struct slo_err *err)
 {
 	char *text slo_cleanup(slo_freep) = NULL;
 	int fd slo_cleanup(slo_closep) = -1;
@@ -82,16 +83,16 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len, struct 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		r = -errno;
-		return slo_err_set(err, r, "cannot open configuration %s: %s", path, strerror(-r));
+		return slo_err_set(err, r, "cannot open %s %s: %s", what, path, strerror(-r));
 	}
 	text = malloc(SLO_CONFIG_FILE_MAX + 1);
 	if (!text)
 		return slo_err_set(err, -ENOMEM, "out of memory");
 	r = read_all(fd, text, SLO_CONFIG_FILE_MAX + 1, &len);
 	if (r < 0)
-		return slo_err_set(err, r, "cannot read configuration %s: %s", path, strerror(-r));
+		return slo_err_set(err, r, "cannot read %s %s: %s", what, path, strerror(-r));
 	if (len > SLO_CONFIG_FILE_MAX)
-		return slo_err_set(err, -EFBIG, "configuration %s is too large (accepted: %zu KiB)",
+		return slo_err_set(err, -EFBIG, "%s %s is too large (accepted: %zu KiB)", what,
 		                   path, SLO_CONFIG_FILE_MAX / 1024);
 	*ret_text = slo_take_ptr(text);
 	*ret_len = len;
@@ -121,7 +122,7 @@ static int load_file(struct slo_config_loading *l, const struct slo_config_sourc
 		return 0;
 	if (strlen(path) >= sizeof(l->cfg->path))
 		return slo_err_set(err, -ENAMETOOLONG, "path of the configuration is too long");
-	r = read_file(path, &text, &len, err);
+	r = slo_config_read_file("configuration", path, &text, &len, err);
 	if (r == -ENOENT && !src->path)
 		return 0;
 	if (r < 0)

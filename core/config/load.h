@@ -47,6 +47,13 @@ void *slo_config_field(struct slo_config *cfg, const struct slo_config_row *row)
 struct slo_config_origin *slo_config_origin_of(struct slo_config *cfg,
                                                const struct slo_config_row *row);
 
+/*
+ * A whole file, at most SLO_CONFIG_FILE_MAX bytes; *@ret_text is the caller's, not terminated. @what is it in messages:
+ * "configuration". 0, or a negative errno: -ENOENT, -EFBIG, -ENOMEM, ...
+ */
+int slo_config_read_file(const char *what, const char *path, char **ret_text, size_t *ret_len,
+                         struct slo_err *err);
+
 /* All of a file's text. Problems are issues; the rest is still read where the text allows. */
 void slo_config_read_ini(const struct slo_config_loading *l, const char *text, size_t len);
 void slo_config_read_yaml(const struct slo_config_loading *l, const char *text, size_t len);
