@@ -53,7 +53,7 @@ void slo_eval_sets_of(const struct slo_eval_case *cases, size_t n, enum slo_eval
 	for (size_t i = 0; i < n; i++) {
 		const struct slo_eval_case *c = &cases[i];
 		bool silent = c->abstained && view == SLO_EVAL_ASSERTED;
-		uint32_t set = silent ? 0 : c->set;
+		uint32_t set = silent ? 0 : view == SLO_EVAL_ASSERTED ? c->asserted : c->set;
 		struct slo_eval_exact *group;
 
 		if (c->abstained && view == SLO_EVAL_SELECTIVE)

@@ -22,6 +22,7 @@ struct slo_eval_case {
 	uint32_t
 		truth; /* SLO_DOMAIN_BITs of the faults that were there; 0: healthy, or a cause outside the domains */
 	uint32_t set; /* the most probable set, also where the predictor abstained */
+	uint32_t asserted; /* what it says in earnest; not read where it abstained */
 	enum slo_domain top; /* the most probable domain */
 	bool abstained;
 	bool probabilistic; /* @posterior holds probabilities, not a hard 0 or 1 */
@@ -30,7 +31,7 @@ struct slo_eval_case {
 /* What an abstention counts as. */
 enum slo_eval_view {
 	SLO_EVAL_FORCED, /* as its most probable set: how good is the model behind the verdict */
-	SLO_EVAL_ASSERTED, /* as the empty set: it finds nothing, and accuses nobody */
+	SLO_EVAL_ASSERTED, /* as the empty set: what reaches an operator; all others as @asserted */
 	SLO_EVAL_SELECTIVE, /* left out: how good are the verdicts that were given */
 	SLO_EVAL_VIEW_MAX_,
 };

@@ -27,6 +27,7 @@ static void make_cases(struct slo_eval_case cases[CASES])
 		*c = (struct slo_eval_case){
 			.truth = i % 7 ? t & 0x1f : 0,
 			.set = s & 0x3f,
+			.asserted = s & 0x3f,
 			.abstained = i % 11 == 4,
 			.probabilistic = true,
 		};
