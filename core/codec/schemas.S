@@ -13,5 +13,7 @@
 
 	schema slo_schema_probe_event_v1alpha1, "probe-event.v1alpha1.schema.json"
 	schema slo_schema_probe_event_v1beta1, "probe-event.v1beta1.schema.json"
+	schema slo_schema_incident_attribution_v1, "incident-attribution.v1.schema.json"
+	schema slo_schema_incident_attribution_v1beta1, "incident-attribution.v1beta1.schema.json"
 
 	.section .note.GNU-stack, "", %progbits

@@ -8,12 +8,18 @@
 /* schemas.S */
 extern const char slo_schema_probe_event_v1alpha1[];
 extern const char slo_schema_probe_event_v1beta1[];
+extern const char slo_schema_incident_attribution_v1[];
+extern const char slo_schema_incident_attribution_v1beta1[];
 
 static const struct slo_schema schemas[] = {
 	{ "probe-event.v1alpha1", "probe event, fields of the first design",
 	  slo_schema_probe_event_v1alpha1 },
 	{ "probe-event.v1beta1", "probe event, what this version writes by default",
 	  slo_schema_probe_event_v1beta1 },
+	{ "incident-attribution.v1", "verdict on an incident, fields of the first design",
+	  slo_schema_incident_attribution_v1 },
+	{ "incident-attribution.v1beta1", "verdict on an incident, what this version writes",
+	  slo_schema_incident_attribution_v1beta1 },
 };
 
 const struct slo_schema *slo_schema_at(size_t i)

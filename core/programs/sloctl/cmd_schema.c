@@ -25,7 +25,7 @@ static int list(void)
 	const struct slo_schema *s;
 
 	for (size_t i = 0; (s = slo_schema_at(i)); i++)
-		(void)printf("%-24s %s\n", s->name, s->help);
+		(void)printf("%-30s %s\n", s->name, s->help);
 	return SLO_EXIT_OK;
 }
 

@@ -35,5 +35,6 @@ const struct slo_command *slo_command_at(size_t i);
 SLO_COMMAND(prereq);
 SLO_COMMAND(config);
 SLO_COMMAND(schema);
+SLO_COMMAND(attributor);
 
 #endif

@@ -15,6 +15,7 @@ static const struct slo_command commands[] = {
 	ROW(prereq, "what this host lets us measure, how, and what it would take"),
 	ROW(config, "print or check the agent's configuration"),
 	ROW(schema, "list or print the JSON Schemas of our records"),
+	ROW(attributor, "which faults broke the SLO: incidents in, verdicts out"),
 };
 
 const struct slo_command *slo_command_at(size_t i)
