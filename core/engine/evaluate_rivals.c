@@ -17,8 +17,10 @@ static const struct {
 	[SLO_RIVAL_MAJORITY] = { "majority", "the commonest fault set of the other folds" },
 	[SLO_RIVAL_THRESHOLD] = { "threshold-rule",
 	                          "each kind of evidence at its warning threshold names its fault" },
-	[SLO_RIVAL_N_SIGMA] = { "n-sigma", "each kind 3 standard deviations above its mean does" },
-	[SLO_RIVAL_MEDIAN_IQR] = { "median-iqr", "each kind 3 IQRs above its median does (BARO)" },
+	[SLO_RIVAL_N_SIGMA] = { "n-sigma",
+	                        "each kind 3 standard deviations above its mean in the other folds names its fault" },
+	[SLO_RIVAL_MEDIAN_IQR] = { "median-iqr",
+	                           "each kind 3 IQRs above its median in the other folds names its fault (BARO)" },
 };
 SLO_TABLE_COMPLETE(rivals, SLO_RIVAL_MAX_);
 
@@ -141,8 +143,8 @@ static struct normal normal_of(const double *x, size_t n, enum slo_eval_rival ri
 
 	if (rival == SLO_RIVAL_MEDIAN_IQR) {
 		normal.middle = slo_stats_quantile(x, n, 0.5);
-		normal.width =
-			width_or_one(slo_stats_quantile(x, n, 0.75) - slo_stats_quantile(x, n, 0.25));
+		normal.width = width_or_one(slo_stats_quantile(x, n, 0.75) -
+		                            slo_stats_quantile(x, n, 0.25));
 		return normal;
 	}
 	for (size_t i = 0; i < n; i++)

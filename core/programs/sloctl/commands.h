@@ -36,5 +36,6 @@ SLO_COMMAND(prereq);
 SLO_COMMAND(config);
 SLO_COMMAND(schema);
 SLO_COMMAND(attributor);
+SLO_COMMAND(benchgen);
 
 #endif

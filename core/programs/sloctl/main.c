@@ -16,6 +16,7 @@ static const struct slo_command commands[] = {
 	ROW(config, "print or check the agent's configuration"),
 	ROW(schema, "list or print the JSON Schemas of our records"),
 	ROW(attributor, "which faults broke the SLO: incidents in, verdicts out"),
+	ROW(benchgen, "how good the verdicts are: labelled incidents in, a report out"),
 };
 
 const struct slo_command *slo_command_at(size_t i)
