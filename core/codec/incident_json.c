@@ -24,6 +24,13 @@ enum slo_domain slo_incident_focus(const struct slo_attribution *verdict)
 	return best;
 }
 
+uint32_t slo_incident_suspects(const struct slo_attribution *verdict)
+{
+	if (verdict->asserted)
+		return verdict->asserted;
+	return verdict->set ? verdict->set : SLO_DOMAIN_BIT(SLO_DOMAIN_UNKNOWN);
+}
+
 /* --- parts ------------------------------------------------------------------------------------------------------ */
 
 static void text(struct slo_jsonw *w, const char *key, const char *value)
@@ -180,7 +187,7 @@ static void write_hypotheses(struct slo_jsonw *w, const struct slo_attribution *
 
 static void write_steps(struct slo_jsonw *w, const struct slo_attribution *v)
 {
-	uint32_t domains = v->asserted ? v->asserted : SLO_DOMAIN_BIT(v->top);
+	uint32_t domains = slo_incident_suspects(v);
 
 	slo_jsonw_key(w, "next_steps");
 	slo_jsonw_array_begin(w);

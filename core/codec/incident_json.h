@@ -43,4 +43,7 @@ ssize_t slo_incident_json_write(char *buf, size_t size, const struct slo_inciden
 /* The fault whose evidence is shown: the top one, or the likeliest where nothing is asserted. */
 enum slo_domain slo_incident_focus(const struct slo_attribution *verdict);
 
+/* Whose next steps help: what is asserted, else the best set, else unknown. SLO_DOMAIN_BITs. */
+uint32_t slo_incident_suspects(const struct slo_attribution *verdict);
+
 #endif

@@ -88,7 +88,8 @@ struct slo_attribution {
 	uint32_t
 		unobservable; /* faults about which the evidence at hand cannot say anything; neither asserted nor excluded */
 	double observability[SLO_FAULT_MAX]; /* nats */
-	enum slo_abstain abstain; /* not NONE exactly where asserted is 0; bayes: NO_SIGNALS or NONE */
+	enum slo_abstain
+		abstain; /* not NONE exactly where asserted is 0; bayes: NO_SIGNALS or NONE */
 	bool ambiguous; /* the second set is within .7 nats of the first; what both hold may still be asserted */
 	uint32_t
 		unexplained; /* kinds far off that neither the asserted faults nor else the best set explain */
@@ -103,7 +104,7 @@ struct slo_attribution {
 	double nats[SLO_FAULT_MAX][SLO_EVID_MAX_];
 	double prior_nats[SLO_FAULT_MAX];
 
-	/* Conformal set: holds a true fault with the model's coverage; valid where the model was calibrated. */
+	/* Conformal set: holds all true domains with the model's coverage; valid where the model was calibrated. */
 	bool has_conformal;
 	uint32_t conformal; /* faults; SLO_DOMAIN_BIT(SLO_DOMAIN_UNKNOWN) too */
 };

@@ -138,6 +138,8 @@ int slo_attr_model_finish(struct slo_attr_model *m, struct slo_err *err)
 	int r = check_limits(m, err);
 
 	m->finished = false;
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
+		m->group[i] = slo_evidence_desc(i).group;
 	for (unsigned int i = 0; r == 0 && i < SLO_EVID_MAX_; i++) {
 		if (!m->evidence[i].used)
 			continue;

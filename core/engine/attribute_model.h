@@ -49,6 +49,7 @@ struct slo_attr_model {
 	double q[SLO_EVID_MAX_][SLO_FAULT_SETS]; /* P(kind raised | set of faults) */
 	double log_prior[SLO_FAULT_SETS]; /* of the set */
 	double shipped_g[SLO_EVID_MAX_]; /* g(median) */
+	enum slo_evidence_group group[SLO_EVID_MAX_];
 };
 
 /*

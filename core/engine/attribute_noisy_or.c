@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/engine/attribute.h"
+#include "core/engine/attribute_sets.h"
 
 /* --- evidence --------------------------------------------------------------------------------------------------- */
 
@@ -28,28 +28,30 @@ static double deviation(const struct slo_attr_model *m, const struct slo_observa
 
 /* Members of one group repeat each other, so the present ones share their weight. */
 static void share_weights(const struct slo_attr_model *m, uint32_t present,
-                          const enum slo_evidence_group group[SLO_EVID_MAX_],
-                          struct slo_attribution *ret)
+                          struct slo_attr_evidence evidence[SLO_EVID_MAX_])
 {
 	unsigned int members[SLO_EVID_GROUP_MAX_] = { 0 };
 
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
-		members[group[i]] += (present >> i) & 1;
+		members[m->group[i]] += (present >> i) & 1;
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
 		if (present & SLO_EVID_BIT(i))
-			ret->evidence[i].weight =
-				1 / (1 + (members[group[i]] - 1) * m->rho[group[i]]);
+			evidence[i].weight =
+				1 / (1 + (members[m->group[i]] - 1) * m->rho[m->group[i]]);
 	}
 }
 
-static void weigh(const struct slo_attr_model *m, const struct slo_observation *obs,
-                  uint32_t present, struct slo_attribution *ret)
+uint32_t slo_attr_weigh(const struct slo_attr_model *m, const struct slo_observation *obs,
+                        struct slo_attr_evidence ret[SLO_EVID_MAX_])
 {
-	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
-		struct slo_attr_evidence *e = &ret->evidence[i];
+	uint32_t present = 0;
 
-		if (!(present & SLO_EVID_BIT(i)))
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		struct slo_attr_evidence *e = &ret[i];
+
+		if (!(obs->present & SLO_EVID_BIT(i)) || !m->evidence[i].used)
 			continue;
+		present |= SLO_EVID_BIT(i);
 		e->z = deviation(m, obs, i);
 		e->log_lr = slo_attr_log_lr(m, e->z);
 		/* However unusual: what is below the floor cannot hurt anybody. */
@@ -57,37 +59,79 @@ static void weigh(const struct slo_attr_model *m, const struct slo_observation *
 			e->log_lr = fmin(e->log_lr, 0);
 		e->raised = e->log_lr > 0;
 	}
+	share_weights(m, present, ret);
+	return present;
 }
 
 /* --- sets of faults --------------------------------------------------------------------------------------------- */
 
-/*
- * ln P(evidence | set) of all sets. Within a group all weights are the same, so one logarithm serves the product of its
- * factors; each lies within e^-4.6 and e^6.9, so the product of all kinds stays far from a double's limits.
- */
-static void add_likelihoods(const struct slo_attr_model *m, uint32_t present,
-                            const enum slo_evidence_group group[SLO_EVID_MAX_],
-                            const struct slo_attribution *ret, double log_p[SLO_FAULT_SETS])
+/* The product of a group's factors for every set; the weight of its members, 0 where none is present. */
+static double multiply_group(const struct slo_attr_model *m, unsigned int group, uint32_t present,
+                             const struct slo_attr_evidence evidence[SLO_EVID_MAX_],
+                             double product[SLO_FAULT_SETS])
 {
-	for (unsigned int g = 0; g < SLO_EVID_GROUP_MAX_; g++) {
-		double product[SLO_FAULT_SETS], weight = 0;
+	double weight = 0;
 
-		for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
-			double gain;
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		double gain;
 
-			if (!(present & SLO_EVID_BIT(i)) || group[i] != g)
-				continue;
-			gain = expm1(ret->evidence[i].log_lr);
-			for (unsigned int set = 0; set < SLO_FAULT_SETS; set++) {
-				double factor = 1 + m->q[i][set] * gain;
+		if (!(present & SLO_EVID_BIT(i)) || m->group[i] != group)
+			continue;
+		gain = expm1(evidence[i].log_lr);
+		for (unsigned int set = 0; set < SLO_FAULT_SETS; set++) {
+			double factor = 1 + m->q[i][set] * gain;
 
-				product[set] = weight > 0 ? product[set] * factor : factor;
-			}
-			weight = ret->evidence[i].weight;
+			product[set] = weight > 0 ? product[set] * factor : factor;
 		}
-		for (unsigned int set = 0; weight > 0 && set < SLO_FAULT_SETS; set++)
-			log_p[set] += weight * log(product[set]);
+		weight = evidence[i].weight;
 	}
+	return weight;
+}
+
+/*
+ * Within a group all weights are the same, so one logarithm serves the product of its factors; each lies within e^-4.6
+ * and e^6.9, so that product stays far from a double's limits.
+ */
+void slo_attr_sets(const struct slo_attr_model *m, uint32_t present,
+                   const struct slo_attr_evidence evidence[SLO_EVID_MAX_],
+                   double ret_log_p[SLO_FAULT_SETS])
+{
+	memcpy(ret_log_p, m->log_prior, sizeof(m->log_prior));
+	for (unsigned int g = 0; g < SLO_EVID_GROUP_MAX_; g++) {
+		double product[SLO_FAULT_SETS];
+		double weight = multiply_group(m, g, present, evidence, product);
+
+		if (weight == 0)
+			continue;
+		for (unsigned int set = 0; set < SLO_FAULT_SETS; set++)
+			ret_log_p[set] += weight * log(product[set]);
+	}
+}
+
+void slo_attr_normalise(const double log_p[SLO_FAULT_SETS], double temperature,
+                        double ret_p[SLO_FAULT_SETS])
+{
+	double best = log_p[0], sum = 0;
+
+	for (unsigned int set = 1; set < SLO_FAULT_SETS; set++)
+		best = log_p[set] > best ? log_p[set] : best;
+	for (unsigned int set = 0; set < SLO_FAULT_SETS; set++) {
+		ret_p[set] = exp((log_p[set] - best) / temperature);
+		sum += ret_p[set];
+	}
+	for (unsigned int set = 0; set < SLO_FAULT_SETS; set++)
+		ret_p[set] /= sum;
+}
+
+void slo_attr_marginals(const double p[SLO_FAULT_SETS], double ret[SLO_DOMAIN_MAX_])
+{
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+		ret[f] = 0;
+		for (unsigned int set = 0; set < SLO_FAULT_SETS; set++)
+			ret[f] += set & SLO_DOMAIN_BIT(f) ? p[set] : 0;
+		ret[f] = fmin(ret[f], 1); /* a sum of rounded terms */
+	}
+	ret[SLO_DOMAIN_UNKNOWN] = p[0];
 }
 
 static void find_sets(const double log_p[SLO_FAULT_SETS], struct slo_attribution *ret)
@@ -104,28 +148,6 @@ static void find_sets(const double log_p[SLO_FAULT_SETS], struct slo_attribution
 	}
 	ret->set = first;
 	ret->second_set = second;
-}
-
-/* Posterior of the sets at the model's temperature, and from it the marginals of the faults. */
-static void normalise(const struct slo_attr_model *m, const double log_p[SLO_FAULT_SETS],
-                      struct slo_attribution *ret)
-{
-	double p[SLO_FAULT_SETS], sum = 0;
-
-	for (unsigned int set = 0; set < SLO_FAULT_SETS; set++) {
-		p[set] = exp((log_p[set] - log_p[ret->set]) / m->temperature);
-		sum += p[set];
-	}
-	for (unsigned int set = 0; set < SLO_FAULT_SETS; set++) {
-		p[set] /= sum;
-		for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
-			ret->posterior[f] += set & SLO_DOMAIN_BIT(f) ? p[set] : 0;
-	}
-	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
-		ret->posterior[f] = fmin(ret->posterior[f], 1); /* sums of rounded terms */
-	ret->posterior[SLO_DOMAIN_UNKNOWN] = p[0];
-	ret->set_probability = p[ret->set];
-	ret->second_set_probability = p[ret->second_set];
 }
 
 /* --- reasons ---------------------------------------------------------------------------------------------------- */
@@ -231,24 +253,19 @@ static void judge(const struct slo_attr_model *m, uint32_t present, struct slo_a
 void slo_attribute_noisy_or(const struct slo_attr_model *model, const struct slo_observation *obs,
                             struct slo_attribution *ret)
 {
-	enum slo_evidence_group group[SLO_EVID_MAX_];
-	double log_p[SLO_FAULT_SETS];
-	uint32_t present = 0;
+	double log_p[SLO_FAULT_SETS], p[SLO_FAULT_SETS];
+	uint32_t present;
 
 	assert(model->finished);
 	memset(ret, 0, sizeof(*ret));
 	ret->mode = SLO_ATTR_NOISY_OR;
-	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
-		group[i] = slo_evidence_desc(i).group;
-		if ((obs->present & SLO_EVID_BIT(i)) && model->evidence[i].used)
-			present |= SLO_EVID_BIT(i);
-	}
-	memcpy(log_p, model->log_prior, sizeof(log_p));
-	weigh(model, obs, present, ret);
-	share_weights(model, present, group, ret);
-	add_likelihoods(model, present, group, ret, log_p);
+	present = slo_attr_weigh(model, obs, ret->evidence);
+	slo_attr_sets(model, present, ret->evidence, log_p);
 	find_sets(log_p, ret);
-	normalise(model, log_p, ret);
+	slo_attr_normalise(log_p, model->temperature, p);
+	slo_attr_marginals(p, ret->posterior);
+	ret->set_probability = p[ret->set];
+	ret->second_set_probability = p[ret->second_set];
 	explain(model, present, ret);
 	observe(model, present, ret);
 	judge(model, present, ret);

@@ -37,5 +37,6 @@ SLO_COMMAND(config);
 SLO_COMMAND(schema);
 SLO_COMMAND(attributor);
 SLO_COMMAND(benchgen);
+SLO_COMMAND(explain);
 
 #endif

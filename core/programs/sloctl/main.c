@@ -17,6 +17,7 @@ static const struct slo_command commands[] = {
 	ROW(schema, "list or print the JSON Schemas of our records"),
 	ROW(attributor, "which faults broke the SLO: incidents in, verdicts out"),
 	ROW(benchgen, "how good the verdicts are: labelled incidents in, a report out"),
+	ROW(explain, "why a verdict is what it is: one incident"),
 };
 
 const struct slo_command *slo_command_at(size_t i)
