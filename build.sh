@@ -151,6 +151,7 @@ test_contract() {
 	run_ctest debug '^contract\.'
 	run_ctest static '^contract\.'
 	step contract/schema test/contract/schema.sh build/debug
+	step contract/benchgen test/contract/benchgen.sh build/debug
 }
 
 test_golden() {

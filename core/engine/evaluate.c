@@ -24,9 +24,19 @@ double slo_eval_f1(const struct slo_eval_counts *c)
 	return slo_eval_ratio(2 * c->tp, 2 * c->tp + c->fp + c->fn);
 }
 
+static bool is_true(uint32_t truth, enum slo_domain d)
+{
+	return d == SLO_DOMAIN_UNKNOWN ? truth == 0 : (truth & SLO_DOMAIN_BIT(d)) != 0;
+}
+
 bool slo_eval_top_right(const struct slo_eval_case *c)
 {
-	return c->top == SLO_DOMAIN_UNKNOWN ? c->truth == 0 : (c->truth >> c->top & 1) != 0;
+	return is_true(c->truth, c->top);
+}
+
+bool slo_eval_likely_right(const struct slo_eval_case *c)
+{
+	return is_true(c->truth, c->likely);
 }
 
 static void count_faults(struct slo_eval_counts fault[SLO_FAULT_MAX], uint32_t truth, uint32_t set)

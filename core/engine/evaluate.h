@@ -18,12 +18,14 @@
 
 struct slo_eval_case {
 	double posterior[SLO_DOMAIN_MAX_]; /* 0 to 1; [SLO_DOMAIN_UNKNOWN]: of no fault at all */
-	double confidence; /* 0 to 1, of @top */
+	double confidence; /* 0 to 1, of @likely */
 	uint32_t
 		truth; /* SLO_DOMAIN_BITs of the faults that were there; 0: healthy, or a cause outside the domains */
 	uint32_t set; /* the most probable set, also where the predictor abstained */
 	uint32_t asserted; /* what it says in earnest; not read where it abstained */
-	enum slo_domain top; /* the most probable domain */
+	enum slo_domain top; /* the domain it names; unknown where it abstains */
+	enum slo_domain
+		likely; /* its favourite, also where it abstains: what @confidence is about */
 	bool abstained;
 	bool probabilistic; /* @posterior holds probabilities, not a hard 0 or 1 */
 };
@@ -77,9 +79,10 @@ struct slo_eval_average {
 void slo_eval_macro(const struct slo_eval_sets *sets, struct slo_eval_average *ret);
 void slo_eval_micro(const struct slo_eval_sets *sets, struct slo_eval_average *ret);
 
-/* The top domain is in the truth. */
+/* The domain named (the favourite) is in the truth. */
 bool slo_eval_top_right(const struct slo_eval_case *c);
-/* Mean of slo_eval_top_right(), abstentions as their top domain. NAN of none. */
+bool slo_eval_likely_right(const struct slo_eval_case *c);
+/* Mean of slo_eval_top_right(). NAN of none. */
 double slo_eval_partial_accuracy(const struct slo_eval_case *cases, size_t n);
 /*
  * Mean share of the expected domains that are the top one or have a posterior >= @threshold. NAN of

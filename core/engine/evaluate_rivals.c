@@ -55,7 +55,9 @@ enum slo_domain slo_eval_rival_domain(unsigned int evid)
 /* A hard verdict: 1 for what it names, 0 for the rest; none of it a probability. */
 static void say(struct slo_eval_case *c, uint32_t set, enum slo_domain top)
 {
-	*c = (struct slo_eval_case){ .truth = c->truth, .set = set, .asserted = set, .top = top };
+	*c = (struct slo_eval_case){
+		.truth = c->truth, .set = set, .asserted = set, .top = top, .likely = top
+	};
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
 		c->posterior[f] = set & SLO_DOMAIN_BIT(f) ? 1 : 0;
 	c->posterior[SLO_DOMAIN_UNKNOWN] = set ? 0 : 1;

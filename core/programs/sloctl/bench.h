@@ -36,7 +36,7 @@ struct bench_method {
 	double partial, coverage; /* coverage at BENCH_COVERAGE_AT */
 	double abstain; /* share of the cases with a fault that got no verdict */
 	double accused; /* share of the cases without a fault that got one accused */
-	struct slo_calibration top, faults; /* of the top domain; of all faults' marginals */
+	struct slo_calibration top, faults; /* of the likeliest domain; of all faults' marginals */
 	struct slo_risk_curve risk;
 };
 
@@ -159,6 +159,8 @@ void bench_svg_reliability(FILE *out, const char *id, const struct slo_calibrati
 void bench_svg_risk(FILE *out, const char *id, const struct bench *b);
 void bench_svg_evidence(FILE *out, const char *id, const struct bench_incident *incident);
 
+/* The character that begins @text (@n > 0 bytes): U+FFFD for a control or what is no UTF-8. Its length. */
+size_t bench_put_char(FILE *out, const char *text, size_t n);
 /* Text of the outside: escaped for HTML, XML and attributes; control characters become U+FFFD. */
 void bench_put_escaped(FILE *out, const char *text);
 

@@ -137,7 +137,7 @@ static void json_method(struct slo_jsonw *w, const struct bench_method *m)
 	for (unsigned int v = 0; v < SLO_EVAL_VIEW_MAX_; v++)
 		json_view(w, views[v], &m->sets[v]);
 	if (m->probabilistic) {
-		json_calibration(w, "top_domain", &m->top);
+		json_calibration(w, "likeliest_domain", &m->top);
 		json_calibration(w, "fault_marginals", &m->faults);
 		begin(w, "risk_coverage");
 		number(w, "aurc", m->risk.aurc);
@@ -287,7 +287,7 @@ void bench_csv_calibration(FILE *out, const struct bench *b)
 	(void)fputs("of,bin,count,low,high,mean_stated,share_true,share_low,share_high\n", out);
 	if (!b->methods || !b->method[0].probabilistic)
 		return;
-	csv_bins(out, "top_domain", &b->method[0].top);
+	csv_bins(out, "likeliest_domain", &b->method[0].top);
 	csv_bins(out, "fault_marginals", &b->method[0].faults);
 }
 

@@ -92,16 +92,17 @@ static void take_verdict(const struct slo_attribution *a, struct slo_eval_case *
 		.set = a->set,
 		.asserted = a->mode == SLO_ATTR_BAYES ? a->set : a->asserted,
 		.top = a->top,
+		.likely = a->top,
 		.abstained = a->abstain != SLO_ABSTAIN_NONE,
 		.probabilistic = true,
 	};
 	memcpy(c->posterior, a->posterior, sizeof(c->posterior));
 	/* An abstention says "unknown"; the model behind it has a favourite all the same. */
 	for (unsigned int d = 0; c->abstained && d < SLO_DOMAIN_MAX_; d++) {
-		if (c->posterior[d] > c->posterior[c->top])
-			c->top = (enum slo_domain)d;
+		if (c->posterior[d] > c->posterior[c->likely])
+			c->likely = (enum slo_domain)d;
 	}
-	c->confidence = c->posterior[c->top];
+	c->confidence = c->posterior[c->likely];
 }
 
 static void predict(const struct predictor *p, const struct slo_eval_sample *samples, size_t n,
@@ -160,9 +161,10 @@ static int work_init(struct work *w, const struct bench_data *d)
 static size_t top_forecasts(const struct work *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		w->forecasts[i] = (struct slo_forecast){ .p = fmin(w->cases[i].confidence, 1),
-			                                 .unit = (uint32_t)i,
-			                                 .hit = slo_eval_top_right(&w->cases[i]) };
+		w->forecasts[i] =
+			(struct slo_forecast){ .p = fmin(w->cases[i].confidence, 1),
+			                       .unit = (uint32_t)i,
+			                       .hit = slo_eval_likely_right(&w->cases[i]) };
 	return w->n;
 }
 
@@ -309,15 +311,17 @@ static int add_views(struct bench *b, struct work *w, const struct slo_attr_mode
                      struct slo_err *err)
 {
 	const uint32_t kernel = SLO_EVID_BIT(SLO_SIG_MAX_) - 1;
+	/* The reference model reads no spans at all. */
+	const bool both = b->has_kernel && b->has_span && b->mode == SLO_ATTR_NOISY_OR;
 	const struct {
 		const char *name, *help;
 		uint32_t mask;
 		bool use;
 	} views[] = {
 		{ "kernel evidence only", "the model asked for, without what spans tell", kernel,
-		  b->has_kernel && b->has_span },
+		  both },
 		{ "span evidence only", "the model asked for, without the kernel's signals",
-		  SLO_EVID_ALL & ~kernel, b->has_kernel && b->has_span },
+		  SLO_EVID_ALL & ~kernel, both },
 		{ "two signals only", "the model asked for, on DNS latency and retransmits",
 		  SLO_EVID_BIT(SLO_SIG_DNS_LATENCY) | SLO_EVID_BIT(SLO_SIG_TCP_RETRANSMITS),
 		  b->has_kernel },

@@ -254,7 +254,7 @@ static void confidence(FILE *out, const struct bench *b)
 	bench_svg_reliability(out, "reliability", &m->top);
 	(void)fprintf(
 		out,
-		"<figcaption>Top domain: what it states against how often it is right; bars "
+		"<figcaption>Likeliest domain: what it states against how often it is right; bars "
 		"are 95&nbsp;%% intervals, the dashed line is perfect calibration. Calibration error %.3f "
 		"(95&nbsp;%%: %.3f to %.3f).</figcaption>\n</figure>\n<figure>\n",
 		m->top.ece, m->top.ece_low, m->top.ece_high);

@@ -9,10 +9,10 @@
 /* Text of the outside in Markdown: no table, link, HTML or line of its own making. */
 static void put(FILE *out, const char *text)
 {
-	for (; *text; text++) {
+	for (size_t n = strlen(text), len; n > 0; text += len, n -= len) {
 		if (strchr("|\\`*_[]<>#&~!", *text))
 			(void)fputc('\\', out);
-		(void)fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+		len = bench_put_char(out, text, n);
 	}
 }
 
