@@ -103,7 +103,7 @@ void slo_sha256_finish_hex(struct slo_sha256 *s, char ret_hex[SLO_SHA256_HEX_SIZ
 	uint8_t digest[SLO_SHA256_BYTES];
 
 	slo_sha256_finish(s, digest);
-	for (unsigned int i = 0; i < SLO_SHA256_BYTES; i++) {
+	for (size_t i = 0; i < SLO_SHA256_BYTES; i++) {
 		ret_hex[2 * i] = digits[digest[i] >> 4];
 		ret_hex[2 * i + 1] = digits[digest[i] & 15];
 	}

@@ -78,8 +78,10 @@ static unsigned int fill_bins(const struct weighted *w, struct sums bin[SLO_CALI
 		want = 1;
 	while (left > 0) {
 		struct sums *s = &bin[used];
-		uint64_t share = (left + (want - used) - 1) / (want - used);
+		uint64_t share;
 
+		assert(used < want); /* the last bin's share is all that is left */
+		share = (left + (want - used) - 1) / (want - used);
 		*s = (struct sums){ 0 };
 		while (i < w->n && s->n < share)
 			i = add_run(w, i, s);

@@ -20,6 +20,9 @@ def check(ok, text):
 
 
 def near(name, got, want, limit=1e-9):
+    """Both absent, or both there and equal."""
+    if got is None and want is None:
+        return
     check(got is not None and want is not None and math.isclose(got, want, rel_tol=limit, abs_tol=limit),
           f"{name}: {got} in the bundle, {want} from its predictions")
 
@@ -83,10 +86,11 @@ def check_shares(method, cases):
     faulty = [c for c in cases if c["truth"]]
     healthy = [c for c in cases if not c["truth"]]
     near("partial accuracy", method["partial_accuracy"], sum(right(c["top"], c["truth"]) for c in cases) / len(cases))
-    near("selective accuracy", method["selective_accuracy"], sum(right(c["top"], c["truth"]) for c in kept) / len(kept))
-    near("abstain rate", method["abstain_rate"], sum(c["abstained"] for c in faulty) / len(faulty))
-    near("false attribution", method["false_attribution_rate"],
-         sum(not c["abstained"] and bool(c["asserted"]) for c in healthy) / len(healthy))
+    near("selective accuracy", method.get("selective_accuracy"),
+         div(sum(right(c["top"], c["truth"]) for c in kept), len(kept)))
+    near("abstain rate", method.get("abstain_rate"), div(sum(c["abstained"] for c in faulty), len(faulty)))
+    near("false attribution", method.get("false_attribution_rate"),
+         div(sum(not c["abstained"] and bool(c["asserted"]) for c in healthy), len(healthy)))
     cover = 0
     for c in cases:
         expected = c["truth"] or {"unknown"}

@@ -173,12 +173,13 @@ static size_t fault_forecasts(const struct work *w)
 	size_t used = 0;
 
 	for (size_t i = 0; i < w->n; i++) {
-		for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
+		for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
 			w->forecasts[used++] = (struct slo_forecast){
 				.p = fmin(w->cases[i].posterior[f], 1),
 				.unit = (uint32_t)i,
 				.hit = w->cases[i].truth >> f & 1,
 			};
+		}
 	}
 	return used;
 }
@@ -385,12 +386,21 @@ static int measure_all(struct bench *b, struct work *w, const struct slo_attr_mo
 
 /* --- incidents to draw --------------------------------------------------------------------------------------- */
 
-static bool doubtful(const struct slo_eval_sample *s, const struct slo_attribution *a)
+enum turn {
+	TURN_WRONG, /* differs from the truth: up to half of the room */
+	TURN_ASSERTED, /* says something */
+	TURN_REST, /* rightly says nothing, or nobody knows */
+	TURN_MAX_,
+};
+
+static enum turn turn_of(const struct slo_eval_sample *s, const struct slo_attribution *a)
 {
-	return s->labelled && (a->asserted != s->truth || a->abstain != SLO_ABSTAIN_NONE);
+	if (s->labelled && a->asserted != s->truth)
+		return TURN_WRONG;
+	return a->asserted ? TURN_ASSERTED : TURN_REST;
 }
 
-/* First half: what went wrong or got no verdict; then the rest in the order of the input. */
+/* Within a turn in the order of the input. */
 static int choose_shown(struct bench *b, const struct bench_data *d,
                         const struct slo_attr_model *model)
 {
@@ -399,8 +409,8 @@ static int choose_shown(struct bench *b, const struct bench_data *d,
 	b->shown = calloc(BENCH_SHOWN_MAX, sizeof(*b->shown));
 	if (!b->shown)
 		return -ENOMEM;
-	for (unsigned int pass = 0; pass < 2; pass++) {
-		unsigned int room = pass ? BENCH_SHOWN_MAX : BENCH_SHOWN_MAX / 2;
+	for (unsigned int turn = 0; turn < TURN_MAX_; turn++) {
+		unsigned int room = turn == TURN_WRONG ? BENCH_SHOWN_MAX / 2 : BENCH_SHOWN_MAX;
 
 		for (size_t i = 0; i < d->count && b->shown_count < room; i++) {
 			const struct slo_eval_sample *s = &d->samples[i];
@@ -410,7 +420,7 @@ static int choose_shown(struct bench *b, const struct bench_data *d,
 				continue;
 			bench_observe(s, SLO_EVID_ALL, &obs);
 			slo_attribute(b->mode, model, &obs, &to->verdict);
-			if (doubtful(s, &to->verdict) == (pass == 1))
+			if (turn_of(s, &to->verdict) != turn)
 				continue;
 			(void)snprintf(to->id, sizeof(to->id), "%s", d->ids + d->id_at[i]);
 			to->labelled = s->labelled;

@@ -18,10 +18,6 @@ static const char style[] =
 	"--card:#f6f8fa;--good:#0072b2;--bad:#c04f00;--mute:#8b949e;--on:#fff}\n"
 	"@media(prefers-color-scheme:dark){:root{--bg:#0d1117;--fg:#e6edf3;--soft:#9da7b3;"
 	"--line:#30363d;--card:#161b22;--good:#56b4e9;--bad:#f0a050;--mute:#7d8590;--on:#0d1117}}\n"
-	"@media print{:root{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--card:#fff;--good:#0072b2;"
-	"--bad:#c04f00;--mute:#777;--on:#fff}*{print-color-adjust:exact;"
-	"-webkit-print-color-adjust:exact}body{font-size:10pt}figure,.card,tr{break-inside:avoid}"
-	"h2{break-after:avoid}}\n"
 	"*{box-sizing:border-box}\n"
 	"body{margin:0 auto;max-width:72rem;padding:1rem;background:var(--bg);color:var(--fg);"
 	"font:16px/1.5 system-ui,sans-serif}\n"
@@ -64,7 +60,15 @@ static const char style[] =
 	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.875rem}"
 	"dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}"
 	"code{font-size:.85em;overflow-wrap:anywhere}\n"
-	"@media(max-width:30rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}\n";
+	"@media(max-width:30rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}\n"
+	"@media print{:root{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--card:#fff;--good:#0072b2;"
+	"--bad:#c04f00;--mute:#777;--on:#fff}*{print-color-adjust:exact;"
+	"-webkit-print-color-adjust:exact}body{font-size:9pt;padding:0;max-width:none}"
+	"h2{break-after:avoid;margin-top:1.2rem}figure,.card,tr{break-inside:avoid}"
+	".scroll{overflow:visible;break-inside:avoid}h2+p{break-after:avoid}tbody th:first-child{position:static;background:none}"
+	"th,td{padding:.15rem .3rem;white-space:normal}.value{font-size:1.2rem}"
+	".grid{grid-template-columns:repeat(4,1fr);gap:.4rem}"
+	".wide,.pair{grid-template-columns:repeat(2,1fr)}svg{max-width:9cm}}\n";
 
 /* --- head ---------------------------------------------------------------------------------------------------- */
 
@@ -105,20 +109,22 @@ static void notes(FILE *out, const struct bench *b)
 {
 	const char *why = bench_unmeasured(b);
 
-	if (b->synthetic)
+	if (b->synthetic) {
 		(void)fprintf(out,
 		              "<p class=\"note\" role=\"note\"><b>Synthetic input.</b> %" PRIu64
 		              " of %" PRIu64
 		              " samples were made, not measured: no figure here says "
 		              "anything about a real system.</p>\n",
 		              b->synthetic, b->samples);
-	if (b->rejected || b->dropped)
+	}
+	if (b->rejected || b->dropped) {
 		(void)fprintf(
 			out,
 			"<p class=\"note\" role=\"note\"><b>Not all of the input.</b> %" PRIu64
 			" lines were rejected, %" PRIu64
 			" samples were left out as too many.</p>\n",
 			b->rejected, b->dropped);
+	}
 	if (why)
 		(void)fprintf(out, "<p class=\"note\" role=\"note\"><b>Not measured:</b> %s.</p>\n",
 		              why);
@@ -153,7 +159,9 @@ static void figures(FILE *out, const struct bench *b)
 	(void)fputs("<section>\n<h2>Figures</h2>\n<div class=\"grid\">\n", out);
 	for (unsigned int i = 0; i < used; i++)
 		figure_card(out, &figure[i]);
-	(void)fputs("</div>\n</section>\n", out);
+	(void)fputs("</div>\n<p class=\"soft\">Detection delay and false alarms per node-day need "
+	            "a live run; no input of this kind can tell them.</p>\n</section>\n",
+	            out);
 }
 
 /* --- tables -------------------------------------------------------------------------------------------------- */
@@ -219,7 +227,8 @@ static void verdicts(FILE *out, const struct bench *b)
 			out,
 			"<figcaption>The %" PRIu64 " samples with at most one fault: top "
 			"verdict (column) by truth (row), shaded by share of the row. Outlined: "
-			"right. Samples with several faults are in the table above.</figcaption>\n"
+			"right; to abstain on unknown is right too. Samples with several faults are in the "
+			"table above.</figcaption>\n"
 			"</figure>\n",
 			b->confusion.cases);
 	}
@@ -334,12 +343,13 @@ static void incident_card(FILE *out, const struct bench_incident *incident, unsi
 		              bench_set_text(a->asserted, text, sizeof(text)));
 	else
 		(void)fprintf(out, "Abstained: <b>%s</b>", slo_abstain_name(a->abstain));
-	if (incident->labelled)
+	if (incident->labelled) {
 		(void)fprintf(out, "<br>Truth: %s <span class=\"%s\">%s</span>",
 		              bench_set_text(incident->truth, text, sizeof(text)),
 		              a->asserted == incident->truth ? "met" : "missed",
 		              a->asserted == incident->truth ? "&#10003; the same"
 		                                             : "&#10007; differs");
+	}
 	(void)fputs("</small>\n", out);
 	bench_svg_evidence(out, id, incident);
 	(void)fputs("</article>\n", out);
@@ -354,7 +364,7 @@ static void incidents(FILE *out, const struct bench *b)
 		"<section>\n<h2>Evidence per incident</h2>\n<p>What each kind of evidence adds "
 		"to the log odds of a fault, in nats: bars to the right speak for it, to the "
 		"left against it. %u of %" PRIu64 " incidents: first those whose verdict "
-		"differs from the truth or is missing; all of them are in "
+		"differs from the truth; all of them are in "
 		"<code>predictions.jsonl</code>.</p>\n<div class=\"grid wide\">\n",
 		b->shown_count, b->samples);
 	for (unsigned int i = 0; i < b->shown_count; i++)

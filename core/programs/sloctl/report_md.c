@@ -31,13 +31,14 @@ static void head(FILE *out, const struct bench *b)
 		put(out, b->scenario);
 	}
 	(void)fputs("\n\n", out);
-	if (b->synthetic)
+	if (b->synthetic) {
 		(void)fprintf(
 			out,
 			"> **Synthetic input.** %" PRIu64 " of %" PRIu64
 			" samples were made, not measured. No figure here says anything about "
 			"a real system.\n\n",
 			b->synthetic, b->samples);
+	}
 	(void)fprintf(out, "Mode %s", slo_attribution_mode_name(b->mode));
 	if (*b->model) {
 		(void)fputs(", parameters ", out);
@@ -68,14 +69,19 @@ static void figures(FILE *out, const struct bench *b)
 			(void)fprintf(out, "%s to %s", bench_number(f->low, buf[1]),
 			              bench_number(f->high, buf[2]));
 		(void)fputs(" | ", out);
-		if (!isnan(f->target))
+		if (!isnan(f->target)) {
 			(void)fprintf(out, "%s %.2f%s", f->at_most ? "at most" : "at least",
 			              f->target,
 			              isnan(f->value) ? ""
 			              : bench_met(f)  ? ", met"
 			                              : ", **missed**");
+		}
 		(void)fprintf(out, " | %s |\n", f->help);
 	}
+	(void)fputs(
+		"\nDetection delay and false alarms per node-day need a live run; no input of this "
+		"kind can tell them.\n",
+		out);
 }
 
 static void faults(FILE *out, const struct bench_method *m)

@@ -417,7 +417,7 @@ void bench_svg_evidence(FILE *out, const char *id, const struct bench_incident *
 {
 	struct evidence_row rows[EVIDENCE_LINES];
 	unsigned int used = collect(&incident->verdict, rows);
-	double scale = EVIDENCE_LEAST, y = 2;
+	double scale = EVIDENCE_LEAST;
 
 	begin(out, id, (int)used * EVIDENCE_ROW + 6, "Evidence in nats");
 	for (unsigned int i = 0; i < used; i++) {
@@ -428,7 +428,9 @@ void bench_svg_evidence(FILE *out, const char *id, const struct bench_incident *
 		scale = fmax(scale, fabs(rows[i].nats));
 	}
 	(void)fputs("</desc>\n", out);
-	for (unsigned int i = 0; i < used; i++, y += EVIDENCE_ROW) {
+	for (unsigned int i = 0; i < used; i++) {
+		double y = 2 + (double)i * EVIDENCE_ROW;
+
 		if (rows[i].name) {
 			evidence_bar(out, &rows[i], scale, y);
 			continue;
@@ -438,6 +440,7 @@ void bench_svg_evidence(FILE *out, const char *id, const struct bench_incident *
 		              y + 15, slo_domain_name(rows[i].fault),
 		              incident->verdict.posterior[rows[i].fault]);
 	}
-	line(out, "zero", EVIDENCE_MIDDLE, EVIDENCE_ROW + 2.0, EVIDENCE_MIDDLE, y + 2);
+	line(out, "zero", EVIDENCE_MIDDLE, EVIDENCE_ROW + 2.0, EVIDENCE_MIDDLE,
+	     (double)used * EVIDENCE_ROW + 4);
 	end(out);
 }
