@@ -190,18 +190,10 @@ struct reading {
 	((reading)->r = slo_err_set((reading)->err, -EINVAL, "%s:%u: " fmt, (reading)->name, \
 	                            (reading)->line, __VA_ARGS__))
 
-static void refuse_unknown(struct reading *r, const char *what, const char *best)
-{
-	if (best)
-		(void)refuse(r, "%s (did you mean %s?)", what, best);
-	else
-		(void)refuse(r, "%s", what);
-}
-
 /* "[ name ]" */
 static void open_section(struct reading *r)
 {
-	char name[64], what[96];
+	char name[64];
 	char *end = strchr(r->text, ']');
 	struct slo_nearest near = { .word = name };
 
@@ -218,8 +210,10 @@ static void open_section(struct reading *r)
 			return;
 		slo_nearest_offer(&near, section_name(r->section));
 	}
-	(void)snprintf(what, sizeof(what), "[%s]: unknown section", name);
-	refuse_unknown(r, what, near.best);
+	if (near.best)
+		(void)refuse(r, "[%s]: unknown section (did you mean [%s]?)", name, near.best);
+	else
+		(void)refuse(r, "[%s]: unknown section", name);
 }
 
 /* The next line, trimmed, without comments that take the whole of it, into r->text. False at the end. */
@@ -283,8 +277,7 @@ static void set_name(struct reading *r, const char *value)
 	size_t len = strlen(value);
 
 	if (len == 0 || len >= SLO_ATTR_MODEL_NAME_LEN ||
-	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
-	            len) {
+	    strspn(value, SLO_MODEL_NAME_CHARS) != len) {
 		(void)refuse(r, "[model] name = %.60s: accepted: 1 to %d of A-Z a-z 0-9 _ . -",
 		             value, SLO_ATTR_MODEL_NAME_LEN - 1);
 		return;
@@ -314,7 +307,6 @@ static void apply(struct reading *r, const char *key, const char *value)
 	struct slo_nearest near = { .word = key };
 	uint64_t bit = 0;
 	struct param p = { 0 };
-	char what[128];
 
 	if (r->section == SECTION_MODEL && strcmp(key, "name") == 0)
 		bit = NAME_BIT;
@@ -324,9 +316,11 @@ static void apply(struct reading *r, const char *key, const char *value)
 		slo_nearest_offer(&near, p.key);
 	}
 	if (bit == 0) {
-		(void)snprintf(what, sizeof(what), "[%s] %.40s: unknown key",
-		               section_name(r->section), key);
-		refuse_unknown(r, what, near.best);
+		if (near.best)
+			(void)refuse(r, "[%s] %.40s: unknown key (did you mean %s?)",
+			             section_name(r->section), key, near.best);
+		else
+			(void)refuse(r, "[%s] %.40s: unknown key", section_name(r->section), key);
 		return;
 	}
 	if (r->seen[r->section] & bit) {
@@ -476,14 +470,13 @@ static void print_section(FILE *out, struct slo_attr_model *m, unsigned int sect
 	}
 }
 
-int slo_model_print(FILE *out, const struct slo_attr_model *m, const char *comment)
+int slo_model_print(FILE *out, const struct slo_attr_model *m)
 {
 	struct slo_attr_model *copy slo_cleanup(slo_freep) = malloc(sizeof(*copy));
 
 	if (!copy)
 		return -ENOMEM;
 	*copy = *m; /* the table's rows point to what may be written; nothing is */
-	(void)fprintf(out, "; SPDX-License-Identifier: Apache-2.0\n%s", comment ? comment : "");
 	for (unsigned int s = 0; s < SECTION_MAX_; s++) {
 		bool absent =
 			s == SECTION_CONFORMAL

@@ -7,6 +7,9 @@
 
 #include "core/engine/attribute_model.h"
 
+/* Of which the name of a set is made. */
+#define SLO_MODEL_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
 /*
  * @name_or_file is the name of an embedded set ("default", "reference") or, where it is none, a file. 0 and a finished
  * *@ret; or, *@ret untouched, -EINVAL ("FILE:LINE: [section] key = value: what is wrong (accepted: ...)"), -ENOENT,
@@ -19,9 +22,9 @@ int slo_model_parse(struct slo_attr_model *ret, const char *name, const char *te
                     struct slo_err *err);
 
 /*
- * Writes all parameters as a file that slo_model_parse() reads back to the same numbers. @comment (nullable) holds lines
- * that already begin with ';'. 0, or -EIO.
+ * Writes all parameters as a file that slo_model_parse() reads back to the same numbers. 0, -ENOMEM, or -EIO where @out
+ * failed.
  */
-int slo_model_print(FILE *out, const struct slo_attr_model *m, const char *comment);
+int slo_model_print(FILE *out, const struct slo_attr_model *m);
 
 #endif

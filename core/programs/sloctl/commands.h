@@ -38,5 +38,6 @@ SLO_COMMAND(schema);
 SLO_COMMAND(attributor);
 SLO_COMMAND(benchgen);
 SLO_COMMAND(explain);
+SLO_COMMAND(calibrate);
 
 #endif

@@ -18,6 +18,7 @@ static const struct slo_command commands[] = {
 	ROW(attributor, "which faults broke the SLO: incidents in, verdicts out"),
 	ROW(benchgen, "how good the verdicts are: labelled incidents in, a report out"),
 	ROW(explain, "why a verdict is what it is: one incident"),
+	ROW(calibrate, "model parameters from labelled incidents, cross-validated"),
 };
 
 const struct slo_command *slo_command_at(size_t i)
