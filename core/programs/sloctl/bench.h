@@ -67,6 +67,9 @@ struct bench {
 	enum slo_attribution_mode mode;
 	char model[SLO_ATTR_MODEL_NAME_LEN]; /* "" where the mode has none */
 	uint64_t seed;
+	/* Called before each method, for a terminal; NULL: not. */
+	void (*progress)(void *user, const char *method);
+	void *progress_user;
 
 	/* Where it comes from. "" is not known. */
 	char commit[80];
@@ -117,6 +120,16 @@ int bench_measure(struct bench *b, const struct bench_data *d, const struct slo_
 
 /* Observation of the kinds in @mask. */
 void bench_observe(const struct slo_eval_sample *s, uint32_t mask, struct slo_observation *ret);
+
+struct bench_origin {
+	const char *input; /* path, "-" is standard input */
+	const char *model; /* name or file; NULL: the mode has none */
+	const char *commit; /* NULL: the one this program was built from */
+	const char *time; /* RFC 3339; NULL: SOURCE_DATE_EPOCH, else now */
+};
+
+/* 0, or -EINVAL where a time is none. Hashes of what cannot be read twice stay "". */
+int bench_set_origin(struct bench *b, const struct bench_origin *origin, struct slo_err *err);
 
 /* Frees what @b owns, not @b. */
 void bench_fini(struct bench *b);

@@ -272,6 +272,8 @@ static struct bench_method *new_method(struct bench *b, const char *name, const 
 	struct bench_method *m = &b->method[b->methods];
 
 	assert(b->methods < BENCH_METHODS_MAX);
+	if (b->progress)
+		b->progress(b->progress_user, name);
 	*m = (struct bench_method){ 0 };
 	(void)snprintf(m->name, sizeof(m->name), "%s", name);
 	(void)snprintf(m->help, sizeof(m->help), "%s", help);

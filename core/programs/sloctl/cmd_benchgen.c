@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sloctl benchgen`: labelled incidents in, a bundle of files out that says how good the verdicts are. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#include "commit.h"
-#include "core/base/clock.h"
-#include "core/codec/record_time.h"
-#include "core/engine/models.h"
 #include "core/programs/options.h"
 #include "core/programs/sloctl/bench.h"
 #include "core/programs/sloctl/commands.h"
@@ -96,96 +90,39 @@ static void run_fini(struct run *r)
 	slo_freep(&r->line);
 }
 
+/* Reading has its own progress; behind it comes work that may take a minute. */
+static void show_progress(void *user, const char *what)
+{
+	struct slo_tool *tool = &((struct run *)user)->samples.tool;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	(void)fprintf(stderr, "\r\033[K%s: measuring %s", tool->prog, what);
+	tool->drawn = true;
+}
+
 /* --- provenance ---------------------------------------------------------------------------------------------- */
-
-/* The time that reproducible builds agree on, else now. 0, or -EINVAL. */
-static int set_time(struct bench *b, const char *asked, struct slo_err *err)
-{
-	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	int64_t ns = (int64_t)slo_clock_realtime_ns();
-	char buf[SLO_RECORD_TIME_SIZE];
-	char *end;
-	int r = 0;
-
-	if (asked) {
-		r = slo_record_time_parse(asked, &ns, err);
-		if (r < 0)
-			return slo_err_wrap(err, r, "--time");
-	} else if (epoch && *epoch) {
-		long long seconds;
-
-		errno = 0;
-		seconds = strtoll(epoch, &end, 10);
-		if (errno || *end || seconds < 0 || seconds > INT64_MAX / (int64_t)SLO_NS_PER_SEC)
-			return slo_err_set(err, -EINVAL,
-			                   "SOURCE_DATE_EPOCH is \"%.40s\", not seconds since 1970",
-			                   epoch);
-		ns = (int64_t)seconds * (int64_t)SLO_NS_PER_SEC;
-	}
-	(void)snprintf(b->generated_at, sizeof(b->generated_at), "%s",
-	               slo_record_time_print(ns, buf));
-	return 0;
-}
-
-/* "" where it is no regular file: what came through a pipe cannot be read again. */
-static void hash_file(const char *path, char ret_hex[SLO_SHA256_HEX_SIZE])
-{
-	int fd slo_cleanup(slo_closep) = -1;
-	struct slo_sha256 sha;
-	char buf[65536];
-	struct stat st;
-	ssize_t n;
-
-	ret_hex[0] = '\0';
-	fd = open(strcmp(path, "-") == 0 ? "/dev/stdin" : path,
-	          O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
-	slo_sha256_init(&sha);
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		slo_sha256_add(&sha, buf, (size_t)n);
-	if (n == 0)
-		slo_sha256_finish_hex(&sha, ret_hex);
-}
-
-static void hash_model(const char *name, char ret_hex[SLO_SHA256_HEX_SIZE])
-{
-	const struct slo_model_text *text;
-	struct slo_sha256 sha;
-
-	for (size_t i = 0; (text = slo_model_text_at(i)); i++) {
-		if (strcmp(text->name, name) != 0)
-			continue;
-		slo_sha256_init(&sha);
-		slo_sha256_add(&sha, text->text, strlen(text->text));
-		slo_sha256_finish_hex(&sha, ret_hex);
-		return;
-	}
-	hash_file(name, ret_hex);
-}
 
 static int set_origin(struct run *r, struct slo_err *err)
 {
-	struct bench *b = &r->bench;
 	const struct benchgen_args *args = r->args;
-	struct utsname host;
+	const struct bench_origin origin = {
+		.input = args->input,
+		.model = args->mode == SLO_ATTR_NOISY_OR ? (args->model ? args->model : "default")
+		                                         : NULL,
+		.commit = args->commit,
+		.time = args->time,
+	};
+	struct bench *b = &r->bench;
 
-	b->input = args->input;
 	b->scenario = args->scenario;
 	b->mode = r->predictor.mode;
 	b->predicts = b->mode != SLO_ATTR_RULE;
 	b->seed = args->seed;
+	b->progress = show_progress;
+	b->progress_user = r;
 	(void)snprintf(b->model, sizeof(b->model), "%s", slo_predictor_model_name(&r->predictor));
-	(void)snprintf(b->commit, sizeof(b->commit), "%s",
-	               args->commit ? args->commit : SLO_COMMIT);
-	if (uname(&host) == 0) {
-		(void)snprintf(b->kernel, sizeof(b->kernel), "%s", host.release);
-		(void)snprintf(b->machine, sizeof(b->machine), "%s", host.machine);
-	}
-	if (b->mode == SLO_ATTR_NOISY_OR)
-		hash_model(args->model ? args->model : "default", b->model_hash);
-	hash_file(args->input, b->input_hash);
-	return set_time(b, args->time, err);
+	return bench_set_origin(b, &origin, err);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
@@ -406,6 +343,10 @@ static int tell(struct run *r, struct slo_err *err)
 {
 	int code = 0;
 
+	/* The summary may go to the same terminal. */
+	if (r->samples.tool.drawn)
+		(void)fputs("\r\033[K", stderr);
+	r->samples.tool.drawn = false;
 	if (r->args->json)
 		code = put_json(stdout, &r->bench, bench_json_summary, err);
 	else
