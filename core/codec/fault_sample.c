@@ -24,6 +24,7 @@ static const struct slo_json_field fields[] = {
 	{ "trace_id",        SLO_JSON_STRING,  false, 0, 0 },
 	{ "sli",             SLO_JSON_STRING,  false, 0, 0 },
 	{ "source",          SLO_JSON_STRING,  false, 0, 0 },
+	{ "synthetic",       SLO_JSON_BOOL,    false, 0, 0 },
 };
 /* clang-format on */
 
@@ -62,7 +63,6 @@ static int read_signals(json_t *signals, struct slo_observation *obs, struct slo
 
 static int read_sample(json_t *object, struct slo_fault_sample *s, struct slo_err *err)
 {
-	const json_t *synthetic = json_object_get(object, "synthetic");
 	const char *time = slo_json_get_str(object, "timestamp");
 	int r = slo_record_time_parse(time, &s->timestamp_ns, err);
 
@@ -74,15 +74,14 @@ static int read_sample(json_t *object, struct slo_fault_sample *s, struct slo_er
 	s->service = slo_json_get_str(object, "service");
 	s->request_id = slo_json_get_str(object, "request_id");
 	s->trace_id = slo_json_get_str(object, "trace_id");
-	s->sli = json_object_get(object, "sli") ? slo_json_get_str(object, "sli") : "ttft_ms";
+	s->sli = *slo_json_get_str(object, "sli") ? slo_json_get_str(object, "sli") : "ttft_ms";
 	s->source = slo_json_get_str(object, "source");
 	s->burn_rate = json_number_value(json_object_get(object, "burn_rate"));
 	s->window_minutes = slo_json_get_i64(object, "window_minutes");
-	s->synthetic = json_is_true(synthetic) || strcmp(s->source, "synthetic") == 0;
+	s->synthetic = json_is_true(json_object_get(object, "synthetic")) ||
+	               strcmp(s->source, "synthetic") == 0;
 	if (*s->incident_id == '\0')
 		return slo_err_set(err, -EINVAL, "field \"incident_id\" is empty");
-	if (synthetic && !json_is_boolean(synthetic))
-		return slo_err_set(err, -EINVAL, "field \"synthetic\" is not true or false");
 	if (!(s->burn_rate >= 0))
 		return slo_err_set(err, -EINVAL, "field \"burn_rate\": %g is below 0",
 		                   s->burn_rate);
@@ -90,6 +89,14 @@ static int read_sample(json_t *object, struct slo_fault_sample *s, struct slo_er
 }
 
 /* --- what it does not ----------------------------------------------------------------------------------------- */
+
+/* null says as little as nothing. */
+static const json_t *given(const json_t *object, const char *key)
+{
+	const json_t *v = json_object_get(object, key);
+
+	return json_is_null(v) ? NULL : v;
+}
 
 static int read_domain(const char *field, const char *name, enum slo_domain *ret,
                        struct slo_err *err)
@@ -122,16 +129,16 @@ static int read_domains(const json_t *domains, uint32_t *ret, struct slo_err *er
 
 static int read_label(json_t *object, struct slo_fault_label *l, struct slo_err *err)
 {
-	const json_t *domain = json_object_get(object, "expected_domain");
-	const json_t *domains = json_object_get(object, "expected_domains");
-	const json_t *confidence = json_object_get(object, "confidence");
+	const json_t *domain = given(object, "expected_domain");
+	const json_t *domains = given(object, "expected_domains");
+	const json_t *confidence = given(object, "confidence");
 	int r = 0;
 
 	l->fault_label = slo_json_get_str(object, "fault_label");
 	l->confidence = confidence ? json_number_value(confidence) : 1;
 	l->has_domain = domain != NULL;
 	l->domain = slo_domain_of_label(l->fault_label);
-	l->is_labelled = domain || domains || json_object_get(object, "fault_label");
+	l->is_labelled = domain || domains || given(object, "fault_label");
 	if (!(l->confidence >= 0 && l->confidence <= 1))
 		return slo_err_set(err, -EINVAL, "field \"confidence\": %g is outside 0 to 1",
 		                   l->confidence);
@@ -152,7 +159,7 @@ int slo_fault_sample_parse(json_t *object, struct slo_fault_sample *ret_sample,
 {
 	struct slo_fault_sample sample = { 0 };
 	struct slo_fault_label label = { 0 };
-	int r = slo_json_check_known(object, fields, SLO_ARRAY_SIZE(fields), err);
+	int r = slo_json_check_fields(object, fields, SLO_ARRAY_SIZE(fields), err);
 
 	if (r == 0)
 		r = read_sample(object, &sample, err);

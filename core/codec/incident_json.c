@@ -137,7 +137,7 @@ static bool supports(const struct slo_attribution *v, unsigned int evid, enum sl
 static void write_support(struct slo_jsonw *w, const struct slo_attribution *v,
                           enum slo_domain domain)
 {
-	const char *names[SLO_EVID_MAX_];
+	const char *names[SLO_EVID_MAX_] = { NULL };
 	unsigned int count = 0;
 
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
@@ -160,7 +160,7 @@ static void write_support(struct slo_jsonw *w, const struct slo_attribution *v,
 /* Likeliest first; equals in the order of domains. */
 static void write_hypotheses(struct slo_jsonw *w, const struct slo_attribution *v)
 {
-	enum slo_domain order[SLO_DOMAIN_MAX_];
+	enum slo_domain order[SLO_DOMAIN_MAX_] = { 0 };
 
 	for (unsigned int d = 0; d < SLO_DOMAIN_MAX_; d++) {
 		unsigned int at = d;

@@ -19,7 +19,7 @@ static double mixture_log_lr(double z)
 {
 	double raised = 0;
 
-	for (double mean = 4; mean <= 32; mean *= 2)
+	for (int mean = 4; mean <= 32; mean *= 2)
 		raised += 0.25 * normal(z, mean, 0.4 * mean);
 	return log(raised / (0.95 * normal(z, 0, 1.5) + 0.05 * normal(z, 0, 12)));
 }

@@ -72,17 +72,16 @@ static double multiply_group(const struct slo_attr_model *m, unsigned int group,
 {
 	double weight = 0;
 
+	for (unsigned int set = 0; set < SLO_FAULT_SETS; set++)
+		product[set] = 1;
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
 		double gain;
 
 		if (!(present & SLO_EVID_BIT(i)) || m->group[i] != group)
 			continue;
 		gain = expm1(evidence[i].log_lr);
-		for (unsigned int set = 0; set < SLO_FAULT_SETS; set++) {
-			double factor = 1 + m->q[i][set] * gain;
-
-			product[set] = weight > 0 ? product[set] * factor : factor;
-		}
+		for (unsigned int set = 0; set < SLO_FAULT_SETS; set++)
+			product[set] *= 1 + m->q[i][set] * gain;
 		weight = evidence[i].weight;
 	}
 	return weight;

@@ -282,7 +282,7 @@ static void by_name(enum slo_domain order[SLO_DOMAIN_MAX_])
 
 void slo_attribution_report_confusion(const struct slo_attribution_report *r, FILE *out)
 {
-	enum slo_domain order[SLO_DOMAIN_MAX_];
+	enum slo_domain order[SLO_DOMAIN_MAX_] = { 0 };
 
 	by_name(order);
 	(void)fputs("actual,predicted,count\n", out);

@@ -115,6 +115,22 @@ static void labels_come_from_the_most_telling_field(void **state)
 	assert_int_equal(label.domains, SLO_DOMAIN_BIT(SLO_DOMAIN_CPU_THROTTLE));
 }
 
+static void null_is_as_good_as_absent(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(HEAD
+	                       ",\"signals\":null,\"fault_label\":null,\"expected_domain\":null,"
+	                       "\"expected_domains\":null,\"confidence\":null,\"sli\":null,"
+	                       "\"synthetic\":null,\"trace_id\":null}"),
+	                 0);
+	assert_false(label.is_labelled);
+	assert_false(sample.synthetic);
+	assert_true(label.confidence == 1);
+	assert_string_equal(sample.sli, "ttft_ms");
+	assert_string_equal(sample.trace_id, "");
+	assert_int_equal(sample.observation.present, 0);
+}
+
 static void what_was_made_is_synthetic(void **state)
 {
 	(void)state;
@@ -185,6 +201,7 @@ int main(void)
 		cmocka_unit_test(signals_and_span_evidence_are_read),
 		cmocka_unit_test(no_label_reaches_what_the_predictor_gets),
 		cmocka_unit_test(labels_come_from_the_most_telling_field),
+		cmocka_unit_test(null_is_as_good_as_absent),
 		cmocka_unit_test(what_was_made_is_synthetic),
 		cmocka_unit_test(bad_fields_are_named_and_leave_the_outputs),
 	};
