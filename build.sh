@@ -152,6 +152,7 @@ test_contract() {
 	run_ctest static '^contract\.'
 	step contract/schema test/contract/schema.sh build/debug
 	step conformance/m5 test/conformance/m5.sh build/debug
+	step contract/benchgen test/contract/benchgen.sh build/debug
 }
 
 test_golden() {

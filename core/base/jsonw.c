@@ -186,8 +186,7 @@ static size_t plain_length(const unsigned char *p, size_t n)
 	return i;
 }
 
-/* Bytes of the well-formed UTF-8 sequence at @s (RFC 3629 section 4), 0 where there is none. */
-static size_t utf8_length(const unsigned char *s, size_t n)
+size_t slo_jsonw_utf8_length(const unsigned char *s, size_t n)
 {
 	unsigned char low = 0x80;
 	unsigned char high = 0xbf;
@@ -262,7 +261,7 @@ void slo_jsonw_strn(struct slo_jsonw *w, const char *s, size_t n)
 			put_ascii_escape(w, p[i++]);
 			continue;
 		}
-		sequence = utf8_length(p + i, n - i);
+		sequence = slo_jsonw_utf8_length(p + i, n - i);
 		if (sequence) {
 			put(w, s + i, sequence);
 		} else {

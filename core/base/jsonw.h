@@ -58,6 +58,12 @@ void slo_jsonw_strn(struct slo_jsonw *w, const char *s, size_t n);
 /* A string of @n bytes that needs no escape: of our own tables, never of the outside. */
 void slo_jsonw_plain(struct slo_jsonw *w, const char *s, size_t n);
 
+/*
+ * Bytes of the well-formed UTF-8 sequence of two bytes or more at @s (RFC 3629 section 4), 0 where
+ * there is none; ASCII is none. @n > 0 bytes are there.
+ */
+size_t slo_jsonw_utf8_length(const unsigned char *s, size_t n);
+
 void slo_jsonw_u64(struct slo_jsonw *w, uint64_t v);
 void slo_jsonw_i64(struct slo_jsonw *w, int64_t v);
 void slo_jsonw_bool(struct slo_jsonw *w, bool v);

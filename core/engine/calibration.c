@@ -5,59 +5,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/engine/stats.h"
+#include "core/engine/stats_random.h"
+
 #define WILSON_Z 1.959963984540054 /* 97.5 % of the normal distribution */
-
-/* xoshiro256** of Blackman and Vigna, seeded by splitmix64, with Lemire's bounded draw. */
-struct slo_prng {
-	uint64_t s[4];
-};
-
-static void slo_prng_init(struct slo_prng *g, uint64_t seed)
-{
-	for (unsigned int i = 0; i < 4; i++) {
-		uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
-
-		z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-		g->s[i] = z ^ z >> 31;
-	}
-}
-
-static uint64_t rotl(uint64_t x, unsigned int n)
-{
-	return x << n | x >> (64 - n);
-}
-
-static uint64_t slo_prng_next(struct slo_prng *g)
-{
-	uint64_t ret = rotl(g->s[1] * 5, 7) * 9, t = g->s[1] << 17;
-
-	g->s[2] ^= g->s[0];
-	g->s[3] ^= g->s[1];
-	g->s[1] ^= g->s[2];
-	g->s[0] ^= g->s[3];
-	g->s[2] ^= t;
-	g->s[3] = rotl(g->s[3], 45);
-	return ret;
-}
-
-static uint32_t slo_prng_below(struct slo_prng *g, uint32_t n)
-{
-	for (;;) {
-		uint64_t m = (slo_prng_next(g) >> 32) * n;
-
-		if ((uint32_t)m >= n || (uint32_t)m >= -n % n)
-			return (uint32_t)(m >> 32);
-	}
-}
-
-static double slo_stats_quantile_sorted(const double *x, size_t n, double q)
-{
-	double at = q * (double)(n - 1);
-	size_t i = (size_t)at;
-
-	return i + 1 < n ? x[i] + (at - (double)i) * (x[i + 1] - x[i]) : x[n - 1];
-}
 
 static int rising(const void *a, const void *b)
 {
@@ -127,8 +78,10 @@ static unsigned int fill_bins(const struct weighted *w, struct sums bin[SLO_CALI
 		want = 1;
 	while (left > 0) {
 		struct sums *s = &bin[used];
-		uint64_t share = (left + (want - used) - 1) / (want - used);
+		uint64_t share;
 
+		assert(used < want); /* the last bin's share is all that is left */
+		share = (left + (want - used) - 1) / (want - used);
 		*s = (struct sums){ 0 };
 		while (i < w->n && s->n < share)
 			i = add_run(w, i, s);
@@ -161,16 +114,16 @@ static void replicate(const struct slo_forecast *f, size_t n,
                       const struct slo_calibration_config *cfg, uint32_t *weight, double *ece)
 {
 	struct sums bin[SLO_CALIBRATION_BINS_MAX];
-	struct slo_prng prng;
+	struct slo_random random;
 
-	slo_prng_init(&prng, cfg->seed);
+	slo_random_init(&random, cfg->seed);
 	for (uint32_t r = 0; r < cfg->replicates; r++) {
 		struct weighted w = { f, n, weight, 0 };
 
 		for (uint32_t u = 0; u < cfg->units; u++)
 			weight[u] = 0;
 		for (uint32_t u = 0; u < cfg->units; u++)
-			weight[slo_prng_below(&prng, cfg->units)]++;
+			weight[slo_random_below(&random, cfg->units)]++;
 		for (size_t i = 0; i < n; i++)
 			w.total += weight[f[i].unit];
 		/* Only where most cases have no forecast can a draw be empty; it says nothing then. */
@@ -193,8 +146,8 @@ static int interval(const struct slo_forecast *f, size_t n,
 	if (!weight || !ece)
 		return -ENOMEM;
 	replicate(f, n, cfg, weight, ece);
-	c->ece_low = slo_stats_quantile_sorted(ece, cfg->replicates, 0.025);
-	c->ece_high = slo_stats_quantile_sorted(ece, cfg->replicates, 0.975);
+	c->ece_low = slo_stats_quantile(ece, cfg->replicates, 0.025);
+	c->ece_high = slo_stats_quantile(ece, cfg->replicates, 0.975);
 	return 0;
 }
 

@@ -24,9 +24,19 @@ double slo_eval_f1(const struct slo_eval_counts *c)
 	return slo_eval_ratio(2 * c->tp, 2 * c->tp + c->fp + c->fn);
 }
 
+static bool is_true(uint32_t truth, enum slo_domain d)
+{
+	return d == SLO_DOMAIN_UNKNOWN ? truth == 0 : (truth & SLO_DOMAIN_BIT(d)) != 0;
+}
+
 bool slo_eval_top_right(const struct slo_eval_case *c)
 {
-	return c->top == SLO_DOMAIN_UNKNOWN ? c->truth == 0 : (c->truth >> c->top & 1) != 0;
+	return is_true(c->truth, c->top);
+}
+
+bool slo_eval_likely_right(const struct slo_eval_case *c)
+{
+	return is_true(c->truth, c->likely);
 }
 
 static void count_faults(struct slo_eval_counts fault[SLO_FAULT_MAX], uint32_t truth, uint32_t set)
@@ -53,7 +63,7 @@ void slo_eval_sets_of(const struct slo_eval_case *cases, size_t n, enum slo_eval
 	for (size_t i = 0; i < n; i++) {
 		const struct slo_eval_case *c = &cases[i];
 		bool silent = c->abstained && view == SLO_EVAL_ASSERTED;
-		uint32_t set = silent ? 0 : c->set;
+		uint32_t set = silent ? 0 : view == SLO_EVAL_ASSERTED ? c->asserted : c->set;
 		struct slo_eval_exact *group;
 
 		if (c->abstained && view == SLO_EVAL_SELECTIVE)

@@ -18,11 +18,14 @@
 
 struct slo_eval_case {
 	double posterior[SLO_DOMAIN_MAX_]; /* 0 to 1; [SLO_DOMAIN_UNKNOWN]: of no fault at all */
-	double confidence; /* 0 to 1, of @top */
+	double confidence; /* 0 to 1, of @likely */
 	uint32_t
 		truth; /* SLO_DOMAIN_BITs of the faults that were there; 0: healthy, or a cause outside the domains */
 	uint32_t set; /* the most probable set, also where the predictor abstained */
-	enum slo_domain top; /* the most probable domain */
+	uint32_t asserted; /* what it says in earnest; not read where it abstained */
+	enum slo_domain top; /* the domain it names; unknown where it abstains */
+	enum slo_domain
+		likely; /* its favourite, also where it abstains: what @confidence is about */
 	bool abstained;
 	bool probabilistic; /* @posterior holds probabilities, not a hard 0 or 1 */
 };
@@ -30,7 +33,7 @@ struct slo_eval_case {
 /* What an abstention counts as. */
 enum slo_eval_view {
 	SLO_EVAL_FORCED, /* as its most probable set: how good is the model behind the verdict */
-	SLO_EVAL_ASSERTED, /* as the empty set: it finds nothing, and accuses nobody */
+	SLO_EVAL_ASSERTED, /* as the empty set: what reaches an operator; all others as @asserted */
 	SLO_EVAL_SELECTIVE, /* left out: how good are the verdicts that were given */
 	SLO_EVAL_VIEW_MAX_,
 };
@@ -76,9 +79,10 @@ struct slo_eval_average {
 void slo_eval_macro(const struct slo_eval_sets *sets, struct slo_eval_average *ret);
 void slo_eval_micro(const struct slo_eval_sets *sets, struct slo_eval_average *ret);
 
-/* The top domain is in the truth. */
+/* The domain named (the favourite) is in the truth. */
 bool slo_eval_top_right(const struct slo_eval_case *c);
-/* Mean of slo_eval_top_right(), abstentions as their top domain. NAN of none. */
+bool slo_eval_likely_right(const struct slo_eval_case *c);
+/* Mean of slo_eval_top_right(). NAN of none. */
 double slo_eval_partial_accuracy(const struct slo_eval_case *cases, size_t n);
 /*
  * Mean share of the expected domains that are the top one or have a posterior >= @threshold. NAN of

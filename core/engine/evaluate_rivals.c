@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/engine/stats.h"
+
 #define RAISED_AT 3.0 /* standard deviations, or IQRs */
 
 static const struct {
@@ -15,8 +17,10 @@ static const struct {
 	[SLO_RIVAL_MAJORITY] = { "majority", "the commonest fault set of the other folds" },
 	[SLO_RIVAL_THRESHOLD] = { "threshold-rule",
 	                          "each kind of evidence at its warning threshold names its fault" },
-	[SLO_RIVAL_N_SIGMA] = { "n-sigma", "each kind 3 standard deviations above its mean does" },
-	[SLO_RIVAL_MEDIAN_IQR] = { "median-iqr", "each kind 3 IQRs above its median does (BARO)" },
+	[SLO_RIVAL_N_SIGMA] = { "n-sigma",
+	                        "each kind 3 standard deviations above its mean in the other folds names its fault" },
+	[SLO_RIVAL_MEDIAN_IQR] = { "median-iqr",
+	                           "each kind 3 IQRs above its median in the other folds names its fault (BARO)" },
 };
 SLO_TABLE_COMPLETE(rivals, SLO_RIVAL_MAX_);
 
@@ -51,7 +55,9 @@ enum slo_domain slo_eval_rival_domain(unsigned int evid)
 /* A hard verdict: 1 for what it names, 0 for the rest; none of it a probability. */
 static void say(struct slo_eval_case *c, uint32_t set, enum slo_domain top)
 {
-	*c = (struct slo_eval_case){ .truth = c->truth, .set = set, .top = top };
+	*c = (struct slo_eval_case){
+		.truth = c->truth, .set = set, .asserted = set, .top = top, .likely = top
+	};
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
 		c->posterior[f] = set & SLO_DOMAIN_BIT(f) ? 1 : 0;
 	c->posterior[SLO_DOMAIN_UNKNOWN] = set ? 0 : 1;
@@ -125,14 +131,6 @@ static size_t count_values(const struct value *v, size_t n, unsigned int fold, b
 	return used;
 }
 
-static double slo_eval_quantile(const double *x, size_t n, double q)
-{
-	double at = q * (double)(n - 1);
-	size_t i = (size_t)at;
-
-	return i + 1 < n ? x[i] + (at - (double)i) * (x[i + 1] - x[i]) : x[n - 1];
-}
-
 /* As sklearn's scalers have it: what never varies has a width of 1. */
 static double width_or_one(double width)
 {
@@ -146,9 +144,9 @@ static struct normal normal_of(const double *x, size_t n, enum slo_eval_rival ri
 	double sum = 0, squares = 0;
 
 	if (rival == SLO_RIVAL_MEDIAN_IQR) {
-		normal.middle = slo_eval_quantile(x, n, 0.5);
-		normal.width =
-			width_or_one(slo_eval_quantile(x, n, 0.75) - slo_eval_quantile(x, n, 0.25));
+		normal.middle = slo_stats_quantile(x, n, 0.5);
+		normal.width = width_or_one(slo_stats_quantile(x, n, 0.75) -
+		                            slo_stats_quantile(x, n, 0.25));
 		return normal;
 	}
 	for (size_t i = 0; i < n; i++)

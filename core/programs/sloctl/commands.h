@@ -38,6 +38,7 @@ SLO_COMMAND(schema);
 SLO_COMMAND(correlationeval);
 SLO_COMMAND(m5gate);
 SLO_COMMAND(attributor);
+SLO_COMMAND(benchgen);
 SLO_COMMAND(explain);
 SLO_COMMAND(calibrate);
 

@@ -18,6 +18,7 @@ static const struct slo_command commands[] = {
 	ROW(correlationeval, "hold the join of signals to spans to labelled pairs"),
 	ROW(m5gate, "may a release go out? overhead, variance, TTFT against a baseline"),
 	ROW(attributor, "which faults broke the SLO: incidents in, verdicts out"),
+	ROW(benchgen, "how good the verdicts are: labelled incidents in, a report out"),
 	ROW(explain, "why a verdict is what it is: one incident"),
 	ROW(calibrate, "model parameters from labelled incidents, cross-validated"),
 };

@@ -27,6 +27,7 @@ static void make_cases(struct slo_eval_case cases[CASES])
 		*c = (struct slo_eval_case){
 			.truth = i % 7 ? t & 0x1f : 0,
 			.set = s & 0x3f,
+			.asserted = s & 0x3f,
 			.abstained = i % 11 == 4,
 			.probabilistic = true,
 		};
@@ -177,6 +178,40 @@ static void silence_earns_no_precision_in_the_macro_average(void **state)
 	assert_int_equal(a.faults, 2);
 }
 
+/* Behind an abstention stands a set, and a set may hold more than is asserted: three views, three answers. */
+static void the_view_decides_which_set_counts(void **state)
+{
+	const struct slo_eval_case cases[] = {
+		{ .truth = SLO_DOMAIN_BIT(0),
+		  .set = SLO_DOMAIN_BIT(0) | SLO_DOMAIN_BIT(1),
+		  .asserted = SLO_DOMAIN_BIT(0) },
+		{ .truth = 0,
+		  .set = SLO_DOMAIN_BIT(2),
+		  .asserted = SLO_DOMAIN_BIT(2),
+		  .abstained = true,
+		  .top = SLO_DOMAIN_UNKNOWN,
+		  .likely = 2 },
+	};
+	static const struct {
+		uint64_t cases, exact, fp;
+	} want[SLO_EVAL_VIEW_MAX_] = {
+		[SLO_EVAL_FORCED] = { 2, 0, 2 },
+		[SLO_EVAL_ASSERTED] = { 2, 2, 0 },
+		[SLO_EVAL_SELECTIVE] = { 1, 0, 1 },
+	};
+	struct slo_eval_sets sets;
+
+	(void)state;
+	for (unsigned int v = 0; v < SLO_EVAL_VIEW_MAX_; v++) {
+		slo_eval_sets_of(cases, 2, (enum slo_eval_view)v, &sets);
+		assert_int_equal(sets.cases, want[v].cases);
+		assert_int_equal(sets.exact, want[v].exact);
+		assert_int_equal(sets.micro.fp, want[v].fp);
+	}
+	assert_true(slo_eval_top_right(&cases[1]));
+	assert_false(slo_eval_likely_right(&cases[1]));
+}
+
 static void folds_keep_a_group_together_and_are_even(void **state)
 {
 	unsigned int count[5] = { 0 };
@@ -207,6 +242,7 @@ int main(void)
 			confusion_has_a_column_for_abstentions_and_leaves_multi_faults_out),
 		cmocka_unit_test(nothing_measured_is_not_a_number),
 		cmocka_unit_test(silence_earns_no_precision_in_the_macro_average),
+		cmocka_unit_test(the_view_decides_which_set_counts),
 		cmocka_unit_test(folds_keep_a_group_together_and_are_even),
 	};
 
