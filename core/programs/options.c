@@ -182,6 +182,20 @@ static int set_uint(const struct slo_option *row, const char *arg, uint64_t *ret
 	return 0;
 }
 
+static int set_real(const struct slo_option *row, const char *arg, double *ret, struct slo_err *err)
+{
+	char *end;
+	double v = strtod(arg, &end);
+
+	/* strtod() would also take blanks, hexadecimal, "inf" and "nan". */
+	if (arg[strspn(arg, "0123456789+-.eE")] != '\0' || end == arg || *end != '\0' ||
+	    !(v >= row->real_min && v <= row->real_max))
+		return slo_err_set(err, -EINVAL, "not a number of %g to %g", row->real_min,
+		                   row->real_max);
+	*ret = v;
+	return 0;
+}
+
 static int set_enum(const struct slo_option *row, const char *arg, unsigned int *ret,
                     struct slo_err *err)
 {
@@ -216,6 +230,8 @@ static int set_row(const struct slo_option *row, const char *arg, void *user,
 		return 0;
 	case SLO_OPT_UINT:
 		return set_uint(row, arg, (uint64_t *)field, err);
+	case SLO_OPT_REAL:
+		return set_real(row, arg, (double *)field, err);
 	case SLO_OPT_ENUM:
 		return set_enum(row, arg, (unsigned int *)field, err);
 	case SLO_OPT_CALL:

@@ -15,6 +15,7 @@ enum slo_option_type {
 	SLO_OPT_BOOL, /* bool at @offset becomes true; takes no argument */
 	SLO_OPT_STRING, /* const char * at @offset, borrowed from argv */
 	SLO_OPT_UINT, /* uint64_t at @offset, @min to @max */
+	SLO_OPT_REAL, /* double at @offset, @real_min to @real_max; no NaN */
 	SLO_OPT_ENUM, /* unsigned int at @offset, index in @names */
 	SLO_OPT_CALL, /* @call */
 	SLO_OPT_TYPE_MAX_,
@@ -32,6 +33,7 @@ struct slo_option {
 	const char *key; /* CONFIG */
 	size_t offset; /* in the caller's structure */
 	uint64_t min, max; /* UINT */
+	double real_min, real_max; /* REAL */
 	const char *const *names; /* ENUM: ends with NULL */
 	/* CALL: 0, or a negative errno with @err, which the user reads. @arg is NULL where the row takes none. */
 	int (*call)(void *user, const char *arg, struct slo_err *err);

@@ -20,7 +20,7 @@ static void usage(FILE *out)
 {
 	(void)fprintf(out, "usage: sloctl COMMAND [options]\n\ncommands:\n");
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(commands); i++)
-		(void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+		(void)fprintf(out, "  %-15s %s\n", commands[i].name, commands[i].help);
 	(void)fprintf(out, "\nsloctl COMMAND --help tells more; sloctl --version the version.\n");
 }
 

@@ -144,6 +144,31 @@ static void usage_errors_are_one_line(void **state)
 	assert_usage("word: one word too many");
 }
 
+static int parse_real(const char *text, double *ret)
+{
+	static const struct slo_option row = {
+		.name = "threshold", .type = SLO_OPT_REAL, .arg = "X", .real_max = 1
+	};
+
+	return set_real(&row, text, ret, NULL);
+}
+
+static void reals_are_plain_numbers_in_range(void **state)
+{
+	static const char *const bad[] = { "",  " 0.5", "0.5 ", "nan", "inf", "0x0.8p0",
+		                           "e", "1.01", "-0.1", ".",   "1e" };
+	double v = 7;
+
+	(void)state;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(bad); i++)
+		assert_int_equal(parse_real(bad[i], &v), -EINVAL);
+	assert_true(v == 7);
+	assert_int_equal(parse_real("7.5e-1", &v), 0);
+	assert_true(v == 0.75);
+	assert_int_equal(parse_real("1", &v), 0);
+	assert_true(v == 1);
+}
+
 static void overrides_are_bounded(void **state)
 {
 	static struct slo_overrides full;
@@ -164,6 +189,7 @@ int main(void)
 		cmocka_unit_test(flags_become_overrides),
 		cmocka_unit_test(replay_implies_its_backend),
 		cmocka_unit_test(usage_errors_are_one_line),
+		cmocka_unit_test(reals_are_plain_numbers_in_range),
 		cmocka_unit_test(overrides_are_bounded),
 	};
 

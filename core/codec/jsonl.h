@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON objects of a file or of standard input, one a line. A line that is none is told with its
+ * place and counted; the lines after it are read all the same.
+ */
+#ifndef SLO_CODEC_JSONL_H
+#define SLO_CODEC_JSONL_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+
+/* Bytes without the line's end; a longer line is one bad line. */
+#define SLO_JSONL_LINE_MAX (16U << 20)
+
+struct slo_jsonl;
+
+/*
+ * @path "-" is standard input, called "stdin" in messages. 0, or a negative errno: -ENOENT, -EACCES,
+ * -EISDIR, -ENOMEM, ... Opening a FIFO waits for its writer.
+ */
+int slo_jsonl_open(struct slo_jsonl **ret, const char *path, struct slo_err *err);
+/* NULL-safe, sets *j = NULL. */
+void slo_jsonl_freep(struct slo_jsonl **j);
+#define slo_jsonl_auto slo_cleanup(slo_jsonl_freep)
+
+/*
+ * 1: *@ret_object is the next line's object, a reference that the caller gives back by
+ * json_decref(). 0: the end. -EBADMSG: this line holds no JSON object (or one with a key twice);
+ * it is counted, @err says "FILE:LINE: what, what was expected", and the next call goes on behind
+ * it. Any other negative errno: this input cannot be read further.
+ *
+ * Blank lines are skipped (but numbered); CRLF, a byte order mark and a last line without its
+ * newline are accepted.
+ */
+int slo_jsonl_next(struct slo_jsonl *j, json_t **ret_object, struct slo_err *err);
+
+/*
+ * The caller refuses the object it got last, @err says why: puts "FILE:LINE: " in front, counts the
+ * line as rejected and returns -EBADMSG. Once a line.
+ */
+int slo_jsonl_reject(struct slo_jsonl *j, struct slo_err *err);
+
+/* Number of the line read last, from 1; 0 before the first. */
+uint64_t slo_jsonl_line(const struct slo_jsonl *j);
+/* Lines that held no JSON object, and those that the caller refused. */
+uint64_t slo_jsonl_rejected(const struct slo_jsonl *j);
+/* Bytes consumed, up to the end of the line read last. */
+uint64_t slo_jsonl_offset(const struct slo_jsonl *j);
+/* Bytes there were to read when it was opened; -1 where nobody knows (pipe, terminal). */
+int64_t slo_jsonl_size(const struct slo_jsonl *j);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/programs/sloctl/tool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/programs/sloctl/commands.h"
+
+#define DRAW_EVERY_NS (SLO_NS_PER_SEC / 10)
+
+static void clear(struct slo_tool *tool)
+{
+	if (tool->drawn)
+		(void)fputs("\r\033[K", stderr);
+	tool->drawn = false;
+}
+
+/* Input quoted in a message may hold anything: it must neither drive the terminal nor break the line. */
+static void say(struct slo_tool *tool, const struct slo_err *err)
+{
+	char text[sizeof(err->msg)];
+	size_t n = 0;
+
+	for (const char *c = err->msg; *c && n + 1 < sizeof(text); c++)
+		text[n++] = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+	text[n] = '\0';
+	clear(tool);
+	(void)fprintf(stderr, "%s: %s\n", tool->prog, text);
+}
+
+void slo_tool_bad_line(struct slo_tool *tool, const struct slo_err *err)
+{
+	if (tool->told++ < SLO_TOOL_TOLD_MAX)
+		say(tool, err);
+}
+
+int slo_tool_fail(struct slo_tool *tool, const struct slo_err *err)
+{
+	say(tool, err);
+	return SLO_EXIT_BACKEND;
+}
+
+void slo_tool_progress(struct slo_tool *tool, const struct slo_jsonl *j)
+{
+	uint64_t now_ns, read = slo_jsonl_offset(j);
+	int64_t size = slo_jsonl_size(j);
+
+	if (tool->quiet)
+		return;
+	if (!tool->drawn_ns && !isatty(STDERR_FILENO)) {
+		tool->quiet = true;
+		return;
+	}
+	now_ns = slo_clock_monotonic_ns();
+	if (tool->drawn_ns && now_ns - tool->drawn_ns < DRAW_EVERY_NS)
+		return;
+	/* Work that is done at once shows nothing. */
+	if (tool->drawn_ns) {
+		(void)fprintf(stderr, "\r\033[K%s: ", tool->prog);
+		if (size > 0)
+			(void)fprintf(stderr, "%d %%, ", (int)((double)read * 100 / (double)size));
+		(void)fprintf(stderr, "%" PRIu64 " lines", slo_jsonl_line(j));
+		(void)fflush(stderr);
+		tool->drawn = true;
+	}
+	tool->drawn_ns = now_ns;
+}
+
+int slo_tool_exit(struct slo_tool *tool, uint64_t rejected, int code)
+{
+	clear(tool);
+	if (rejected == 0)
+		return code;
+	(void)fprintf(stderr, "%s: %" PRIu64 " line%s rejected", tool->prog, rejected,
+	              rejected == 1 ? "" : "s");
+	if (rejected > SLO_TOOL_TOLD_MAX)
+		(void)fprintf(stderr, ", the first %d are shown", SLO_TOOL_TOLD_MAX);
+	(void)fputc('\n', stderr);
+	return code == SLO_EXIT_OK ? SLO_EXIT_PARTIAL : code;
+}

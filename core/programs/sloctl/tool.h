@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all commands that read records share: talk about bad lines, progress, and the exit code. */
+#ifndef SLO_SLOCTL_TOOL_H
+#define SLO_SLOCTL_TOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/codec/jsonl.h"
+
+/* Bad lines that are printed; the rest is counted. */
+#define SLO_TOOL_TOLD_MAX 20
+
+/* All zero but for @prog. */
+struct slo_tool {
+	const char *prog; /* as the user calls it: "sloctl collector" */
+	uint64_t told; /* bad lines, printed or not */
+	uint64_t drawn_ns; /* CLOCK_MONOTONIC of the last progress; 0: none */
+	bool drawn; /* a progress line is on the terminal */
+	bool quiet; /* found out: standard error is no terminal */
+};
+
+/* One line "prog: FILE:LINE: ..." on standard error, of the first SLO_TOOL_TOLD_MAX. */
+void slo_tool_bad_line(struct slo_tool *tool, const struct slo_err *err);
+
+/* "prog: 42 % ..." on a terminal, at most 10 times a second; nothing elsewhere. */
+void slo_tool_progress(struct slo_tool *tool, const struct slo_jsonl *j);
+
+/* Says "prog: <@err>"; returns SLO_EXIT_BACKEND. */
+int slo_tool_fail(struct slo_tool *tool, const struct slo_err *err);
+
+/*
+ * The end of a command that got through its input: clears the progress, says "N lines rejected"
+ * where there are any. @code, or SLO_EXIT_PARTIAL where @code is SLO_EXIT_OK and @rejected > 0.
+ */
+int slo_tool_exit(struct slo_tool *tool, uint64_t rejected, int code);
+
+#endif
