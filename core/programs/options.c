@@ -25,6 +25,13 @@ static const struct slo_option common_rows[] = {
 };
 
 #define HELP_ROW 0
+SLO_TABLE_COMPLETE(common_rows, SLO_OPTIONS_COMMON);
+
+const struct slo_option *slo_options_common_row(size_t i)
+{
+	assert(i < SLO_ARRAY_SIZE(common_rows));
+	return &common_rows[i];
+}
 
 /* Rows of the program, then the common ones. */
 static const struct slo_option *row_at(const struct slo_options *spec, size_t i)
@@ -116,6 +123,10 @@ static void print_wrapped(FILE *out, const char *text, size_t at)
 void slo_options_help(const struct slo_options *spec, FILE *out)
 {
 	(void)fprintf(out, "usage: %s %s\n%s\n", spec->prog, spec->usage, spec->about);
+	for (const struct slo_verb *verb = spec->verbs; verb && verb->name; verb++) {
+		(void)fprintf(out, "  %s", verb->name);
+		print_wrapped(out, verb->help, strlen(verb->name) + 2);
+	}
 	for (size_t i = 0; i < row_count(spec); i++) {
 		const struct slo_option *row = row_at(spec, i);
 		char label[HELP_COLUMNS];
@@ -132,6 +143,54 @@ void slo_options_help(const struct slo_options *spec, FILE *out)
 	}
 	if (spec->notes)
 		(void)fprintf(out, "%s\n", spec->notes);
+}
+
+/* --- verbs --------------------------------------------------------------------------------------------------- */
+
+const struct slo_verb *slo_options_verb(const struct slo_options *spec, const char *word)
+{
+	struct slo_nearest near = { .word = word };
+	char all[160] = "";
+	size_t at = 0;
+
+	for (const struct slo_verb *verb = spec->verbs; verb->name; verb++) {
+		if (word && strcmp(word, verb->name) == 0)
+			return verb;
+		if (word)
+			slo_nearest_offer(&near, verb->name);
+		if (at < sizeof(all))
+			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s",
+			                       verb == spec->verbs ? ""
+			                       : verb[1].name      ? ", "
+			                                           : " or ",
+			                       verb->name);
+	}
+	if (!word)
+		(void)slo_options_usage_error(spec->prog, "which? %s", all);
+	else if (near.best)
+		(void)slo_options_usage_error(spec->prog, "unknown word '%.40s', did you mean %s?",
+		                              word, near.best);
+	else
+		(void)slo_options_usage_error(spec->prog, "unknown word '%.40s': %s", word, all);
+	return NULL;
+}
+
+int slo_options_run_verb(const struct slo_options *spec, int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : NULL;
+	const struct slo_verb *verb;
+	int first;
+
+	/* Options before the verb: only those that every program has. */
+	if (word && word[0] == '-') {
+		int r = slo_options_parse(spec, 2, argv, NULL, NULL, &first);
+
+		if (r != 0)
+			return r == SLO_OPTIONS_DONE ? 0 : 2;
+		word = NULL;
+	}
+	verb = slo_options_verb(spec, word);
+	return verb ? verb->run(argc - 1, argv + 1) : 2;
 }
 
 /* --- values -------------------------------------------------------------------------------------------------- */
@@ -402,7 +461,7 @@ static const struct slo_option agent_rows[] = {
 };
 /* clang-format on */
 
-static const struct slo_options agent_spec = {
+const struct slo_options slo_agent_options_spec = {
 	.prog = "llm-slo-agent",
 	.usage = "[options]",
 	.about = "Measures kernel signals that break an LLM service's SLO, and writes them.",
@@ -422,11 +481,11 @@ static int imply_replay(struct slo_agent_options *opt)
 
 		if (strcmp(o->section, "agent") == 0 && strcmp(o->key, "backend") == 0 &&
 		    strcmp(o->value, "replay") != 0)
-			return refuse(&agent_spec, "--replay",
+			return refuse(&slo_agent_options_spec, "--replay",
 			              "needs --backend replay, another one was given");
 	}
 	if (slo_overrides_add(&opt->overrides, &item, &err) < 0)
-		return refuse(&agent_spec, "--replay", err.msg);
+		return refuse(&slo_agent_options_spec, "--replay", err.msg);
 	return 0;
 }
 
@@ -436,7 +495,7 @@ int slo_agent_options_parse(int argc, char **argv, struct slo_agent_options *ret
 	struct agent_raw raw = { 0 };
 	int first, r;
 
-	r = slo_options_parse(&agent_spec, argc, argv, &raw, &opt.overrides, &first);
+	r = slo_options_parse(&slo_agent_options_spec, argc, argv, &raw, &opt.overrides, &first);
 	if (r != 0)
 		return r;
 	opt.config = raw.config;

@@ -51,6 +51,17 @@ struct slo_overrides {
 int slo_overrides_add(struct slo_overrides *o, const struct slo_config_override *item,
                       struct slo_err *err);
 
+struct slo_options;
+
+/* A word after the program's name that says what to do: "print", "check". */
+struct slo_verb {
+	const char *name;
+	const char *help; /* one line */
+	/* Options of its own, and what runs it (its name is argv[0]); NULL both: the options of the command. */
+	const struct slo_options *options;
+	int (*run)(int argc, char **argv);
+};
+
 struct slo_options {
 	const char *prog; /* as the user calls it: "llm-slo-agent", "sloctl config" */
 	const char *usage; /* after the name: "[options]", "print|check [options]" */
@@ -59,6 +70,7 @@ struct slo_options {
 	const struct slo_option *rows; /* --help and --version are added by slo_options_parse() */
 	size_t count; /* at most SLO_OPTIONS_MAX */
 	int operands_max; /* words that are no options; -1: any number */
+	const struct slo_verb *verbs; /* end with a NULL name; NULL: none */
 };
 
 #define SLO_OPTIONS_MAX 64
@@ -76,6 +88,19 @@ int slo_options_parse(const struct slo_options *spec, int argc, char **argv, voi
 
 void slo_options_help(const struct slo_options *spec, FILE *out);
 
+/* --help and --version, which every program has: @i is 0 or 1. */
+const struct slo_option *slo_options_common_row(size_t i);
+#define SLO_OPTIONS_COMMON 2
+
+/* The verb @word (NULL: none was given) of @spec, or NULL: one line on stderr names those there are. */
+const struct slo_verb *slo_options_verb(const struct slo_options *spec, const char *word);
+
+/*
+ * A command whose verbs all have options of their own: runs the one that argv[1] names; --help and --version
+ * are answered. Returns its exit code, or 2.
+ */
+int slo_options_run_verb(const struct slo_options *spec, int argc, char **argv);
+
 /* One line "prog: ... (try --help)" on stderr. Returns 2, the exit code of a usage error. */
 int slo_options_usage_error(const char *prog, const char *fmt, ...) slo_printf(2, 3);
 
@@ -90,6 +115,9 @@ struct slo_agent_options {
 		replay; /* capture or JSONL file, "-" is stdin; NULL: none. Has set backend = replay */
 	bool replay_fast; /* --replay-speed max */
 };
+
+/* For what is made of the rows: man page, completion, reference. */
+extern const struct slo_options slo_agent_options_spec;
 
 /* As slo_options_parse(); *@ret is set whole on 0 only. Strings are borrowed from @argv. */
 int slo_agent_options_parse(int argc, char **argv, struct slo_agent_options *ret);

@@ -76,14 +76,21 @@ static const struct slo_option rows[] = {
 	  .offset = offsetof(struct config_args, template) },
 };
 
-static const struct slo_options spec = {
+static const struct slo_verb verbs[] = {
+	{ .name = "print", .help = "each effective value and where it comes from" },
+	{ .name = "check", .help = "all problems" },
+	{ .name = NULL },
+};
+
+const struct slo_options slo_cmd_config_options = {
 	.prog = "sloctl config",
 	.usage = "print|check [options]",
-	.about = "print: each effective value and where it comes from. check: all problems.\n"
+	.about = "What the agent would run with, and whether it is valid.\n"
 		 "Exit: 0 valid, 1 invalid, 2 usage or no such file, 4 the file cannot be read.",
 	.rows = rows,
 	.count = SLO_ARRAY_SIZE(rows),
 	.operands_max = 1,
+	.verbs = verbs,
 };
 
 /* --- print --------------------------------------------------------------------------------------------------- */
@@ -251,15 +258,18 @@ static int load_and(const struct config_args *args,
 	return report(args, cfg, issues);
 }
 
-static int run(const struct config_args *args, const char *verb)
+static int run(const struct config_args *args, const char *word)
 {
-	if (verb && strcmp(verb, "check") == 0) {
+	const struct slo_verb *verb = slo_options_verb(&slo_cmd_config_options, word);
+
+	if (!verb)
+		return SLO_EXIT_USAGE;
+	if (verb == &verbs[1]) {
 		if (args->template)
-			return slo_options_usage_error(spec.prog, "--template goes with print");
+			return slo_options_usage_error(slo_cmd_config_options.prog,
+			                               "--template goes with print");
 		return load_and(args, check);
 	}
-	if (!verb || strcmp(verb, "print") != 0)
-		return slo_options_usage_error(spec.prog, "which? print or check");
 	if (!args->template)
 		return load_and(args, print);
 	return slo_config_print_template(stdout) < 0 ? SLO_EXIT_BACKEND : SLO_EXIT_OK;
@@ -274,7 +284,7 @@ int slo_cmd_config(int argc, char **argv)
 		(void)fprintf(stderr, "sloctl config: out of memory\n");
 		return SLO_EXIT_BACKEND;
 	}
-	r = slo_options_parse(&spec, argc, argv, args, NULL, &first);
+	r = slo_options_parse(&slo_cmd_config_options, argc, argv, args, NULL, &first);
 	if (r == 0)
 		r = run(args, first < argc ? argv[first] : NULL);
 	else

@@ -64,7 +64,12 @@ static const struct slo_option rows[] = {
 	  .offset = offsetof(struct prereq, root) },
 };
 
-static const struct slo_options spec = {
+static const struct slo_verb verbs[] = {
+	{ .name = "check", .help = "probe this host and report" },
+	{ .name = NULL },
+};
+
+const struct slo_options slo_cmd_prereq_options = {
 	.prog = "sloctl prereq",
 	.usage = "check [options]",
 	.about =
@@ -73,6 +78,7 @@ static const struct slo_options spec = {
 	.rows = rows,
 	.count = SLO_ARRAY_SIZE(rows),
 	.operands_max = 1,
+	.verbs = verbs,
 };
 
 static const struct slo_check *failed_check(const struct prereq *p)
@@ -293,11 +299,11 @@ int slo_cmd_prereq(int argc, char **argv)
 
 	if (!p)
 		return SLO_EXIT_BACKEND;
-	r = slo_options_parse(&spec, argc, argv, p, NULL, &first);
+	r = slo_options_parse(&slo_cmd_prereq_options, argc, argv, p, NULL, &first);
 	if (r)
 		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
-	if (first >= argc || strcmp(argv[first], "check") != 0)
-		return slo_options_usage_error(spec.prog, "which? check");
+	if (!slo_options_verb(&slo_cmd_prereq_options, argv[first]))
+		return SLO_EXIT_USAGE;
 	root = slo_host_open_root(p->root, &err);
 	cfg.host_root = root;
 	cfg.btf_path = p->btf;

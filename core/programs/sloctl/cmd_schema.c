@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* `sloctl schema`: the embedded JSON Schemas. */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/codec/schemas.h"
 #include "core/programs/sloctl/commands.h"
 
-static const char help[] = "usage: sloctl schema list\n"
-			   "       sloctl schema print NAME\n\n"
-			   "The JSON Schemas (2020-12) of the records that our programs write.\n";
+static const struct slo_verb verbs[] = {
+	{ .name = "list", .help = "their names and what they are for" },
+	{ .name = "print", .help = "the schema NAME as it is" },
+	{ .name = NULL },
+};
+
+const struct slo_options slo_cmd_schema_options = {
+	.prog = "sloctl schema",
+	.usage = "list|print [NAME]",
+	.about = "The JSON Schemas (2020-12) of the records and files of our programs.",
+	.operands_max = 2,
+	.verbs = verbs,
+};
 
 static int list(void)
 {
@@ -36,14 +47,22 @@ static int print(const char *name)
 
 int slo_cmd_schema(int argc, char **argv)
 {
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		(void)fputs(help, stdout);
-		return SLO_EXIT_OK;
-	}
-	if (argc == 2 && strcmp(argv[1], "list") == 0)
+	const struct slo_options *spec = &slo_cmd_schema_options;
+	const struct slo_verb *verb;
+	int first;
+	int r = slo_options_parse(spec, argc, argv, NULL, NULL, &first);
+
+	if (r != 0)
+		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
+	verb = slo_options_verb(spec, argv[first]);
+	if (!verb)
+		return SLO_EXIT_USAGE;
+	if (verb == &verbs[0]) {
+		if (first + 1 < argc)
+			return slo_options_usage_error(spec->prog, "list takes no name");
 		return list();
-	if (argc == 3 && strcmp(argv[1], "print") == 0)
-		return print(argv[2]);
-	(void)fprintf(stderr, "sloctl schema: list, or print NAME (try --help)\n");
-	return SLO_EXIT_USAGE;
+	}
+	if (first + 1 >= argc)
+		return slo_options_usage_error(spec->prog, "print which? (try sloctl schema list)");
+	return print(argv[first + 1]);
 }

@@ -4,6 +4,7 @@
 #define SLO_SLOCTL_COMMANDS_H
 
 #include "core/base/base.h"
+#include "core/programs/options.h"
 
 /* The same for every command of every program of ours. */
 enum slo_exit {
@@ -15,8 +16,24 @@ enum slo_exit {
 	SLO_EXIT_PARTIAL = 5, /* finished, but some input was rejected */
 };
 
-int slo_cmd_prereq(int argc, char **argv);
-int slo_cmd_config(int argc, char **argv);
-int slo_cmd_schema(int argc, char **argv);
+/* A command is a row in main.c, a line below and a cmd_<name>.c that defines both. */
+struct slo_command {
+	const char *name;
+	const char *help; /* one line */
+	int (*run)(int argc, char **argv);
+	const struct slo_options
+		*options; /* help, completion, man page and reference are made of it */
+};
+
+/* Row @i, or NULL past the last. */
+const struct slo_command *slo_command_at(size_t i);
+
+#define SLO_COMMAND(name)                          \
+	int slo_cmd_##name(int argc, char **argv); \
+	extern const struct slo_options slo_cmd_##name##_options
+
+SLO_COMMAND(prereq);
+SLO_COMMAND(config);
+SLO_COMMAND(schema);
 
 #endif

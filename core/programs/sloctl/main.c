@@ -2,19 +2,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/config/nearest.h"
 #include "core/programs/sloctl/commands.h"
 
-struct command {
-	const char *name;
-	const char *help;
-	int (*run)(int argc, char **argv);
+#define ROW(id, text)                                             \
+	{                                                         \
+		.name = #id, .help = (text), .run = slo_cmd_##id, \
+		.options = &slo_cmd_##id##_options,               \
+	}
+
+static const struct slo_command commands[] = {
+	ROW(prereq, "what this host lets us measure, how, and what it would take"),
+	ROW(config, "print or check the agent's configuration"),
+	ROW(schema, "list or print the JSON Schemas of our records"),
 };
 
-static const struct command commands[] = {
-	{ "prereq", "what this host lets us measure, how, and what it would take", slo_cmd_prereq },
-	{ "config", "print or check the agent's configuration", slo_cmd_config },
-	{ "schema", "list or print the JSON Schemas of our records", slo_cmd_schema },
-};
+const struct slo_command *slo_command_at(size_t i)
+{
+	return i < SLO_ARRAY_SIZE(commands) ? &commands[i] : NULL;
+}
 
 static void usage(FILE *out)
 {
@@ -22,6 +28,17 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(commands); i++)
 		(void)fprintf(out, "  %-15s %s\n", commands[i].name, commands[i].help);
 	(void)fprintf(out, "\nsloctl COMMAND --help tells more; sloctl --version the version.\n");
+}
+
+static int refuse(const char *name)
+{
+	struct slo_nearest near = { .word = name };
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(commands); i++)
+		slo_nearest_offer(&near, commands[i].name);
+	return near.best ? slo_options_usage_error("sloctl", "no command '%s', did you mean %s?",
+	                                           name, near.best)
+	                 : slo_options_usage_error("sloctl", "no command '%s'", name);
 }
 
 int main(int argc, char **argv)
@@ -36,7 +53,7 @@ int main(int argc, char **argv)
 		usage(stdout);
 		return SLO_EXIT_OK;
 	}
-	if (strcmp(name, "--version") == 0) {
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
 		(void)puts("sloctl " SLO_VERSION);
 		return SLO_EXIT_OK;
 	}
@@ -44,6 +61,5 @@ int main(int argc, char **argv)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	(void)fprintf(stderr, "sloctl: no command '%s' (try --help)\n", name);
-	return SLO_EXIT_USAGE;
+	return refuse(name);
 }
