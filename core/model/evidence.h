@@ -62,8 +62,9 @@ struct slo_evidence_desc {
 	enum slo_evidence_role role[SLO_FAULT_MAX];
 };
 
-/* Never NULL for a valid @evid. */
-const struct slo_evidence_desc *slo_evidence_desc(unsigned int evid);
+/* The row of @evid (< SLO_EVID_MAX_), composed of the signal's own where it is one. Strings are static. */
+struct slo_evidence_desc slo_evidence_desc(unsigned int evid);
+const char *slo_evidence_name(unsigned int evid);
 /* "ms", "count", "pct" or "ratio". */
 const char *slo_evidence_unit_name(enum slo_evidence_unit unit);
 /* "network", "cpu", ...: wire name of a group in parameter files. */
