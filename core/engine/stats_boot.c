@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine/stats_boot.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * A resample is kept as how often each sample was drawn, in the order of the values: its order statistics come by
+ * walking down from the largest. Only those with weight matter, so draws of samples well below them are not counted;
+ * a resample that needs some of them after all is drawn again from the same random state with all counted.
+ */
+struct run {
+	const uint32_t *places; /* [size] where in @sorted its samples stand, ascending */
+	uint32_t size;
+	uint32_t first; /* its samples from here on are counted */
+};
+
+struct slo_boot {
+	size_t n;
+	struct run *runs; /* [run_count] */
+	size_t run_count;
+	double *sorted; /* [n], all runs */
+	uint32_t *places; /* [n], run after run */
+	uint32_t *counts; /* [n] of the resample */
+	double *weights; /* [n + 1], cumulative */
+	size_t needed; /* order statistics from this one on have weight */
+	size_t counted; /* samples from this place on are counted */
+	uint32_t *chosen; /* [run_count] of the resample */
+};
+
+struct item {
+	double value;
+	uint32_t index;
+};
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct item *x = a;
+	const struct item *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1;
+	return (x->index > y->index) - (x->index < y->index);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int sort_samples(struct slo_boot *b, const double *values)
+{
+	struct item *items slo_cleanup(slo_freep) = calloc(b->n, sizeof(*items));
+	size_t begin = 0;
+
+	if (!items)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->n; i++)
+		items[i] = (struct item){ values[i], (uint32_t)i };
+	qsort(items, b->n, sizeof(*items), compare_items);
+	for (size_t i = 0; i < b->n; i++) {
+		b->sorted[i] = items[i].value;
+		b->places[items[i].index] = (uint32_t)i;
+	}
+	for (size_t r = 0; r < b->run_count; r++) {
+		if (b->runs[r].size)
+			qsort(b->places + begin, b->runs[r].size, sizeof(*b->places),
+			      compare_places);
+		b->runs[r].places = b->places + begin;
+		begin += b->runs[r].size;
+	}
+	return 0;
+}
+
+/* Which order statistics have weight, and how far below them to count: eight standard deviations, and a tenth of all for runs that differ. */
+static void set_cut(struct slo_boot *b)
+{
+	size_t margin = 4 * (size_t)sqrt((double)b->n) + b->n / 10;
+
+	b->needed = 0;
+	while (b->weights[b->needed + 1] <= 0)
+		b->needed++;
+	b->counted = b->needed > margin ? b->needed - margin : 0;
+	for (size_t r = 0; r < b->run_count; r++) {
+		struct run *run = &b->runs[r];
+
+		while (run->first < run->size && run->places[run->first] < b->counted)
+			run->first++;
+	}
+}
+
+static size_t total(const struct slo_boot_config *cfg)
+{
+	size_t n = 0;
+
+	for (size_t r = 0; r < cfg->runs; r++) {
+		if (cfg->run_sizes[r] > SLO_BOOT_SAMPLES_MAX - n)
+			return 0;
+		n += cfg->run_sizes[r];
+	}
+	return n;
+}
+
+int slo_boot_new(struct slo_boot **ret, const struct slo_boot_config *cfg)
+{
+	slo_boot_auto struct slo_boot *b = NULL;
+	int r;
+
+	if (total(cfg) == 0)
+		return -EINVAL;
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	b->n = total(cfg);
+	b->run_count = cfg->runs;
+	b->runs = calloc(b->run_count, sizeof(*b->runs));
+	b->sorted = calloc(b->n, sizeof(*b->sorted));
+	b->places = calloc(b->n, sizeof(*b->places));
+	b->counts = calloc(b->n, sizeof(*b->counts));
+	b->weights = calloc(b->n + 1, sizeof(*b->weights));
+	b->chosen = calloc(b->run_count, sizeof(*b->chosen));
+	if (!b->runs || !b->sorted || !b->places || !b->counts || !b->weights || !b->chosen)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->run_count; i++)
+		b->runs[i].size = (uint32_t)cfg->run_sizes[i];
+	r = sort_samples(b, cfg->values);
+	if (r < 0)
+		return r;
+	slo_stats_quantile_weights(cfg->kind, cfg->q, b->n, b->weights);
+	set_cut(b);
+	*ret = slo_take_ptr(b);
+	return 0;
+}
+
+void slo_boot_freep(struct slo_boot **b)
+{
+	if (*b) {
+		free((*b)->runs);
+		free((*b)->sorted);
+		free((*b)->places);
+		free((*b)->counts);
+		free((*b)->weights);
+		free((*b)->chosen);
+	}
+	free(*b);
+	*b = NULL;
+}
+
+double slo_boot_estimate(const struct slo_boot *b)
+{
+	double sum = 0;
+
+	for (size_t i = b->needed; i < b->n; i++)
+		sum += b->sorted[i] * (b->weights[i + 1] - b->weights[i]);
+	return sum;
+}
+
+/* @times draws from @run; those of samples before @first are not counted. */
+static void draw_run(struct slo_boot *b, struct slo_random *random, const struct run *run,
+                     uint32_t first, size_t times)
+{
+	struct slo_random local = *random; /* kept in registers */
+
+	for (size_t i = 0; i < times; i++) {
+		uint32_t at = slo_random_below(&local, run->size);
+
+		if (at >= first)
+			b->counts[run->places[at]]++;
+	}
+	*random = local;
+}
+
+/* Which runs; the sum of their sizes. */
+static uint64_t choose_runs(struct slo_boot *b, struct slo_random *random)
+{
+	uint64_t sum;
+
+	do {
+		sum = 0;
+		for (size_t i = 0; i < b->run_count; i++) {
+			b->chosen[i] = 0;
+			if (b->run_count > 1)
+				b->chosen[i] = slo_random_below(random, (uint32_t)b->run_count);
+			sum += b->runs[b->chosen[i]].size;
+		}
+	} while (sum == 0); /* only empty ones: nothing to draw from */
+	return sum;
+}
+
+/* Draws the runs, then n samples of them in proportion to their sizes. */
+static void draw_samples(struct slo_boot *b, struct slo_random *random, bool all)
+{
+	const size_t counted = all ? 0 : b->counted;
+	const double sum = (double)choose_runs(b, random);
+	double upto = 0;
+	size_t done = 0;
+
+	memset(b->counts + counted, 0, (b->n - counted) * sizeof(*b->counts));
+	for (size_t i = 0; i < b->run_count; i++) {
+		const struct run *run = &b->runs[b->chosen[i]];
+		size_t end;
+
+		upto += run->size;
+		end = (size_t)((double)b->n * (upto / sum) + 0.5);
+		draw_run(b, random, run, all ? 0 : run->first, end - done);
+		done = end;
+	}
+}
+
+/* The quantile of the counted resample; NAN where it needs samples that were not counted. */
+static double walk(const struct slo_boot *b, size_t counted)
+{
+	size_t left = b->n; /* order statistics above this one are done */
+	double sum = 0;
+
+	for (size_t i = b->n; i > counted && left > b->needed; i--) {
+		size_t below = left - b->counts[i - 1];
+
+		sum += b->sorted[i - 1] * (b->weights[left] - b->weights[below]);
+		left = below;
+	}
+	return left > b->needed ? NAN : sum;
+}
+
+double slo_boot_draw(struct slo_boot *b, struct slo_random *random)
+{
+	const struct slo_random before = *random;
+	double estimate;
+
+	draw_samples(b, random, false);
+	estimate = walk(b, b->counted);
+	if (isfinite(estimate))
+		return estimate;
+	*random = before;
+	draw_samples(b, random, true);
+	return walk(b, 0);
+}
