@@ -35,5 +35,9 @@ const struct slo_command *slo_command_at(size_t i);
 SLO_COMMAND(prereq);
 SLO_COMMAND(config);
 SLO_COMMAND(schema);
+SLO_COMMAND(collector);
+SLO_COMMAND(faultreplay);
+SLO_COMMAND(loadgen);
+SLO_COMMAND(schemavalidate);
 
 #endif

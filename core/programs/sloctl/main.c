@@ -15,6 +15,10 @@ static const struct slo_command commands[] = {
 	ROW(prereq, "what this host lets us measure, how, and what it would take"),
 	ROW(config, "print or check the agent's configuration"),
 	ROW(schema, "list or print the JSON Schemas of our records"),
+	ROW(schemavalidate, "check records or any JSON against a schema"),
+	ROW(collector, "raw samples of requests to slo-events"),
+	ROW(faultreplay, "made-up incidents with their truth"),
+	ROW(loadgen, "made-up requests"),
 };
 
 const struct slo_command *slo_command_at(size_t i)
