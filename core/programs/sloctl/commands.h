@@ -39,5 +39,8 @@ SLO_COMMAND(collector);
 SLO_COMMAND(faultreplay);
 SLO_COMMAND(loadgen);
 SLO_COMMAND(schemavalidate);
+SLO_COMMAND(slo);
+SLO_COMMAND(cdgate);
+SLO_COMMAND(docs);
 
 #endif
