@@ -197,7 +197,7 @@ const char *slo_window_text(uint64_t ms, char buf[24])
 	};
 	size_t i = 0;
 
-	while (ms % units[i].ms)
+	while (ms == 0 ? i + 1 < SLO_ARRAY_SIZE(units) : ms % units[i].ms != 0)
 		i++;
 	(void)snprintf(buf, 24, "%" PRIu64 "%s", ms / units[i].ms, units[i].unit);
 	return buf;

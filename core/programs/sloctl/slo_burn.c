@@ -143,6 +143,7 @@ static void print_slo(const struct burn *b, size_t i)
 {
 	const struct slo_objective *o = &b->objective[i];
 	const struct slo_burn_result *r = &b->result[i];
+	uint64_t longest = o->burn.window_ms[o->burn.window_count - 1];
 	char text[24];
 
 	(void)printf("%sslo %s: %g %% of requests with %s %s %g %s, %s%s\n", i ? "\n" : "", o->name,
@@ -160,8 +161,11 @@ static void print_slo(const struct burn *b, size_t i)
 		             r->window[w].sufficient ? "" : "  too little data");
 	for (size_t p = 0; p < o->burn.pair_count; p++)
 		print_pair(&o->burn, &o->burn.pair[p], r->pair[p]);
-	(void)printf("  budget  %.1f %% left of %s\n", r->budget_remaining * 100,
-	             slo_window_text(o->burn.window_ms[o->burn.window_count - 1], text));
+	(void)printf("  budget  %.1f %% left of %s", r->budget_remaining * 100,
+	             slo_window_text(longest, text));
+	if (r->data_ms < longest)
+		(void)printf(", going by the %s that there are", slo_window_text(r->data_ms, text));
+	(void)fputc('\n', stdout);
 	(void)printf("  state   %s\n", slo_burn_state_name(r->state));
 	if (b->ring[i].late)
 		(void)printf("  %" PRIu64 " requests were too old to count\n", b->ring[i].late);
@@ -247,7 +251,11 @@ static int print_json(const struct burn *b, const char *at)
 		return -ENOMEM;
 	slo_jsonw_init(&w, buf, JSON_MAX);
 	slo_jsonw_object_begin(&w);
-	json_text(&w, "at", at);
+	slo_jsonw_key(&w, "at");
+	if (b->at_ns)
+		slo_jsonw_str(&w, at);
+	else
+		slo_jsonw_null(&w);
 	json_count(&w, "events_used", b->used);
 	json_count(&w, "events_after", b->after);
 	slo_jsonw_key(&w, "slos");
@@ -283,7 +291,8 @@ static int report(struct burn *b, uint64_t rejected, struct slo_err *err)
 			return slo_tool_fail(&b->tool, err);
 		}
 	} else {
-		(void)printf("as of %s, %" PRIu64 " events\n", at, b->used);
+		(void)printf("%s%s, %" PRIu64 " events\n", b->at_ns ? "as of " : "as of no time",
+		             b->at_ns ? at : "", b->used);
 		for (size_t i = 0; i < b->count; i++)
 			print_slo(b, i);
 		if (b->after)
