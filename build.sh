@@ -151,6 +151,9 @@ test_contract() {
 	run_ctest debug '^contract\.'
 	run_ctest static '^contract\.'
 	step contract/schema test/contract/schema.sh build/debug
+	step contract/schema_peer test/contract/schema_peer.sh build/debug
+	step contract/slo_rules test/contract/slo_rules.sh build/debug
+	step conformance/tools test/conformance/tools.sh build/debug
 }
 
 test_golden() {
