@@ -546,6 +546,7 @@ static int compile_defs(struct compiler *c, const struct at *top)
 
 /* --- circles ------------------------------------------------------------------------------------------------- */
 
+/* NOLINTBEGIN(misc-no-recursion): each node at most once, so as deep as there are nodes. */
 static bool is_circular(struct slo_schema_node *n);
 
 static bool any_circular(const struct slo_schema_list *list)
@@ -557,7 +558,7 @@ static bool any_circular(const struct slo_schema_list *list)
 	return false;
 }
 
-/* Whether a schema comes back to itself for the same value, which would never end. Depth: each node at most once. */
+/* Whether a schema comes back to itself for the same value, which would never end. */
 static bool is_circular(struct slo_schema_node *n)
 {
 	enum {
@@ -578,6 +579,8 @@ static bool is_circular(struct slo_schema_node *n)
 	n->color = DONE;
 	return false;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 int slo_schema_check_compile(struct slo_schema_check **ret, json_t *schema, struct slo_err *err)
 {

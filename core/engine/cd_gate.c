@@ -55,8 +55,10 @@ static bool is_matchers(const char *text)
 			return false;
 		if (quote && *text == '\\' && text[1] && quote != '`')
 			text++;
+		else if (quote && *text == quote)
+			quote = '\0';
 		else if (quote)
-			quote = *text == quote ? 0 : quote;
+			continue;
 		else if (strchr("\"'`", *text))
 			quote = *text;
 		else if (strchr("{}[]()#", *text))

@@ -108,6 +108,7 @@ static bool check_header(const struct header *h, const struct slo_minute_ring_ke
 {
 	struct header expected = header_of(key);
 
+	assert(h);
 	if (memcmp(h->magic, expected.magic, sizeof(h->magic)) != 0)
 		(void)snprintf(why, size, "not a file of burn-rate minutes");
 	else if (h->version != VERSION)

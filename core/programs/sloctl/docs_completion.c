@@ -180,12 +180,13 @@ void slo_docs_zsh(FILE *out)
 	            "\t\tpath=$words[2]\n\t\tshift words\n\t\t(( CURRENT-- ))\n",
 	            out);
 	for (size_t i = 0; slo_doc_page_at(i, &page); i++) {
-		if (*page.verb)
+		if (*page.verb) {
 			(void)fprintf(
 				out,
 				"\t\tif [[ $path == %s && $words[2] == %s && $CURRENT -gt 2 ]]; then\n"
 				"\t\t\tpath='%s %s'\n\t\t\tshift words\n\t\t\t(( CURRENT-- ))\n\t\tfi\n",
 				page.command, page.verb, page.command, page.verb);
+		}
 	}
 	(void)fputs("\tfi\n\tcase $path in\n", out);
 	for (size_t i = 0; slo_doc_page_at(i, &page); i++) {
@@ -212,13 +213,14 @@ static void fish_text(FILE *out, const char *text)
 static void fish_begin(FILE *out, const struct slo_doc_page *page)
 {
 	(void)fprintf(out, "complete -c %s", page->program);
-	if (*page->verb)
+	if (*page->verb) {
 		(void)fprintf(
 			out,
 			" -n '__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s'",
 			page->command, page->verb);
-	else if (*page->command)
+	} else if (*page->command) {
 		(void)fprintf(out, " -n '__fish_seen_subcommand_from %s'", page->command);
+	}
 }
 
 static void fish_row(FILE *out, const struct slo_doc_page *page, const struct slo_option *row)

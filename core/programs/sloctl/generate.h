@@ -20,6 +20,7 @@ struct slo_generate {
 	double rps; /* records a second: the distance of their timestamps */
 };
 
+/* clang-format off */
 #define SLO_GENERATE_DEFAULTS .start = "2026-01-01T00:00:00Z", .seed = 42, .rps = 1
 
 #define SLO_GENERATE_SCENARIO_ROW(owner, field, option)                                         \
@@ -70,6 +71,8 @@ struct slo_generate {
 	"after the other), mixed_multi (one to three at once). Every record says\n"            \
 	"\"source\": \"synthetic\"."
 
+/* clang-format on */
+
 /* A run that is ready: options checked, scenario found. */
 struct slo_generator {
 	const struct slo_scenario *scenario;
@@ -89,8 +92,8 @@ int slo_generator_init(struct slo_generator *g, const struct slo_generate *args,
 bool slo_generator_next(struct slo_generator *g, struct slo_synthetic_id *ret_id,
                         struct slo_scenario_record *ret);
 
-/* All records by @write to args->out. An exit code. */
-int slo_generate(struct slo_generator *g, const char *out, const char *prog,
+/* All records by @write to @path (NULL: standard output). An exit code. */
+int slo_generate(struct slo_generator *g, const char *path, const char *prog,
                  void (*write)(struct slo_jsonw *w, const struct slo_synthetic_id *id,
                                const struct slo_scenario_record *record));
 
