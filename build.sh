@@ -153,6 +153,9 @@ test_contract() {
 	step contract/schema test/contract/schema.sh build/debug
 	step conformance/m5 test/conformance/m5.sh build/debug
 	step contract/benchgen test/contract/benchgen.sh build/debug
+	step contract/schema_peer test/contract/schema_peer.sh build/debug
+	step contract/slo_rules test/contract/slo_rules.sh build/debug
+	step conformance/tools test/conformance/tools.sh build/debug
 }
 
 test_golden() {

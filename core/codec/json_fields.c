@@ -89,10 +89,11 @@ int slo_json_check_object(json_t *object, const struct slo_json_field *fields, s
 		int r;
 
 		if (!f) {
-			return slo_err_set(err, -EINVAL,
-			                   "unknown field " SLO_JSON_QUOTED
-			                   "; facts of a signal's own belong into \"detail\"",
-			                   key);
+			return slo_err_set(
+				err, -EINVAL, "unknown field " SLO_JSON_QUOTED "%s", key,
+				find_field(fields, count, "detail")
+					? "; facts of a signal's own belong into \"detail\""
+					: "");
 		}
 		r = check_value(f, value, err);
 		if (r < 0)

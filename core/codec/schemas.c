@@ -10,6 +10,9 @@ extern const char slo_schema_probe_event_v1alpha1[];
 extern const char slo_schema_probe_event_v1beta1[];
 extern const char slo_schema_incident_attribution_v1[];
 extern const char slo_schema_incident_attribution_v1beta1[];
+extern const char slo_schema_slo_event_v1[];
+extern const char slo_schema_toolkit_config_v1alpha1[];
+extern const char slo_schema_toolkit_config_v1beta1[];
 
 static const struct slo_schema schemas[] = {
 	{ "probe-event.v1alpha1", "probe event, fields of the first design",
@@ -20,6 +23,12 @@ static const struct slo_schema schemas[] = {
 	  slo_schema_incident_attribution_v1 },
 	{ "incident-attribution.v1beta1", "verdict on an incident, what this version writes",
 	  slo_schema_incident_attribution_v1beta1 },
+	{ "slo-event.v1", "one value of a service level indicator, of one request",
+	  slo_schema_slo_event_v1 },
+	{ "toolkit-config.v1alpha1", "toolkit.yaml of the first design",
+	  slo_schema_toolkit_config_v1alpha1 },
+	{ "toolkit-config.v1beta1", "the YAML form of the agent's configuration",
+	  slo_schema_toolkit_config_v1beta1 },
 };
 
 const struct slo_schema *slo_schema_at(size_t i)

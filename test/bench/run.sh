@@ -20,7 +20,7 @@ copy_binaries() {
 	[[ ! -x $release/llm-slo-agent ]] || cp "$release/llm-slo-agent" "$SLO_BENCH_BIN/release/"
 	[[ ! -x $static/llm-slo-agent ]] || cp "$static/llm-slo-agent" "$SLO_BENCH_BIN/static/"
 	[[ ! -x $release/test/bench_jsonw ]] || from=release
-	for tool in load empty_program make_capture bench_jsonw; do
+	for tool in load empty_program make_capture bench_jsonw bench_schema; do
 		cp "${!from}/test/$tool" "$SLO_BENCH_BIN/" || die "no $tool: configure build/$from with -DSLO_TESTS=ON and build it"
 	done
 	export SLO_BENCH_TOOLS=$from

@@ -54,8 +54,15 @@ def json_writer():
         figure(f"JSON writer, {what}", float(ns), "ns/record", None, f"{size} bytes, {os.environ['SLO_BENCH_TOOLS']} build")
 
 
+def schema_validation():
+    run = subprocess.run(["taskset", "-c", str(TOOL_CPU), f"{BIN}/bench_schema"], capture_output=True, text=True, check=True)
+    for what, ns, size, parsing in re.findall(r"^(\S+)\s+([\d.]+) ns/record\s+(\d+) bytes, parsing\s+([\d.]+) ns", run.stdout, re.M):
+        figure(f"schema validation of a parsed record, {what}", float(ns), "ns/record", "<= 2000",
+               f"{size} bytes, parsing them {parsing} ns, {os.environ['SLO_BENCH_TOOLS']} build")
+
+
 def main():
-    for name, measure in (("capture to JSONL", throughput), ("JSON writer", json_writer)):
+    for name, measure in (("capture to JSONL", throughput), ("JSON writer", json_writer), ("schema validation", schema_validation)):
         try:
             measure()
         except (Unmeasured, OSError, subprocess.SubprocessError) as err:

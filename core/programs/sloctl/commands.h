@@ -41,5 +41,12 @@ SLO_COMMAND(attributor);
 SLO_COMMAND(benchgen);
 SLO_COMMAND(explain);
 SLO_COMMAND(calibrate);
+SLO_COMMAND(collector);
+SLO_COMMAND(faultreplay);
+SLO_COMMAND(loadgen);
+SLO_COMMAND(schemavalidate);
+SLO_COMMAND(slo);
+SLO_COMMAND(cdgate);
+SLO_COMMAND(docs);
 
 #endif

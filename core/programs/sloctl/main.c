@@ -21,6 +21,13 @@ static const struct slo_command commands[] = {
 	ROW(benchgen, "how good the verdicts are: labelled incidents in, a report out"),
 	ROW(explain, "why a verdict is what it is: one incident"),
 	ROW(calibrate, "model parameters from labelled incidents, cross-validated"),
+	ROW(schemavalidate, "check records or any JSON against a schema"),
+	ROW(collector, "raw samples of requests to slo-events"),
+	ROW(slo, "burn rates of objectives, and their rules for Prometheus"),
+	ROW(cdgate, "may a deployment go on, by TTFT, errors and burn rate"),
+	ROW(faultreplay, "made-up incidents with their truth"),
+	ROW(loadgen, "made-up requests"),
+	ROW(docs, "completion, man pages and reference, made of the option tables"),
 };
 
 const struct slo_command *slo_command_at(size_t i)

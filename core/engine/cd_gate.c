@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine/cd_gate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+static const struct slo_cd_metric_desc metrics[] = {
+	[SLO_CD_TTFT_P95] = { "ttft_p95_ms", "ms", "histogram_quantile(0.95, sum(rate(llm_slo_ttft_ms_bucket@[5m])) by (le))" },
+	[SLO_CD_ERROR_RATE] = { "error_rate", "ratio", "sum(rate(llm_slo_errors_total@[5m])) / sum(rate(llm_slo_requests_total@[5m]))" },
+	[SLO_CD_BURN_RATE] = { "burn_rate", "times", "max(llm_slo_burn_rate@)" },
+};
+SLO_TABLE_COMPLETE(metrics, SLO_CD_METRIC_MAX_);
+
+static const char *const own_matchers[] = {
+	[SLO_CD_TTFT_P95] = "",
+	[SLO_CD_ERROR_RATE] = "",
+	[SLO_CD_BURN_RATE] = "window=\"1h\"",
+};
+SLO_TABLE_COMPLETE(own_matchers, SLO_CD_METRIC_MAX_);
+/* clang-format on */
+
+static const char *const verdicts[] = {
+	[SLO_CD_PASS] = "pass",
+	[SLO_CD_FAIL] = "fail",
+	[SLO_CD_INCONCLUSIVE] = "no_data",
+	[SLO_CD_BROKEN] = "backend_error",
+};
+SLO_TABLE_COMPLETE(verdicts, SLO_CD_VERDICT_MAX_);
+
+const struct slo_cd_metric_desc *slo_cd_metric_desc(enum slo_cd_metric metric)
+{
+	assert((unsigned int)metric < SLO_CD_METRIC_MAX_);
+	return &metrics[metric];
+}
+
+const char *slo_cd_verdict_name(enum slo_cd_verdict verdict)
+{
+	assert((unsigned int)verdict < SLO_CD_VERDICT_MAX_);
+	return verdicts[verdict];
+}
+
+/* --- questions ----------------------------------------------------------------------------------------------- */
+
+/* A brace outside of a quoted value would leave our selector and change the query. */
+static bool is_matchers(const char *text)
+{
+	char quote = 0;
+
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ')
+			return false;
+		if (quote && *text == '\\' && text[1] && quote != '`')
+			text++;
+		else if (quote && *text == quote)
+			quote = '\0';
+		else if (quote)
+			continue;
+		else if (strchr("\"'`", *text))
+			quote = *text;
+		else if (strchr("{}[]()#", *text))
+			return false;
+	}
+	return quote == 0;
+}
+
+/* ",service="chat"" into @buf; -ENOSPC. */
+static int add_matcher(char *buf, size_t size, const char *text, bool is_service)
+{
+	size_t n = strlen(buf);
+
+	if (!text || !*text)
+		return 0;
+	n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? "," : "",
+	                      is_service ? "service=\"" : "");
+	for (; *text && n + 4 < size; text++) {
+		if (is_service && strchr("\"\\", *text))
+			buf[n++] = '\\';
+		buf[n++] = *text;
+	}
+	if (n + 4 >= size)
+		return -ENOSPC;
+	buf[n] = '\0';
+	(void)snprintf(buf + n, size - n, "%s", is_service ? "\"" : "");
+	return 0;
+}
+
+int slo_cd_query(enum slo_cd_metric metric, const char *service, const char *selector,
+                 char buf[SLO_CD_QUERY_MAX], struct slo_err *err)
+{
+	const char *query = slo_cd_metric_desc(metric)->query;
+	char matchers[SLO_CD_QUERY_MAX / 4];
+	size_t n = 0;
+
+	if (selector && !is_matchers(selector))
+		return slo_err_set(err, -EINVAL,
+		                   "not label matchers (accepted: name=\"value\", ...)");
+	(void)snprintf(matchers, sizeof(matchers), "%s", own_matchers[metric]);
+	if (add_matcher(matchers, sizeof(matchers), service, true) < 0 ||
+	    add_matcher(matchers, sizeof(matchers), selector, false) < 0)
+		return slo_err_set(err, -ENOSPC, "the matchers are longer than %zu bytes",
+		                   sizeof(matchers));
+	for (; *query; query++) {
+		if (*query != '@')
+			buf[n++] = *query;
+		else if (*matchers)
+			n += (size_t)snprintf(buf + n, SLO_CD_QUERY_MAX - n, "{%s}", matchers);
+	}
+	buf[n] = '\0';
+	return 0;
+}
+
+/* --- decision ------------------------------------------------------------------------------------------------ */
+
+static void check_reading(const struct slo_cd_gate *gate, struct slo_cd_reading *r)
+{
+	char why[sizeof(r->why)] = "";
+
+	if (r->answer != SLO_CD_VALUE)
+		return;
+	if (isnan(r->value))
+		(void)snprintf(why, sizeof(why), "the value is NaN: nothing was counted");
+	else if (r->value < 0)
+		(void)snprintf(why, sizeof(why), "%g is no value of this metric", r->value);
+	else if (gate->now_ns && r->at_ns && gate->now_ns - r->at_ns > gate->max_age_ns)
+		(void)snprintf(why, sizeof(why), "the value is %" PRId64 " s old",
+		               (gate->now_ns - r->at_ns) / INT64_C(1000000000));
+	if (!*why)
+		return;
+	r->answer = SLO_CD_NO_DATA;
+	memcpy(r->why, why, sizeof(why));
+}
+
+static enum slo_cd_verdict judge(const struct slo_cd_reading *r, double threshold)
+{
+	if (r->answer == SLO_CD_NO_ANSWER)
+		return SLO_CD_BROKEN;
+	if (r->answer == SLO_CD_NO_DATA)
+		return SLO_CD_INCONCLUSIVE;
+	return r->value > threshold ? SLO_CD_FAIL : SLO_CD_PASS;
+}
+
+void slo_cd_decide(const struct slo_cd_gate *gate,
+                   struct slo_cd_reading reading[SLO_CD_METRIC_MAX_], struct slo_cd_result *ret)
+{
+	struct slo_cd_result r = { .verdict = SLO_CD_PASS };
+	bool seen[SLO_CD_VERDICT_MAX_] = { false };
+
+	for (int i = 0; i < SLO_CD_METRIC_MAX_; i++) {
+		check_reading(gate, &reading[i]);
+		r.metric[i] = judge(&reading[i], gate->threshold[i]);
+		seen[r.metric[i]] = true;
+	}
+	/* One metric that is over its limit is enough, whatever is known of the others. */
+	if (seen[SLO_CD_FAIL])
+		r.verdict = SLO_CD_FAIL;
+	else if (seen[SLO_CD_BROKEN])
+		r.verdict = SLO_CD_BROKEN;
+	else if (seen[SLO_CD_INCONCLUSIVE])
+		r.verdict = SLO_CD_INCONCLUSIVE;
+	if (gate->fail_open && (r.verdict == SLO_CD_BROKEN || r.verdict == SLO_CD_INCONCLUSIVE)) {
+		r.degraded = true;
+		r.verdict = SLO_CD_PASS;
+	}
+	*ret = r;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sloctl slo rules`: objectives as rules for Prometheus, over the metrics that the agent exports, or as a Sloth spec. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/programs/sloctl/commands.h"
+#include "core/programs/sloctl/slo.h"
+#include "core/programs/sloctl/tool.h"
+#include "core/store/outfile.h"
+
+enum {
+	TO_PROMETHEUS,
+	TO_SLOTH
+};
+
+static const char *const formats[] = { "prometheus", "sloth", NULL };
+
+struct args {
+	struct slo_objective_args objectives;
+	unsigned int format;
+	const char *out;
+};
+
+static const struct slo_option rows[] = {
+	{ .name = "format",
+	  .letter = 'f',
+	  .arg = "prometheus|sloth",
+	  .type = SLO_OPT_ENUM,
+	  .names = formats,
+	  .offset = offsetof(struct args, format),
+	  .help = "rule file of Prometheus (default), or spec of Sloth" },
+	SLO_OBJECTIVE_ROWS(struct args, objectives),
+	{ .name = "out",
+	  .letter = 'o',
+	  .arg = "FILE",
+	  .type = SLO_OPT_STRING,
+	  .offset = offsetof(struct args, out),
+	  .help = "where to (standard output)" },
+};
+
+const struct slo_options slo_cmd_slo_rules_options = {
+	.prog = "sloctl slo rules",
+	.usage = "[options]",
+	.about = "Writes the objectives as recording and alert rules over the agent's metrics.",
+	.rows = rows,
+	.count = SLO_ARRAY_SIZE(rows),
+};
+
+/* Upper bounds of the agent's TTFT histogram, ms. A threshold between them cannot be counted exactly. */
+static const double ttft_bounds[] = { 1,   5,   10,  20,   40,   60,   80,   100,  250,
+	                              500, 750, 800, 1000, 2500, 5000, 7500, 10000 };
+
+#define SELECTOR_MAX (2 * SLO_CONFIG_TEXT_LEN + 64)
+
+/* --- what can be written ------------------------------------------------------------------------------------- */
+
+static int check_objective(const struct slo_objective *o, unsigned int format, const char *prog)
+{
+	const char *sli = slo_sli_desc(o->sli)->name;
+	double below = 0, above = 0;
+
+	if (format == TO_SLOTH && o->burn.shortened) {
+		(void)fprintf(stderr,
+		              "%s: slo %s: its windows are shortened, and Sloth has its own\n",
+		              prog, o->name);
+		return SLO_EXIT_USAGE;
+	}
+	if (o->sli == SLO_SLI_ERROR_RATE)
+		return 0;
+	if (o->sli != SLO_SLI_TTFT) {
+		(void)fprintf(
+			stderr,
+			"%s: slo %s: the agent exports no histogram of %s (accepted: ttft_ms, error_rate)\n",
+			prog, o->name, sli);
+		return SLO_EXIT_USAGE;
+	}
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(ttft_bounds); i++) {
+		if (ttft_bounds[i] == o->threshold)
+			return 0;
+		if (ttft_bounds[i] < o->threshold)
+			below = ttft_bounds[i];
+		else if (above == 0)
+			above = ttft_bounds[i];
+	}
+	(void)fprintf(
+		stderr,
+		"%s: slo %s: threshold %g lies between the buckets of llm_slo_ttft_ms (accepted: %g",
+		prog, o->name, o->threshold, below ? below : above);
+	if (below && above)
+		(void)fprintf(stderr, " or %g", above);
+	(void)fprintf(stderr, ", ...)\n");
+	return SLO_EXIT_USAGE;
+}
+
+/* --- PromQL -------------------------------------------------------------------------------------------------- */
+
+/* Text within double quotes, of PromQL and of YAML alike. @text is printable. */
+static void quote(const char *text, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (; *text && n + 3 < size; text++) {
+		if (*text == '"' || *text == '\\')
+			buf[n++] = '\\';
+		buf[n++] = *text;
+	}
+	buf[n] = '\0';
+}
+
+/* "{service="chat"@more}"; "" where there is nothing to select by. */
+static void selector(const struct slo_objective *o, const char *more, char *buf, size_t size)
+{
+	char service[2 * SLO_CONFIG_TEXT_LEN];
+
+	quote(o->service, service, sizeof(service));
+	if (*o->service)
+		(void)snprintf(buf, size, "{service=\"%s\"%s%s}", service, *more ? "," : "", more);
+	else if (*more)
+		(void)snprintf(buf, size, "{%s}", more);
+	else
+		(void)snprintf(buf, size, "%s", "");
+}
+
+static void print_valid(FILE *out, const struct slo_objective *o, const char *function,
+                        const char *window)
+{
+	char all[SELECTOR_MAX];
+
+	selector(o, "", all, sizeof(all));
+	(void)fprintf(out, "sum(%s(%s%s[%s]))", function,
+	              o->sli == SLO_SLI_TTFT ? "llm_slo_ttft_ms_count" : "llm_slo_requests_total",
+	              all, window);
+}
+
+/* Prometheus 3 writes the bound 800 as 800.0, before it 800. */
+static void print_bad(FILE *out, const struct slo_objective *o, const char *window)
+{
+	char good[SELECTOR_MAX], le[64];
+
+	if (o->sli == SLO_SLI_ERROR_RATE) {
+		selector(o, "", good, sizeof(good));
+		(void)fprintf(out, "sum(rate(llm_slo_errors_total%s[%s]))", good, window);
+		return;
+	}
+	(void)snprintf(le, sizeof(le), "le=~\"%g(\\\\.0)?\"", o->threshold);
+	selector(o, le, good, sizeof(good));
+	(void)fputc('(', out);
+	print_valid(out, o, "rate", window);
+	(void)fprintf(out, " - sum(rate(llm_slo_ttft_ms_bucket%s[%s])))", good, window);
+}
+
+/* --- Prometheus ---------------------------------------------------------------------------------------------- */
+
+static void print_labels(FILE *out, const struct slo_objective *o, const char *severity)
+{
+	char service[2 * SLO_CONFIG_TEXT_LEN];
+
+	(void)fprintf(out, "        labels:\n          slo: \"%s\"\n", o->name);
+	quote(o->service, service, sizeof(service));
+	if (*o->service)
+		(void)fprintf(out, "          service: \"%s\"\n", service);
+	if (severity)
+		(void)fprintf(out, "          severity: \"%s\"\n", severity);
+}
+
+static void print_recording(FILE *out, const struct slo_objective *o)
+{
+	char window[24];
+
+	(void)fprintf(out, "  - name: \"llm-slo-%s-recording\"\n    rules:\n", o->name);
+	for (size_t i = 0; i < o->burn.window_count; i++) {
+		(void)slo_window_text(o->burn.window_ms[i], window);
+		(void)fprintf(
+			out,
+			"      - record: \"llm_slo:bad_ratio:rate%s\"\n        expr: |-\n          ",
+			window);
+		print_bad(out, o, window);
+		(void)fputs(" / ", out);
+		print_valid(out, o, "rate", window);
+		(void)fputc('\n', out);
+		print_labels(out, o, NULL);
+	}
+}
+
+static void print_condition(FILE *out, const struct slo_objective *o,
+                            const struct slo_burn_pair *pair)
+{
+	char l[24], s[24];
+
+	(void)slo_window_text(o->burn.window_ms[pair->long_window], l);
+	(void)slo_window_text(o->burn.window_ms[pair->short_window], s);
+	(void)fprintf(out, "(llm_slo:bad_ratio:rate%s{slo=\"%s\"} > %g * %.10g and ", l, o->name,
+	              pair->factor, 1 - o->burn.objective);
+	(void)fprintf(out, "llm_slo:bad_ratio:rate%s{slo=\"%s\"} > %g * %.10g and on() ", s,
+	              o->name, pair->factor, 1 - o->burn.objective);
+	print_valid(out, o, "increase", s);
+	(void)fprintf(out, " >= %" PRIu64 ")\n", o->burn.valid_min);
+}
+
+/* One alert a severity, whichever of its pairs fires: two of the same trouble would be told twice. */
+static void print_alert(FILE *out, const struct slo_objective *o, enum slo_burn_state state)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < o->burn.pair_count; i++) {
+		if (o->burn.pair[i].state != state)
+			continue;
+		(void)fputs(
+			first ? "      - alert: \"LlmSloErrorBudgetBurn\"\n        expr: |-\n          "
+			      : "          or ",
+			out);
+		print_condition(out, o, &o->burn.pair[i]);
+		first = false;
+	}
+	if (first)
+		return;
+	print_labels(out, o, slo_burn_state_name(state));
+	(void)fprintf(
+		out,
+		"        annotations:\n          summary: \"SLO %s burns its error budget too fast\"\n",
+		o->name);
+}
+
+static void print_prometheus(FILE *out, const struct slo_objective *o)
+{
+	print_recording(out, o);
+	if (o->burn.pair_count == 0)
+		return;
+	(void)fprintf(out, "  - name: \"llm-slo-%s-alerts\"\n    rules:\n", o->name);
+	print_alert(out, o, SLO_BURN_PAGE);
+	print_alert(out, o, SLO_BURN_TICKET);
+}
+
+/* --- Sloth --------------------------------------------------------------------------------------------------- */
+
+/* A spec is of one service: one document each. */
+static void print_sloth(FILE *out, const struct slo_objective *o)
+{
+	char service[2 * SLO_CONFIG_TEXT_LEN];
+
+	quote(*o->service ? o->service : "llm", service, sizeof(service));
+	(void)fprintf(out, "---\nversion: \"prometheus/v1\"\nservice: \"%s\"\nslos:\n", service);
+	(void)fprintf(out, "  - name: \"%s\"\n    objective: %.10g\n", o->name,
+	              o->burn.objective * 100);
+	(void)fprintf(out, "    description: \"%s of requests within %g %s\"\n",
+	              slo_sli_desc(o->sli)->name, o->threshold, slo_sli_desc(o->sli)->unit);
+	(void)fputs("    sli:\n      events:\n        error_query: |-\n          ", out);
+	print_bad(out, o, "{{.window}}");
+	(void)fputs("\n        total_query: |-\n          ", out);
+	print_valid(out, o, "rate", "{{.window}}");
+	(void)fputs(
+		"\n    alerting:\n      name: \"LlmSloErrorBudgetBurn\"\n      page_alert:\n        labels:\n"
+		"          severity: \"page\"\n      ticket_alert:\n        labels:\n"
+		"          severity: \"ticket\"\n",
+		out);
+}
+
+/* --- command ------------------------------------------------------------------------------------------------- */
+
+static int print_rules(const struct args *args, const struct slo_objective *o, size_t count)
+{
+	struct slo_tool tool = { .prog = slo_cmd_slo_rules_options.prog };
+	struct slo_outfile *out slo_outfile_auto = NULL;
+	struct slo_err err = { 0 };
+
+	if (slo_outfile_open(&out, args->out, &err) < 0)
+		return slo_tool_fail(&tool, &err);
+	(void)fprintf(slo_outfile_stream(out), "# made by sloctl slo rules\n%s",
+	              args->format == TO_PROMETHEUS ? "groups:\n" : "");
+	for (size_t i = 0; i < count; i++) {
+		if (args->format == TO_PROMETHEUS)
+			print_prometheus(slo_outfile_stream(out), &o[i]);
+		else
+			print_sloth(slo_outfile_stream(out), &o[i]);
+	}
+	return slo_outfile_commit(&out, &err) < 0 ? slo_tool_fail(&tool, &err) : SLO_EXIT_OK;
+}
+
+int slo_cmd_slo_rules(int argc, char **argv)
+{
+	const struct slo_options *spec = &slo_cmd_slo_rules_options;
+	slo_cleanup(slo_freep) struct slo_objective *o = calloc(SLO_OBJECTIVES_MAX, sizeof(*o));
+	struct args args = { 0 };
+	size_t count = 0;
+	int first;
+	int r = slo_options_parse(spec, argc, argv, &args, NULL, &first);
+
+	if (r != 0)
+		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
+	if (!o)
+		return SLO_EXIT_BACKEND;
+	r = slo_objectives_load(&args.objectives, spec->prog, o, &count);
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = check_objective(&o[i], args.format, spec->prog);
+	return r ? r : print_rules(&args, o, count);
+}

@@ -1,0 +1,164 @@
+# Made by sloctl docs completion: the option tables are the source.
+# shellcheck shell=bash disable=SC2034
+_llm_slo() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=""
+	local path=${COMP_WORDS[1]-}
+	COMPREPLY=()
+	[[ $(basename -- "${COMP_WORDS[0]}") == llm-slo-agent ]] && path=llm-slo-agent
+	if [[ $path != llm-slo-agent && $COMP_CWORD -eq 1 ]]; then
+		path=""
+	fi
+	case ${COMP_WORDS[1]-}/${COMP_WORDS[2]-} in
+	slo/burn) [[ $COMP_CWORD -gt 2 ]] && path="slo burn" ;;
+	slo/rules) [[ $COMP_CWORD -gt 2 ]] && path="slo rules" ;;
+	esac
+	case $path in
+	"")
+		words="prereq config schema schemavalidate collector slo cdgate faultreplay loadgen docs --help --version"
+		;;
+	llm-slo-agent)
+		case $prev in
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--backend | -b) mapfile -t COMPREPLY < <(compgen -W "auto libbpf procfs replay null bcc" -- "$cur") && return ;;
+		--btf) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--signals | -s) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "auto table jsonl stdout" -- "$cur") && return ;;
+		--output-path) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--seconds) return ;;
+		--emit) mapfile -t COMPREPLY < <(compgen -W "threshold all" -- "$cur") && return ;;
+		--record) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--replay-speed) mapfile -t COMPREPLY < <(compgen -W "recorded max" -- "$cur") && return ;;
+		--cgroup) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--pid | -p) return ;;
+		--comm) return ;;
+		--pod-uid) return ;;
+		--instance) return ;;
+		--schema) mapfile -t COMPREPLY < <(compgen -W "v1beta1 v1alpha1" -- "$cur") && return ;;
+		--log-level) mapfile -t COMPREPLY < <(compgen -W "err warn info debug" -- "$cur") && return ;;
+		--host-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		words="--config --backend --btf --signals --output --output-path --seconds --emit --record --replay --replay-speed --cgroup --pid --comm --pod-uid --instance --schema --log-level --host-root --help --version"
+		;;
+	"prereq")
+		case $prev in
+		--output) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		--backend) return ;;
+		--btf) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--host-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		words="check --output --strict --self-test --backend --btf --host-root --help --version"
+		;;
+	"config")
+		case $prev in
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--set) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="print check --config --set --output --template --help --version"
+		;;
+	"schema")
+		case $prev in
+		esac
+		words="list print --help --version"
+		;;
+	"schemavalidate")
+		case $prev in
+		--schema | -s) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--findings) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--schema --input --jsonl --json --findings --output --help --version"
+		;;
+	"collector")
+		case $prev in
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "jsonl stdout" -- "$cur") && return ;;
+		--output-path) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--scenario) return ;;
+		--count) return ;;
+		--duration-sec) return ;;
+		--rps) return ;;
+		--seed) return ;;
+		--start) return ;;
+		esac
+		words="--input --output --output-path --synthetic --scenario --count --duration-sec --rps --seed --start --help --version"
+		;;
+	"slo")
+		case $prev in
+		esac
+		words="burn rules --help --version"
+		;;
+	"slo burn")
+		case $prev in
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--name | -n) return ;;
+		--preset) return ;;
+		--service) return ;;
+		--at) return ;;
+		--min-valid) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--input --config --name --preset --service --at --min-valid --output --help --version"
+		;;
+	"slo rules")
+		case $prev in
+		--format | -f) mapfile -t COMPREPLY < <(compgen -W "prometheus sloth" -- "$cur") && return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--name | -n) return ;;
+		--preset) return ;;
+		--service) return ;;
+		--out | -o) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		words="--format --config --name --preset --service --out --help --version"
+		;;
+	"cdgate")
+		case $prev in
+		--responses | -r) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--ttft-p95-ms) return ;;
+		--error-rate) return ;;
+		--burn-rate) return ;;
+		--service) return ;;
+		--selector) return ;;
+		--at) return ;;
+		--max-age) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="check --responses --config --ttft-p95-ms --error-rate --burn-rate --service --selector --at --max-age --fail-open --queries --output --help --version"
+		;;
+	"faultreplay")
+		case $prev in
+		--scenario) return ;;
+		--count) return ;;
+		--duration-sec) return ;;
+		--rps) return ;;
+		--seed) return ;;
+		--start) return ;;
+		--out | -o) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		words="--scenario --count --duration-sec --rps --seed --start --out --help --version"
+		;;
+	"loadgen")
+		case $prev in
+		--profile) return ;;
+		--count) return ;;
+		--duration-sec) return ;;
+		--rps) return ;;
+		--seed) return ;;
+		--start) return ;;
+		--out | -o) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		words="--profile --count --duration-sec --rps --seed --start --out --help --version"
+		;;
+	"docs")
+		case $prev in
+		esac
+		words="completion man reference --help --version"
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _llm_slo sloctl llm-slo-agent
