@@ -75,7 +75,7 @@ static bool next_line(struct slo_overhead_csv *csv, const char **ret, size_t *re
 	return false;
 }
 
-/* The text between quotes from @in on to @out; doubled quotes are one. Returns behind the closing one, NULL: there is none. */
+/* The text between quotes from @in on to @out; doubled quotes are one. Behind the closing one, or NULL: there is none. */
 static const char *take_quoted(const char *in, const char *end, char **out)
 {
 	for (; in < end; in++) {

@@ -14,7 +14,12 @@ static int rising(const void *a, const void *b)
 {
 	const struct slo_forecast *x = a, *y = b;
 
-	return (x->p > y->p) - (x->p < y->p);
+	if (x->p != y->p)
+		return x->p > y->p ? 1 : -1;
+	/* A total order: qsort() is not stable, and sums must not depend on whose it is. */
+	if (x->hit != y->hit)
+		return x->hit ? 1 : -1;
+	return (x->unit > y->unit) - (x->unit < y->unit);
 }
 
 static int falling(const void *a, const void *b)

@@ -88,10 +88,16 @@ int slo_overhead_new(struct slo_overhead **ret);
 void slo_overhead_freep(struct slo_overhead **o);
 #define slo_overhead_auto slo_cleanup(slo_overhead_freep)
 
-/* One sample: CPU of the collector on @node in percent of one core. 0, -ENAMETOOLONG, -E2BIG (too many nodes or samples) or -ENOMEM. */
+/*
+ * One sample: CPU of the collector on @node in percent of one core. 0, -ENAMETOOLONG, -E2BIG (too many nodes or samples)
+ * or -ENOMEM.
+ */
 int slo_overhead_add(struct slo_overhead *o, const char *node, double cpu_pct);
 
-/* Both the largest p95 of a node and the mean of all samples must keep the limit. Ends the collection: nothing is added after. */
+/*
+ * Both the largest p95 of a node and the mean of all samples must keep the limit. Ends the collection: nothing is added
+ * after.
+ */
 void slo_overhead_judge(struct slo_overhead *o, const struct slo_gate_limits *limits,
                         struct slo_overhead_result *ret);
 

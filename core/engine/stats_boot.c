@@ -80,7 +80,10 @@ static int sort_samples(struct slo_boot *b, const double *values)
 	return 0;
 }
 
-/* Which order statistics have weight, and how far below them to count: eight standard deviations, and a tenth of all for runs that differ. */
+/*
+ * Which order statistics have weight, and how far below them to count: eight standard deviations, and a tenth of all
+ * for runs that differ.
+ */
 static void set_cut(struct slo_boot *b)
 {
 	size_t margin = 4 * (size_t)sqrt((double)b->n) + b->n / 10;

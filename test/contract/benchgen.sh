@@ -85,4 +85,10 @@ benchgen file --input "$input" >/dev/null 2>err.txt || code=$?
 code=0
 benchgen empty --input /dev/null >/dev/null 2>&1 || code=$?
 [[ $code == 3 && -z $(ls empty) ]] || fail "an empty input: exit $code, $(ls empty)"
+
+# A summary vouches for the whole bundle: where a later file cannot be written, the old one must be gone.
+rm measured/report.html && mkdir measured/report.html
+code=0
+benchgen measured --input measured.jsonl >/dev/null 2>err.txt || code=$?
+[[ $code == 4 && ! -e measured/summary.json ]] || fail "half a bundle has a summary: exit $code"
 echo ok

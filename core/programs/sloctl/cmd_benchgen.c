@@ -314,8 +314,11 @@ static int remove_stale(const char *dir, const char *name, struct slo_err *err)
 
 static int write_bundle(struct run *r, struct slo_err *err)
 {
-	int code = slo_outfile_commit(&r->predictions, err);
+	/* An older summary must not vouch for a bundle that is half new. */
+	int code = remove_stale(r->args->out, "summary.json", err);
 
+	if (code == 0)
+		code = slo_outfile_commit(&r->predictions, err);
 	for (size_t i = 0; code == 0 && i < SLO_ARRAY_SIZE(bundle); i++) {
 		const struct bundle_file *f = &bundle[i];
 

@@ -170,9 +170,9 @@ static void figures(FILE *out, const struct bench *b)
 static void table_begin(FILE *out, const char *caption, const char *columns)
 {
 	(void)fprintf(out,
-	              "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>%s</caption>\n<thead>"
-	              "<tr>",
-	              caption);
+	              "<div class=\"scroll\" role=\"region\" aria-label=\"%s\" tabindex=\"0\">"
+	              "<table>\n<caption>%s</caption>\n<thead><tr>",
+	              caption, caption);
 	while (*columns) {
 		int len = (int)strcspn(columns, "|");
 

@@ -59,87 +59,6 @@ static int set_limits(void **state)
 	return 0;
 }
 
-/* --- overhead ---------------------------------------------------------------------------------------------------- */
-
-static void overhead_is_judged_by_the_worst_node_and_the_mean(void **state)
-{
-	const struct {
-		double a, b;
-		enum slo_gate_verdict verdict;
-		const char *reason;
-	} rows[] = {
-		{ 2, 3, SLO_GATE_PASS, "" },
-		{ 2, 3.5, SLO_GATE_FAIL, "node b p95 overhead 3.5000 exceeds 3.0000" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(rows); i++) {
-		slo_overhead_auto struct slo_overhead *o = NULL;
-		struct slo_overhead_result r;
-
-		assert_int_equal(slo_overhead_new(&o), 0);
-		assert_int_equal(slo_overhead_add(o, "b", rows[i].b), 0);
-		for (int k = 0; k < 3; k++)
-			assert_int_equal(slo_overhead_add(o, "a", rows[i].a), 0);
-		slo_overhead_judge(o, &limits, &r);
-		assert_int_equal(r.verdict, rows[i].verdict);
-		assert_string_equal(r.reason, rows[i].reason);
-		assert_near(r.max_pct, rows[i].b, 0);
-		assert_near(r.mean_pct, (3 * rows[i].a + rows[i].b) / 4, 1e-12);
-		assert_int_equal(r.node_count, 2);
-		assert_string_equal(r.nodes[0].name, "a");
-		assert_string_equal(r.worst->name, "b");
-	}
-}
-
-/* One outlier above p95 on each node passes the nodes, but not the mean. */
-static void a_mean_above_the_limit_fails_too(void **state)
-{
-	slo_overhead_auto struct slo_overhead *o = NULL;
-	struct slo_overhead_result r;
-
-	(void)state;
-	assert_int_equal(slo_overhead_new(&o), 0);
-	for (int i = 0; i < 99; i++)
-		assert_int_equal(slo_overhead_add(o, "a", 2.9), 0);
-	assert_int_equal(slo_overhead_add(o, "a", 100), 0);
-	slo_overhead_judge(o, &limits, &r);
-	assert_near(r.nodes[0].p95_pct, 2.9, 1e-12);
-	assert_int_equal(r.verdict, SLO_GATE_FAIL);
-	assert_string_equal(r.reason, "mean overhead 3.8710 exceeds 3.0000");
-}
-
-static void no_overhead_samples_decide_nothing(void **state)
-{
-	slo_overhead_auto struct slo_overhead *o = NULL;
-	struct slo_overhead_result r;
-
-	(void)state;
-	assert_int_equal(slo_overhead_new(&o), 0);
-	slo_overhead_judge(o, &limits, &r);
-	assert_int_equal(r.verdict, SLO_GATE_INCONCLUSIVE);
-	assert_true(isnan(r.mean_pct) && isnan(r.max_pct));
-	assert_null(r.worst);
-}
-
-static void overhead_is_bounded(void **state)
-{
-	slo_overhead_auto struct slo_overhead *o = NULL;
-	char name[SLO_GATE_NODE_SIZE + 1];
-
-	(void)state;
-	assert_int_equal(slo_overhead_new(&o), 0);
-	memset(name, 'n', sizeof(name));
-	name[SLO_GATE_NODE_SIZE] = '\0';
-	assert_int_equal(slo_overhead_add(o, name, 1), -ENAMETOOLONG);
-	for (int i = 0; i < SLO_GATE_NODES_MAX; i++) {
-		(void)snprintf(name, sizeof(name), "node-%d", i);
-		assert_int_equal(slo_overhead_add(o, name, 1), 0);
-	}
-	assert_int_equal(slo_overhead_add(o, "one more", 1), -E2BIG);
-	assert_int_equal(slo_overhead_add(o, "node-7", 1), 0);
-}
-
 /* --- variance ---------------------------------------------------------------------------------------------------- */
 
 static void equal_runs_do_not_vary(void **state)
@@ -509,10 +428,6 @@ static void the_worse_verdict_wins(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(overhead_is_judged_by_the_worst_node_and_the_mean),
-		TEST(a_mean_above_the_limit_fails_too),
-		TEST(no_overhead_samples_decide_nothing),
-		TEST(overhead_is_bounded),
 		TEST(equal_runs_do_not_vary),
 		TEST(runs_that_differ_fail_and_say_in_what),
 		TEST(too_few_runs_decide_nothing),
