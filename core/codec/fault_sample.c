@@ -7,6 +7,9 @@
 #include "core/codec/json_fields.h"
 #include "core/codec/record_time.h"
 
+/* Of ln(1 + x): nothing varies by more than e^100. */
+#define BASELINE_SPREAD_MAX 100
+
 /* clang-format off */
 static const struct slo_json_field fields[] = {
 	{ "incident_id",     SLO_JSON_STRING,  true,  0, 0 },
@@ -17,6 +20,7 @@ static const struct slo_json_field fields[] = {
 	{ "fault_label",     SLO_JSON_STRING,  false, 0, 0 },
 	{ "expected_domain", SLO_JSON_STRING,  false, 0, 0 },
 	{ "signals",         SLO_JSON_OBJECT,  false, 0, 0 },
+	{ "baselines",       SLO_JSON_OBJECT,  false, 0, 0 },
 	{ "confidence",      SLO_JSON_NUMBER,  false, 0, 0 },
 	{ "burn_rate",       SLO_JSON_NUMBER,  true,  0, 0 },
 	{ "window_minutes",  SLO_JSON_INTEGER, true,  1, INT32_MAX },
@@ -25,6 +29,12 @@ static const struct slo_json_field fields[] = {
 	{ "sli",             SLO_JSON_STRING,  false, 0, 0 },
 	{ "source",          SLO_JSON_STRING,  false, 0, 0 },
 	{ "synthetic",       SLO_JSON_BOOL,    false, 0, 0 },
+};
+
+static const struct slo_json_field baseline_fields[] = {
+	{ "n",      SLO_JSON_NUMBER, true, 0, 0 },
+	{ "median", SLO_JSON_NUMBER, true, 0, 0 },
+	{ "spread", SLO_JSON_NUMBER, true, 0, 0 },
 };
 /* clang-format on */
 
@@ -61,6 +71,51 @@ static int read_signals(json_t *signals, struct slo_observation *obs, struct slo
 	return 0;
 }
 
+static int read_baseline(const char *name, json_t *value, struct slo_observation *obs,
+                         struct slo_err *err)
+{
+	struct slo_baseline_stat learnt;
+	unsigned int evid;
+	double median;
+	int r;
+
+	if (slo_evidence_from_name(name, &evid) < 0)
+		return slo_err_set(err, -EINVAL,
+		                   "field \"baselines\": " SLO_JSON_QUOTED
+		                   " is neither a signal nor span evidence that we know",
+		                   name);
+	if (!json_is_object(value))
+		return slo_err_set(err, -EINVAL, "field \"baselines.%s\" is not an object", name);
+	r = slo_json_check_object(value, baseline_fields, SLO_ARRAY_SIZE(baseline_fields), err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "baselines.%s", name);
+	median = json_number_value(json_object_get(value, "median"));
+	learnt.n = json_number_value(json_object_get(value, "n"));
+	learnt.spread = json_number_value(json_object_get(value, "spread"));
+	if (!(learnt.n >= 0 && learnt.spread >= 0 && learnt.spread <= BASELINE_SPREAD_MAX &&
+	      median >= 0 && median <= slo_evidence_max(evid)))
+		return slo_err_set(
+			err, -EINVAL,
+			"field \"baselines.%s\": expected n >= 0, median 0 to %g, spread 0 to %d",
+			name, slo_evidence_max(evid), BASELINE_SPREAD_MAX);
+	learnt.median = slo_evidence_scale(evid, median);
+	obs->learnt[evid] = learnt;
+	return 0;
+}
+
+static int read_baselines(json_t *baselines, struct slo_observation *obs, struct slo_err *err)
+{
+	for (void *it = json_object_iter(baselines); it;
+	     it = json_object_iter_next(baselines, it)) {
+		int r = read_baseline(json_object_iter_key(it), json_object_iter_value(it), obs,
+		                      err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_sample(json_t *object, struct slo_fault_sample *s, struct slo_err *err)
 {
 	const char *time = slo_json_get_str(object, "timestamp");
@@ -85,7 +140,10 @@ static int read_sample(json_t *object, struct slo_fault_sample *s, struct slo_er
 	if (!(s->burn_rate >= 0))
 		return slo_err_set(err, -EINVAL, "field \"burn_rate\": %g is below 0",
 		                   s->burn_rate);
-	return read_signals(json_object_get(object, "signals"), &s->observation, err);
+	r = read_signals(json_object_get(object, "signals"), &s->observation, err);
+	if (r == 0)
+		r = read_baselines(json_object_get(object, "baselines"), &s->observation, err);
+	return r;
 }
 
 /* --- what it does not ----------------------------------------------------------------------------------------- */

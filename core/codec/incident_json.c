@@ -18,7 +18,10 @@ enum slo_domain slo_incident_focus(const struct slo_attribution *verdict)
 	if (verdict->top != SLO_DOMAIN_UNKNOWN)
 		return verdict->top;
 	for (unsigned int f = 1; f < SLO_FAULT_MAX; f++) {
-		if (verdict->posterior[f] > verdict->posterior[best])
+		bool seen = !(verdict->unobservable & SLO_DOMAIN_BIT(f));
+		bool best_seen = !(verdict->unobservable & SLO_DOMAIN_BIT(best));
+
+		if (seen != best_seen ? seen : verdict->posterior[f] > verdict->posterior[best])
 			best = (enum slo_domain)f;
 	}
 	return best;

@@ -40,7 +40,7 @@ struct slo_incident {
 ssize_t slo_incident_json_write(char *buf, size_t size, const struct slo_incident *incident,
                                 bool v1);
 
-/* The fault whose evidence is shown: the top one, or the likeliest where nothing is asserted. */
+/* The fault whose evidence is shown: the top one, or where nothing is asserted the likeliest of the observable ones. */
 enum slo_domain slo_incident_focus(const struct slo_attribution *verdict);
 
 /* Whose next steps help: what is asserted, else the best set, else unknown. SLO_DOMAIN_BITs. */

@@ -10,8 +10,8 @@
 #include "core/codec/fault_sample.h"
 #include "core/engine/evaluate.h"
 
-/* Labelled incidents that are kept for the figures; later ones are counted. */
-#define SLO_REPORT_CASES_MAX ((size_t)1 << 22)
+/* Labelled incidents that are kept for the figures, 120 bytes each; later ones are counted. */
+#define SLO_REPORT_CASES_MAX ((size_t)1 << 20)
 
 struct slo_attribution_report {
 	const char *mode;

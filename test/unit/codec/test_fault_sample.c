@@ -115,6 +115,22 @@ static void labels_come_from_the_most_telling_field(void **state)
 	assert_int_equal(label.domains, SLO_DOMAIN_BIT(SLO_DOMAIN_CPU_THROTTLE));
 }
 
+static void baselines_learnt_elsewhere_come_with_the_sample(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		parse(HEAD
+	              ",\"baselines\":{\"dns_latency_ms\":{\"n\":500,\"median\":4,\"spread\":0.25},"
+	              "\"cpu_steal_pct\":{\"n\":7.5,\"median\":50,\"spread\":0}}}"),
+		0);
+	assert_true(sample.observation.learnt[SLO_SIG_DNS_LATENCY].n == 500);
+	assert_true(sample.observation.learnt[SLO_SIG_DNS_LATENCY].median == log1p(4));
+	assert_true(sample.observation.learnt[SLO_SIG_DNS_LATENCY].spread == 0.25);
+	assert_true(fabs(sample.observation.learnt[SLO_SIG_CPU_STEAL].median) < 1e-12);
+	assert_true(sample.observation.learnt[SLO_SIG_DISK_IO].n == 0);
+	assert_int_equal(sample.observation.present, 0);
+}
+
 static void null_is_as_good_as_absent(void **state)
 {
 	(void)state;
@@ -156,6 +172,15 @@ static void bad_fields_are_named_and_leave_the_outputs(void **state)
 		{ HEAD ",\"signals\":{\"dns_latency_ms\":-1}}", "-1 is outside 0 to 1e+12" },
 		{ HEAD ",\"signals\":{\"cpu_steal_pct\":101}}", "101 is outside 0 to 100" },
 		{ HEAD ",\"signals\":{\"throttled_ratio\":1.5}}", "1.5 is outside 0 to 1" },
+		{ HEAD ",\"baselines\":{\"dns\":{}}}", "\"dns\" is neither" },
+		{ HEAD ",\"baselines\":{\"dns_latency_ms\":4}}",
+		  "baselines.dns_latency_ms\" is not an object" },
+		{ HEAD ",\"baselines\":{\"dns_latency_ms\":{\"n\":1,\"median\":4}}}",
+		  "baselines.dns_latency_ms: required field \"spread\"" },
+		{ HEAD ",\"baselines\":{\"dns_latency_ms\":{\"n\":-1,\"median\":4,\"spread\":1}}}",
+		  "expected n >= 0, median 0 to 1e+12" },
+		{ HEAD ",\"baselines\":{\"cpu_steal_pct\":{\"n\":1,\"median\":101,\"spread\":1}}}",
+		  "median 0 to 100" },
 		{ HEAD ",\"fault_label\":7}", "\"fault_label\" is not a string" },
 		{ HEAD ",\"expected_domain\":\"dns\"}", "\"dns\" is not a fault domain" },
 		{ HEAD ",\"expected_domains\":\"dns\"}", "\"expected_domains\" is not an array" },
@@ -201,6 +226,7 @@ int main(void)
 		cmocka_unit_test(signals_and_span_evidence_are_read),
 		cmocka_unit_test(no_label_reaches_what_the_predictor_gets),
 		cmocka_unit_test(labels_come_from_the_most_telling_field),
+		cmocka_unit_test(baselines_learnt_elsewhere_come_with_the_sample),
 		cmocka_unit_test(null_is_as_good_as_absent),
 		cmocka_unit_test(what_was_made_is_synthetic),
 		cmocka_unit_test(bad_fields_are_named_and_leave_the_outputs),

@@ -193,6 +193,22 @@ static void an_abstention_says_why(void **state)
 	json_decref(line);
 }
 
+static void an_abstention_shows_the_likeliest_fault_that_could_be_seen(void **state)
+{
+	(void)state;
+	judge(2, 0.1); /* normal: less likely than what nothing is known of */
+	assert_int_equal(verdict.top, SLO_DOMAIN_UNKNOWN);
+	assert_true(verdict.posterior[SLO_DOMAIN_CPU_THROTTLE] >
+	            verdict.posterior[SLO_DOMAIN_NETWORK_DNS]);
+	assert_true(slo_incident_focus(&verdict) <= SLO_DOMAIN_NETWORK_EGRESS);
+	judge(-1, -1);
+	assert_true(slo_incident_focus(&verdict) < SLO_FAULT_MAX);
+	assert_int_equal(slo_incident_suspects(&verdict), SLO_DOMAIN_BIT(SLO_DOMAIN_UNKNOWN));
+	judge(5000, 0.1);
+	assert_int_equal(slo_incident_focus(&verdict), SLO_DOMAIN_NETWORK_DNS);
+	assert_int_equal(slo_incident_suspects(&verdict), SLO_DOMAIN_BIT(SLO_DOMAIN_NETWORK_DNS));
+}
+
 static const char *source_as(const char *source, bool synthetic, bool v1)
 {
 	static char kept[32];
@@ -253,6 +269,7 @@ int main(void)
 		cmocka_unit_test(v1_leaves_our_additions_out),
 		cmocka_unit_test(a_verdict_says_what_why_and_what_next),
 		cmocka_unit_test(an_abstention_says_why),
+		cmocka_unit_test(an_abstention_shows_the_likeliest_fault_that_could_be_seen),
 		cmocka_unit_test(evidence_says_where_it_was_measured),
 		cmocka_unit_test(what_does_not_fit_is_told),
 	};
