@@ -158,12 +158,12 @@ const struct slo_verb *slo_options_verb(const struct slo_options *spec, const ch
 			return verb;
 		if (word)
 			slo_nearest_offer(&near, verb->name);
-		if (at < sizeof(all))
+		if (at < sizeof(all)) {
+			const char *separator = verb[1].name ? ", " : " or ";
+
 			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s",
-			                       verb == spec->verbs ? ""
-			                       : verb[1].name      ? ", "
-			                                           : " or ",
-			                       verb->name);
+			                       verb == spec->verbs ? "" : separator, verb->name);
+		}
 	}
 	if (!word)
 		(void)slo_options_usage_error(spec->prog, "which? %s", all);
