@@ -253,14 +253,7 @@ static unsigned int share(struct matching *m, struct slo_corr_signal_record *sig
 static void consider(struct matching *m, struct slo_corr_signal_record *signal,
                      enum slo_corr_tier tier, int64_t distance_ns)
 {
-	struct slo_corr_hit hit = {
-		.signal = signal->signal,
-		.value = signal->value,
-		.time_ns = signal->time_ns,
-		.tier = tier,
-		.distance_ns = distance_ns,
-		.order = signal->order,
-	};
+	unsigned int traces;
 
 	if (tier != SLO_TIER_SERVICE_NODE &&
 	    distance_ns <= tier_limit(m->c, SLO_TIER_SERVICE_NODE) &&
@@ -272,11 +265,20 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 		m->result->below++;
 		return;
 	}
-	hit.traces = share(m, signal, tier, distance_ns);
-	if (hit.traces == 0)
+	traces = share(m, signal, tier, distance_ns);
+	if (traces == 0)
 		return;
-	hit.confidence = slo_corr_tier_desc(tier)->confidence / hit.traces;
-	keep(m->result, &hit);
+	/* Only now: most signals get no farther, and these fields lie on another cache line. */
+	keep(m->result, &(struct slo_corr_hit){
+				.signal = signal->signal,
+				.value = signal->value,
+				.time_ns = signal->time_ns,
+				.tier = tier,
+				.confidence = slo_corr_tier_desc(tier)->confidence / traces,
+				.traces = traces,
+				.distance_ns = distance_ns,
+				.order = signal->order,
+			});
 }
 
 /* Ends of the time that @tier reaches from the span. */
