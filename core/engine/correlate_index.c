@@ -88,6 +88,7 @@ int slo_correlator_new(struct slo_correlator **ret, const struct slo_correlator_
 		return slo_err_set(err, -ENOMEM, "correlation: out of memory");
 	c->cfg = *cfg;
 	c->generation = 1;
+	c->gone_until_ns = INT64_MIN;
 	c->signals.mask = power_of_two(cfg->max_signals) - 1;
 	c->spans.mask = power_of_two(cfg->max_spans) - 1;
 	c->signal = calloc(c->signals.mask + 1, sizeof(*c->signal));
@@ -178,12 +179,17 @@ static void drop_span(struct slo_correlator *c)
 {
 	struct slo_corr_span_record *s = span_at(c, c->spans.first);
 	uint32_t slot = (uint32_t)(c->spans.first & c->spans.mask);
+	int64_t until;
 	uint64_t key;
 
 	for (int t = 0; t < SLO_TIER_MAX_ && c->span_list[t]; t++) {
 		if (slo_corr_key(&s->who, (enum slo_corr_tier)t, &key))
 			(void)slo_time_index_remove(c->span_list[t], key, s->start_ns, slot);
 	}
+	if (__builtin_add_overflow(s->end_ns, c->cfg.rule.window_ns, &until))
+		until = INT64_MAX;
+	if (until > c->gone_until_ns)
+		c->gone_until_ns = until;
 	c->spans.first++;
 	c->generation++;
 	if (c->spans.first == c->spans.next)

@@ -17,6 +17,8 @@
 #include "core/base/err.h"
 #include "core/engine/correlate.h"
 
+/* How long an agent keeps signals for spans that come late. */
+#define SLO_CORR_RETAIN_NS UINT64_C(60000000000)
 /* At most so many signals enrich a span. */
 #define SLO_CORR_FANOUT 3
 /* A signal of more traces enriches none, whatever the threshold. */

@@ -137,17 +137,34 @@ static enum slo_corr_tier hold_contest(const struct slo_correlator *c,
 	return SLO_TIER_NONE;
 }
 
+/* Whether a span could still claim @signal by a better tier than @tier. */
+static bool has_better_keys(const struct slo_corr_signal_record *signal, enum slo_corr_tier tier)
+{
+	uint64_t key;
+
+	for (int t = 0; t < (int)tier; t++) {
+		if (slo_corr_key(&signal->who, (enum slo_corr_tier)t, &key))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Held anew where spans came or went, but for a hopeless contest that no better tier can settle:
+ * on busy processes that is what most signals are, and each new span would ask again.
+ */
 static const struct slo_corr_verdict *verdict_of(const struct slo_correlator *c,
                                                  struct slo_corr_signal_record *signal)
 {
 	struct slo_corr_verdict *v = &signal->verdict;
 	struct contest best;
 
-	if (v->generation == c->generation)
+	if (v->generation == c->generation || (v->final && signal->time_ns > c->gone_until_ns))
 		return v;
 	v->generation = c->generation;
 	v->tier = hold_contest(c, signal, &best);
-	v->traces = best.traces;
+	v->traces = (uint16_t)best.traces;
+	v->final = is_hopeless(c, v->tier, &best) && !has_better_keys(signal, v->tier);
 	v->distance_ns = best.distance_ns;
 	v->span = best.slot[0];
 	return v;
@@ -236,14 +253,7 @@ static unsigned int share(struct matching *m, struct slo_corr_signal_record *sig
 static void consider(struct matching *m, struct slo_corr_signal_record *signal,
                      enum slo_corr_tier tier, int64_t distance_ns)
 {
-	struct slo_corr_hit hit = {
-		.signal = signal->signal,
-		.value = signal->value,
-		.time_ns = signal->time_ns,
-		.tier = tier,
-		.distance_ns = distance_ns,
-		.order = signal->order,
-	};
+	unsigned int traces;
 
 	if (tier != SLO_TIER_SERVICE_NODE &&
 	    distance_ns <= tier_limit(m->c, SLO_TIER_SERVICE_NODE) &&
@@ -255,11 +265,20 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 		m->result->below++;
 		return;
 	}
-	hit.traces = share(m, signal, tier, distance_ns);
-	if (hit.traces == 0)
+	traces = share(m, signal, tier, distance_ns);
+	if (traces == 0)
 		return;
-	hit.confidence = slo_corr_tier_desc(tier)->confidence / hit.traces;
-	keep(m->result, &hit);
+	/* Only now: most signals get no farther, and these fields lie on another cache line. */
+	keep(m->result, &(struct slo_corr_hit){
+				.signal = signal->signal,
+				.value = signal->value,
+				.time_ns = signal->time_ns,
+				.tier = tier,
+				.confidence = slo_corr_tier_desc(tier)->confidence / traces,
+				.traces = traces,
+				.distance_ns = distance_ns,
+				.order = signal->order,
+			});
 }
 
 /* Ends of the time that @tier reaches from the span. */

@@ -19,7 +19,8 @@ struct slo_corr_verdict {
 	uint64_t span; /* whose it is, where @traces is 1 */
 	int64_t distance_ns;
 	enum slo_corr_tier tier;
-	unsigned int traces; /* SLO_CORR_TRACES_MAX + 1: or more */
+	uint16_t traces; /* SLO_CORR_TRACES_MAX + 1: or more */
+	bool final; /* no span that comes can change it; one that goes can */
 };
 
 struct slo_corr_signal_record {
@@ -67,6 +68,7 @@ struct slo_correlator {
 	struct slo_time_index *span_list[SLO_TIER_MAX_]; /* by start; INTERVAL only */
 	int64_t longest_ns; /* of the spans retained, or more */
 	uint64_t generation; /* changes with the spans */
+	int64_t gone_until_ns; /* spans that are gone reached signals up to then */
 	struct slo_names *names;
 	uint64_t order;
 	uint64_t next_sweep; /* not before this order */

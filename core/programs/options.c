@@ -158,12 +158,12 @@ const struct slo_verb *slo_options_verb(const struct slo_options *spec, const ch
 			return verb;
 		if (word)
 			slo_nearest_offer(&near, verb->name);
-		if (at < sizeof(all))
+		if (at < sizeof(all)) {
+			const char *separator = verb[1].name ? ", " : " or ";
+
 			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s",
-			                       verb == spec->verbs ? ""
-			                       : verb[1].name      ? ", "
-			                                           : " or ",
-			                       verb->name);
+			                       verb == spec->verbs ? "" : separator, verb->name);
+		}
 	}
 	if (!word)
 		(void)slo_options_usage_error(spec->prog, "which? %s", all);
@@ -241,7 +241,8 @@ static int set_uint(const struct slo_option *row, const char *arg, uint64_t *ret
 	return 0;
 }
 
-static int set_real(const struct slo_option *row, const char *arg, double *ret, struct slo_err *err)
+/* @ret points to a double. */
+static int set_real(const struct slo_option *row, const char *arg, void *ret, struct slo_err *err)
 {
 	char *end;
 	double v = strtod(arg, &end);
@@ -252,7 +253,7 @@ static int set_real(const struct slo_option *row, const char *arg, double *ret, 
 		return slo_err_set(err, -EINVAL, "not a number of %g to %g", row->real_min,
 		                   row->real_max);
 	}
-	*ret = v;
+	memcpy(ret, &v, sizeof(v));
 	return 0;
 }
 
@@ -291,7 +292,7 @@ static int set_row(const struct slo_option *row, const char *arg, void *user,
 	case SLO_OPT_UINT:
 		return set_uint(row, arg, (uint64_t *)field, err);
 	case SLO_OPT_REAL:
-		return set_real(row, arg, (double *)field, err);
+		return set_real(row, arg, field, err);
 	case SLO_OPT_ENUM:
 		return set_enum(row, arg, (unsigned int *)field, err);
 	case SLO_OPT_CALL:

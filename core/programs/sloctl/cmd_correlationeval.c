@@ -156,6 +156,7 @@ static int judge_all(struct evaluation *ev, struct slo_jsonl *in, struct slo_err
 		slo_tool_progress(ev->tool, in);
 	}
 	ev->rejected = slo_jsonl_rejected(in);
+	slo_tool_clear(ev->tool);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 
 #define DRAW_EVERY_NS (SLO_NS_PER_SEC / 10)
 
-static void clear(struct slo_tool *tool)
+void slo_tool_clear(struct slo_tool *tool)
 {
 	if (tool->drawn)
 		(void)fputs("\r\033[K", stderr);
@@ -27,7 +27,7 @@ static void say(struct slo_tool *tool, const struct slo_err *err)
 	for (const char *c = err->msg; *c && n + 1 < sizeof(text); c++)
 		text[n++] = (char)((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
 	text[n] = '\0';
-	clear(tool);
+	slo_tool_clear(tool);
 	(void)fprintf(stderr, "%s: %s\n", tool->prog, text);
 }
 
@@ -54,6 +54,11 @@ void slo_tool_progress(struct slo_tool *tool, const struct slo_jsonl *j)
 		tool->quiet = true;
 		return;
 	}
+	/* All is read: what comes now is the result. */
+	if (size >= 0 && read >= (uint64_t)size) {
+		slo_tool_clear(tool);
+		return;
+	}
 	now_ns = slo_clock_monotonic_ns();
 	if (tool->drawn_ns && now_ns - tool->drawn_ns < DRAW_EVERY_NS)
 		return;
@@ -71,7 +76,7 @@ void slo_tool_progress(struct slo_tool *tool, const struct slo_jsonl *j)
 
 int slo_tool_exit(struct slo_tool *tool, uint64_t rejected, int code)
 {
-	clear(tool);
+	slo_tool_clear(tool);
 	if (rejected == 0)
 		return code;
 	(void)fprintf(stderr, "%s: %" PRIu64 " line%s rejected", tool->prog, rejected,

@@ -28,6 +28,12 @@ void slo_tool_bad_line(struct slo_tool *tool, const struct slo_err *err);
 /* "prog: 42 % ..." on a terminal, at most 10 times a second; nothing elsewhere. */
 void slo_tool_progress(struct slo_tool *tool, const struct slo_jsonl *j);
 
+/*
+ * Takes the progress line away: before anything is printed on standard output. Where the input's
+ * size is known, slo_tool_progress() does so itself at its end.
+ */
+void slo_tool_clear(struct slo_tool *tool);
+
 /* Says "prog: <@err>"; returns SLO_EXIT_BACKEND. */
 int slo_tool_fail(struct slo_tool *tool, const struct slo_err *err);
 

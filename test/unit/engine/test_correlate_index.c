@@ -22,6 +22,7 @@
 static struct slo_corr_signal signals[SIGNALS];
 static struct slo_corr_span spans[SPANS];
 static uint64_t ids[SPANS];
+static size_t span_count = SPANS; /* have arrived */
 static struct slo_correlator_stats truth;
 
 static uint64_t state_;
@@ -71,7 +72,7 @@ static unsigned int sharers(const struct slo_corr_rule *rule, size_t first, size
 	unsigned int traces = 0;
 
 	*ret_tied = 0;
-	for (size_t i = first; i < SPANS; i++) {
+	for (size_t i = first; i < span_count; i++) {
 		struct slo_corr_match m = slo_correlate(rule, &spans[i], &signals[e]);
 		bool counted = false;
 
@@ -174,16 +175,18 @@ static struct slo_corr_who random_who(void)
 	};
 }
 
-/* Times on a coarse grid, so that distances tie. */
+/* Times on a coarse grid, so that distances tie; every other time crowded, so that many do. */
 static void random_records(uint64_t seed)
 {
+	uint64_t grid = seed % 2 ? 200 : 30;
+
 	state_ = seed;
 	for (size_t i = 0; i < SIGNALS; i++)
 		signals[i] =
-			(struct slo_corr_signal){ random_who(), T0 + (int64_t)rnd(200) * 50 * MS,
+			(struct slo_corr_signal){ random_who(), T0 + (int64_t)rnd(grid) * 50 * MS,
 			                          (enum slo_signal)rnd(SLO_SIG_MAX_), (double)i };
 	for (size_t i = 0; i < SPANS; i++) {
-		int64_t start = T0 + (int64_t)rnd(200) * 50 * MS;
+		int64_t start = T0 + (int64_t)rnd(grid) * 50 * MS;
 
 		spans[i] = (struct slo_corr_span){ random_who(), start,
 			                           start + ((int64_t)rnd(40) - 5) * 50 * MS };
@@ -206,30 +209,32 @@ static void fill(struct slo_correlator *c)
 		assert_int_equal(slo_correlator_add_span(c, &spans[i], &ids[i]), 0);
 }
 
-static void compare(struct slo_correlator *c, const struct slo_corr_rule *rule, size_t first_signal,
-                    size_t first_span)
+/* One span's hits; the counts go to @truth. */
+static void compare_span(struct slo_correlator *c, const struct slo_corr_rule *rule,
+                         size_t first_signal, size_t first_span, size_t s)
 {
 	static struct scored hits[SIGNALS];
+	size_t n = brute(rule, first_signal, first_span, s, hits);
+	struct slo_corr_result r;
+
+	assert_int_equal(slo_correlator_match(c, ids[s], &r), 0);
+	assert_int_equal(r.count, n < SLO_CORR_FANOUT ? n : SLO_CORR_FANOUT);
+	for (unsigned int i = 0; i < r.count; i++) {
+		const struct slo_corr_signal *e = &signals[hits[i].signal];
+
+		assert_true(r.hit[i].value == (double)hits[i].signal);
+		assert_int_equal(r.hit[i].signal, e->signal);
+		assert_true(r.hit[i].time_ns == e->time_ns);
+		assert_int_equal(r.hit[i].tier, hits[i].m.tier);
+		assert_true(r.hit[i].distance_ns == hits[i].m.distance_ns);
+		assert_true(r.hit[i].confidence == hits[i].confidence);
+	}
+}
+
+static void compare_stats(const struct slo_correlator *c)
+{
 	struct slo_correlator_stats stats;
 
-	memset(&truth, 0, sizeof(truth));
-	for (size_t s = first_span; s < SPANS; s++) {
-		size_t n = brute(rule, first_signal, first_span, s, hits);
-		struct slo_corr_result r;
-
-		assert_int_equal(slo_correlator_match(c, ids[s], &r), 0);
-		assert_int_equal(r.count, n < SLO_CORR_FANOUT ? n : SLO_CORR_FANOUT);
-		for (unsigned int i = 0; i < r.count; i++) {
-			const struct slo_corr_signal *e = &signals[hits[i].signal];
-
-			assert_true(r.hit[i].value == (double)hits[i].signal);
-			assert_int_equal(r.hit[i].signal, e->signal);
-			assert_true(r.hit[i].time_ns == e->time_ns);
-			assert_int_equal(r.hit[i].tier, hits[i].m.tier);
-			assert_true(r.hit[i].distance_ns == hits[i].m.distance_ns);
-			assert_true(r.hit[i].confidence == hits[i].confidence);
-		}
-	}
 	slo_correlator_stats_get(c, &stats);
 	assert_memory_equal(stats.matched, truth.matched, sizeof(truth.matched));
 	assert_memory_equal(stats.enriched, truth.enriched, sizeof(truth.enriched));
@@ -237,6 +242,15 @@ static void compare(struct slo_correlator *c, const struct slo_corr_rule *rule, 
 	assert_int_equal(stats.ambiguous, truth.ambiguous);
 	assert_int_equal(stats.elsewhere, truth.elsewhere);
 	assert_int_equal(stats.crowded_out, truth.crowded_out);
+}
+
+static void compare(struct slo_correlator *c, const struct slo_corr_rule *rule, size_t first_signal,
+                    size_t first_span)
+{
+	memset(&truth, 0, sizeof(truth));
+	for (size_t s = first_span; s < SPANS; s++)
+		compare_span(c, rule, first_signal, first_span, s);
+	compare_stats(c);
 }
 
 static const struct slo_corr_rule rules[] = {
@@ -256,7 +270,7 @@ static void index_agrees_with_brute_force_on_random_records(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 6; seed++) {
-		random_records(seed * 7919);
+		random_records(seed * 7919 + seed / 2);
 		for (size_t i = 0; i < SLO_ARRAY_SIZE(rules); i++) {
 			const struct slo_correlator_config cfg = { .rule = rules[i],
 				                                   .max_signals = SIGNALS,
@@ -277,6 +291,36 @@ static void index_agrees_with_brute_force_on_random_records(void **state)
 	assert_true(sum.below && sum.ambiguous && sum.elsewhere && sum.crowded_out);
 	for (int t = 0; t < SLO_TIER_MAX_; t++)
 		assert_true(sum.enriched[t] > 0);
+}
+
+/* As an agent does: each span is matched as it comes, earlier ones again, old ones go meanwhile. */
+static void index_agrees_with_brute_force_as_spans_come_and_go(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 6; seed++) {
+		for (size_t i = 0; i < SLO_ARRAY_SIZE(rules); i++) {
+			size_t room = seed % 2 ? 64 : 16;
+			const struct slo_correlator_config cfg = { .rule = rules[i],
+				                                   .max_signals = SIGNALS,
+				                                   .max_spans = room };
+			slo_correlator_auto struct slo_correlator *c = make(&cfg);
+
+			random_records(seed * 104729 + seed / 2);
+			memset(&truth, 0, sizeof(truth));
+			for (size_t e = 0; e < SIGNALS; e++)
+				assert_int_equal(slo_correlator_add_signal(c, &signals[e]), 0);
+			for (size_t s = 0; s < SPANS; s++) {
+				size_t first = s + 1 > room ? s + 1 - room : 0;
+
+				assert_int_equal(slo_correlator_add_span(c, &spans[s], &ids[s]), 0);
+				span_count = s + 1;
+				compare_span(c, &rules[i], 0, first, s);
+				compare_span(c, &rules[i], 0, first, first + rnd(s + 1 - first));
+			}
+			span_count = SPANS;
+			compare_stats(c);
+		}
+	}
 }
 
 static void only_the_newest_count_where_room_runs_out(void **state)
@@ -336,6 +380,32 @@ static void verdicts_follow_the_spans_that_arrive(void **state)
 		assert_int_equal(r.count, 0);
 		assert_int_equal(r.ambiguous, 1);
 	}
+}
+
+/* Hopeless among spans without trace ids, until the span of its own trace arrives. */
+static void late_span_of_its_trace_settles_a_shared_signal(void **state)
+{
+	const struct slo_correlator_config cfg = { .rule = rules[1],
+		                                   .max_signals = 8,
+		                                   .max_spans = 8 };
+	const struct slo_corr_who pid = { .pod = "p", .pid = 1 };
+	const struct slo_corr_who both = { .trace_id = "t", .pod = "p", .pid = 1 };
+	const struct slo_corr_signal signal = { both, T0, SLO_SIG_DNS_LATENCY, 7 };
+	const struct slo_corr_span other = { pid, T0, T0 }, own = { both, T0 - MS, T0 - MS };
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_corr_result r;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(slo_correlator_add_span(c, &other, &id), 0);
+	assert_int_equal(slo_correlator_match(c, id, &r), 0);
+	assert_int_equal(r.ambiguous, 1);
+	assert_int_equal(slo_correlator_add_span(c, &own, &id), 0);
+	assert_int_equal(slo_correlator_match(c, id, &r), 0);
+	assert_int_equal(r.count, 1);
+	assert_true(r.hit[0].confidence == 1);
 }
 
 static void records_expire_after_their_time(void **state)
@@ -545,8 +615,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(index_agrees_with_brute_force_on_random_records),
+		cmocka_unit_test(index_agrees_with_brute_force_as_spans_come_and_go),
 		cmocka_unit_test(only_the_newest_count_where_room_runs_out),
 		cmocka_unit_test(verdicts_follow_the_spans_that_arrive),
+		cmocka_unit_test(late_span_of_its_trace_settles_a_shared_signal),
 		cmocka_unit_test(records_expire_after_their_time),
 		cmocka_unit_test(names_are_forgotten_with_their_records),
 		cmocka_unit_test(record_without_room_for_its_names_or_without_time_is_refused),
