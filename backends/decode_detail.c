@@ -13,18 +13,18 @@
 
 /* Highest value of each enumerator that a record may hold, and where it stands. */
 static const struct {
-	unsigned int signal;
 	size_t offset; /* of a __u32 in union slo_abi_extra */
-	uint32_t max;
 	const char *what;
+	unsigned int signal;
+	uint32_t max;
 } enums[] = {
-	{ SLO_ABI_RUNQUEUE_DELAY, offsetof(struct slo_abi_runq, cause), SLO_ABI_WAIT_MAX, "cause" },
-	{ SLO_ABI_MEM_RECLAIM, offsetof(struct slo_abi_reclaim, kind), SLO_ABI_RECLAIM_MAX,
-	  "kind" },
-	{ SLO_ABI_DISK_IO, offsetof(struct slo_abi_disk, op), SLO_ABI_DISK_OP_MAX, "operation" },
-	{ SLO_ABI_SYSCALL, offsetof(struct slo_abi_sys, family), SLO_ABI_SYS_FAMILY_MAX, "family" },
-	{ SLO_ABI_SYSCALL, offsetof(struct slo_abi_sys, fclass), SLO_ABI_FILE_CLASS_MAX,
-	  "class of file" },
+	{ offsetof(struct slo_abi_runq, cause), "cause", SLO_ABI_RUNQUEUE_DELAY, SLO_ABI_WAIT_MAX },
+	{ offsetof(struct slo_abi_reclaim, kind), "kind", SLO_ABI_MEM_RECLAIM,
+	  SLO_ABI_RECLAIM_MAX },
+	{ offsetof(struct slo_abi_disk, op), "operation", SLO_ABI_DISK_IO, SLO_ABI_DISK_OP_MAX },
+	{ offsetof(struct slo_abi_sys, family), "family", SLO_ABI_SYSCALL, SLO_ABI_SYS_FAMILY_MAX },
+	{ offsetof(struct slo_abi_sys, fclass), "class of file", SLO_ABI_SYSCALL,
+	  SLO_ABI_FILE_CLASS_MAX },
 };
 
 static int check_tls(const struct slo_abi_tls *x, struct slo_err *err)
@@ -69,9 +69,11 @@ static void decode_tls(const struct slo_abi_tls *x, struct slo_probe_event *ret)
 	ret->detail.tls.server = x->flags & SLO_ABI_TLS_F_SERVER;
 	ret->detail.tls.by_peer = x->flags & SLO_ABI_TLS_F_PEER;
 	/* Whatever the peer sent: a name is letters, digits, dots and hyphens. */
-	for (; used < x->sni_len; used++)
-		ret->detail.tls.sni[used] =
-			x->sni[used] > ' ' && x->sni[used] < 0x7f ? (char)x->sni[used] : '?';
+	for (; used < x->sni_len; used++) {
+		bool plain = x->sni[used] > ' ' && x->sni[used] < 0x7f;
+
+		ret->detail.tls.sni[used] = (char)(plain ? x->sni[used] : (uint8_t)'?');
+	}
 	ret->detail.tls.sni[used] = '\0';
 }
 

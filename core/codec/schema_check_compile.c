@@ -52,6 +52,7 @@ static size_t print_at(const struct at *at, char *buf, size_t size)
 	for (; at->up && n < SLO_ARRAY_SIZE(way); at = at->up)
 		way[n++] = at;
 	while (n-- > 0 && len < size) {
+		/* cppcheck-suppress uninitvar ; filled just above */
 		if (way[n]->key)
 			len += (size_t)snprintf(buf + len, size - len, "/%.60s", way[n]->key);
 		else
