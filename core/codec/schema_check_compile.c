@@ -46,7 +46,7 @@ static int compile(struct compiler *c, const json_t *v, const struct at *at,
 
 static size_t print_at(const struct at *at, char *buf, size_t size)
 {
-	const struct at *way[SLO_SCHEMA_CHECK_DEPTH_MAX * 2 + 4];
+	const struct at *way[SLO_SCHEMA_CHECK_DEPTH_MAX * 2 + 4] = { NULL };
 	size_t n = 0, len = (size_t)snprintf(buf, size, "#");
 
 	for (; at->up && n < SLO_ARRAY_SIZE(way); at = at->up)
