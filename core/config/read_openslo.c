@@ -229,6 +229,7 @@ static void end_document(const struct document *d)
 	char section[VALUE_LEN + 8], target[VALUE_LEN], *end;
 	double percent = strtod(d->leaf[TARGET_PERCENT].text, &end);
 
+	assert(d->y);
 	if (d->y->failed)
 		return;
 	if (!is(d, KIND, "SLO")) {
@@ -259,6 +260,7 @@ static void end_document(const struct document *d)
 
 static void read_documents(struct slo_yaml *y, struct document *d)
 {
+	d->y = y;
 	for (;;) {
 		yaml_event_t ev slo_yaml_event_auto = { 0 };
 
