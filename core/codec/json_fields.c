@@ -11,10 +11,9 @@
 #define NS_LIMIT 9223372036854775808.0
 
 static const char *const type_names[] = {
-	[SLO_JSON_STRING] = "a string",
-	[SLO_JSON_INTEGER] = "an integer",
-	[SLO_JSON_NUMBER] = "a number",
-	[SLO_JSON_OBJECT] = "an object",
+	[SLO_JSON_STRING] = "a string",    [SLO_JSON_INTEGER] = "an integer",
+	[SLO_JSON_NUMBER] = "a number",    [SLO_JSON_OBJECT] = "an object",
+	[SLO_JSON_BOOL] = "true or false",
 };
 SLO_TABLE_COMPLETE(type_names, SLO_JSON_TYPE_MAX_);
 
@@ -51,6 +50,9 @@ static int check_value(const struct slo_json_field *f, const json_t *v, struct s
 		break;
 	case SLO_JSON_OBJECT:
 		fits = json_is_object(v);
+		break;
+	case SLO_JSON_BOOL:
+		fits = json_is_boolean(v);
 		break;
 	case SLO_JSON_TYPE_MAX_:
 		break;
@@ -102,6 +104,24 @@ int slo_json_check_object(json_t *object, const struct slo_json_field *fields, s
 			return slo_err_set(err, -EINVAL, "required field \"%s\" is missing",
 			                   fields[i].name);
 		}
+	}
+	return 0;
+}
+
+int slo_json_check_fields(const json_t *object, const struct slo_json_field *fields, size_t count,
+                          struct slo_err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		const json_t *v = json_object_get(object, fields[i].name);
+		int r = 0;
+
+		if (v && !json_is_null(v))
+			r = check_value(&fields[i], v, err);
+		else if (fields[i].required)
+			r = slo_err_set(err, -EINVAL, "required field \"%s\" is missing",
+			                fields[i].name);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

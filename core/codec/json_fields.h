@@ -18,6 +18,7 @@ enum slo_json_type {
 	SLO_JSON_INTEGER,
 	SLO_JSON_NUMBER,
 	SLO_JSON_OBJECT,
+	SLO_JSON_BOOL,
 	SLO_JSON_TYPE_MAX_,
 };
 
@@ -37,6 +38,13 @@ struct slo_json_field {
  * naming the field.
  */
 int slo_json_check_object(json_t *object, const struct slo_json_field *fields, size_t count,
+                          struct slo_err *err);
+
+/*
+ * The same for records of other programs, which may hold more than we read: fields beside @fields
+ * are not looked at, and null is as good as absent.
+ */
+int slo_json_check_fields(const json_t *object, const struct slo_json_field *fields, size_t count,
                           struct slo_err *err);
 
 /* 0 where @v is whole, as JSON Schema's "integer" has it (3.0 is 3), else -EINVAL. */

@@ -116,8 +116,8 @@ int slo_record_time_parse(const char *rfc3339, int64_t *ret_unix_ns, struct slo_
 		return slo_err_set(err, -EINVAL,
 		                   "\"%.40s\" is no RFC 3339 time, expected 2026-01-02T03:04:05Z",
 		                   rfc3339);
-	seconds = days_since_1970(p.year, p.month, p.day) * DAY_SECONDS + p.hour * 3600 +
-	          p.minute * 60 + p.second - p.offset * 60;
+	seconds = days_since_1970(p.year, p.month, p.day) * DAY_SECONDS + p.second;
+	seconds += (p.hour * INT64_C(60) + p.minute - p.offset) * 60;
 	/* Leap seconds are inserted at the end of a UTC day only. */
 	if (p.second == 60 && seconds % DAY_SECONDS != 0)
 		return slo_err_set(err, -EINVAL, "\"%.40s\" is no leap second", rfc3339);

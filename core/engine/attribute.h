@@ -48,9 +48,9 @@ extern const char *const slo_attribution_mode_names[SLO_ATTR_MODE_MAX_ + 1];
 /* Why no fault is asserted. The first that holds, in this order. */
 enum slo_abstain {
 	SLO_ABSTAIN_NONE,
-	SLO_ABSTAIN_NO_SIGNALS, /* nothing was measured at all */
+	SLO_ABSTAIN_NO_SIGNALS, /* nothing the model knows was measured */
+	SLO_ABSTAIN_UNEXPLAINED, /* something is far off its baseline (|z| > 6) and the best set does not explain it */
 	SLO_ABSTAIN_NO_EVIDENCE, /* the best set beats the empty one by less than the model's limit (1.5 nats) */
-	SLO_ABSTAIN_UNEXPLAINED, /* something is far off its baseline (|z| > 6) and no asserted fault explains it */
 	SLO_ABSTAIN_AMBIGUOUS, /* two sets within .7 nats: set and second_set */
 	SLO_ABSTAIN_LOW_CONFIDENCE, /* no observable fault reaches .6 */
 	SLO_ABSTAIN_MAX_,
@@ -76,7 +76,7 @@ struct slo_attribution {
 	 */
 	double posterior[SLO_DOMAIN_MAX_];
 	enum slo_domain top; /* predicted_fault_domain; unknown where nothing is asserted */
-	double confidence; /* posterior[top]; where noisy-or abstains, that of the likeliest fault */
+	double confidence; /* posterior[top] */
 
 	uint32_t
 		set; /* the most probable set of faults; bayes: its top alone. What "exact set" compares */
@@ -88,8 +88,11 @@ struct slo_attribution {
 	uint32_t
 		unobservable; /* faults about which the evidence at hand cannot say anything; neither asserted nor excluded */
 	double observability[SLO_FAULT_MAX]; /* nats */
-	enum slo_abstain abstain;
-	unsigned int unexplained; /* kind of evidence, where abstain is UNEXPLAINED */
+	enum slo_abstain
+		abstain; /* not NONE exactly where asserted is 0; bayes: NO_SIGNALS or NONE */
+	bool ambiguous; /* the second set is within .7 nats of the first; what both hold may still be asserted */
+	uint32_t
+		unexplained; /* kinds far off that neither the asserted faults nor else the best set explain */
 
 	double total_nats; /* of the most probable set against the empty one, evidence alone */
 	struct slo_attr_evidence evidence[SLO_EVID_MAX_]; /* zero where absent */
@@ -101,7 +104,7 @@ struct slo_attribution {
 	double nats[SLO_FAULT_MAX][SLO_EVID_MAX_];
 	double prior_nats[SLO_FAULT_MAX];
 
-	/* Conformal set: holds a true fault with the model's coverage; valid where the model was calibrated. */
+	/* Conformal set: holds all true domains with the model's coverage; valid where the model was calibrated. */
 	bool has_conformal;
 	uint32_t conformal; /* faults; SLO_DOMAIN_BIT(SLO_DOMAIN_UNKNOWN) too */
 };

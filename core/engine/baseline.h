@@ -27,6 +27,7 @@ struct slo_baseline_stat {
 
 struct slo_baseline {
 	float slot[SLO_BASELINE_SLOTS];
+	float unit; /* weight of the next value: grows, so that old ones need not be touched */
 	float total; /* sum of slots */
 };
 
@@ -36,7 +37,7 @@ void slo_baseline_add(struct slo_baseline *b, unsigned int evid, double value, d
 struct slo_baseline_stat slo_baseline_stat(const struct slo_baseline *b);
 
 struct slo_baselines_config {
-	size_t workloads; /* at most; 1 to 65536; about 23 KiB each */
+	size_t workloads; /* at most; 1 to 4096; 23 KiB each */
 	double half_life; /* values; >= 1 */
 };
 

@@ -30,7 +30,8 @@ double slo_stats_quantile(const double *sorted, size_t n, double q)
 	lower = (size_t)at;
 	if (lower + 1 >= n)
 		return sorted[n - 1];
-	return sorted[lower] + (sorted[lower + 1] - sorted[lower]) * (at - (double)lower);
+	return sorted[lower] * (1 - (at - (double)lower)) +
+	       sorted[lower + 1] * (at - (double)lower);
 }
 
 double slo_stats_mean(const double *values, size_t n)
@@ -61,7 +62,7 @@ double slo_stats_cv_pct(const double *values, size_t n)
 
 	if (sd == 0)
 		return 0;
-	return mean != 0 ? 100 * sd / fabs(mean) : NAN;
+	return mean != 0 ? sd / fabs(mean) * 100 : NAN;
 }
 
 double slo_stats_normal_quantile(double p)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bootstrap of a quantile in one or two levels: runs are drawn with replacement, then samples within each drawn run, so that the spread between
- * runs counts. One run gives the ordinary bootstrap. A resample costs one pass of draws and no sorting.
+ * Bootstrap of a quantile in one or two levels: runs are drawn with replacement, then samples within each drawn run, so
+ * that the spread between runs counts. One run gives the ordinary bootstrap. A resample costs one pass of draws and no
+ * sorting.
  */
 #ifndef SLO_ENGINE_STATS_BOOT_H
 #define SLO_ENGINE_STATS_BOOT_H

@@ -11,9 +11,9 @@
 struct slo_rank_sums;
 
 /*
- * Counts the choices of @k (1 to @n / 2) of the @n ascending @ranks by their sum. Memory: 8 (k + 1) (largest sum - smallest) bytes
- * over the greatest common divisor of the ranks' distances. Exact while the counts are below 2^53, then to 1e-14 of
- * each. 0 or -ENOMEM.
+ * Counts the choices of @k (1 to @n) of the @n ascending @ranks by their sum. Memory: 8 (k + 1) (largest sum - smallest)
+ * bytes over the greatest common divisor of the ranks' distances. Exact while the counts are below 2^53, then to 1e-14
+ * of each. 0 or -ENOMEM.
  */
 int slo_rank_sums_new(struct slo_rank_sums **ret, const uint32_t *ranks, size_t n, size_t k);
 void slo_rank_sums_freep(struct slo_rank_sums **s);

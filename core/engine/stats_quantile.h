@@ -22,7 +22,10 @@ enum slo_quantile_kind {
  */
 double slo_stats_beta(double a, double b, double x);
 
-/* Cumulative weights of the order statistics: ret_cumulative[k] (k of 0 to @n) is the weight of the k smallest. @q in (0, 1), @n >= 1. */
+/*
+ * Cumulative weights of the order statistics: ret_cumulative[k] (k of 0 to @n) is the weight of the k smallest. @q in
+ * (0, 1), @n >= 1.
+ */
 void slo_stats_quantile_weights(enum slo_quantile_kind kind, double q, size_t n,
                                 double *ret_cumulative);
 

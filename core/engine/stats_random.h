@@ -44,20 +44,26 @@ static inline uint64_t slo_random_u64(struct slo_random *r)
 }
 
 /*
- * Uniform in [0, @n), without bias: multiply and reject (Lemire, Fast Random Integer Generation in an Interval,
- * 2019), on the upper 32 bits. @n > 0.
+ * Uniform in [0, @n), without bias, of 32 uniform @bits: multiply and reject (Lemire, Fast Random Integer Generation in
+ * an Interval, 2019); once in 2^32 / @n draws new bits are needed. @n > 0.
  */
-static inline uint32_t slo_random_below(struct slo_random *r, uint32_t n)
+static inline uint32_t slo_random_scale(struct slo_random *r, uint32_t bits, uint32_t n)
 {
-	uint64_t m = (slo_random_u64(r) >> 32) * n;
+	uint64_t m = (uint64_t)bits * n;
 
-	if ((uint32_t)m < n) {
+	if (__builtin_expect((uint32_t)m < n, 0)) {
 		const uint32_t least = -n % n;
 
 		while ((uint32_t)m < least)
 			m = (slo_random_u64(r) >> 32) * n;
 	}
 	return (uint32_t)(m >> 32);
+}
+
+/* The same of new bits. */
+static inline uint32_t slo_random_below(struct slo_random *r, uint32_t n)
+{
+	return slo_random_scale(r, (uint32_t)(slo_random_u64(r) >> 32), n);
 }
 
 /* Uniform in [0, 1): 53 bits. */

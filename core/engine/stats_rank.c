@@ -9,6 +9,10 @@
 
 #include "core/engine/stats_exact.h"
 
+/* Differences few enough to be sorted on the stack. */
+#define PICK_MAX 2048
+#define VALUE_STEPS 40
+
 /* What one merge of a pair tells. */
 struct merged {
 	double greater; /* pairs with x > y */
@@ -80,13 +84,13 @@ void slo_stats_mann_whitney(const struct slo_stats_pair *pair, struct slo_stats_
 	const double u = u_of(pair, &m);
 	/* All values equal: U is its mean, and the variance is not asked for. */
 	const double sd = sqrt(pairs_of(pair) / 12 * (n + 1 - m.ties / (n * (n - 1))));
-	double p = 1;
+	const double z = u != mean ? (fabs(u - mean) - 0.5) / sd : 0;
+	const double p = erfc(z * M_SQRT1_2);
 
-	if (u != mean)
-		p = erfc((fabs(u - mean) - 0.5) / sd * M_SQRT1_2);
 	*ret = (struct slo_stats_mann_whitney){
 		.u = u,
 		.p_two_sided = p < 1 ? p : 1,
+		.z = z,
 		.p_greater = sd > 0 ? erfc((u - mean - 0.5) / sd * M_SQRT1_2) / 2 : 1,
 	};
 }
@@ -193,22 +197,71 @@ static double count_at_most(const struct slo_stats_pair *p, double limit)
 	return count;
 }
 
-/* The @rank-th smallest difference, from 1: bisection over the doubles themselves ends at exactly that one. */
-static double difference_at(const struct slo_stats_pair *p, double rank)
+/* The @rank-th smallest, from 1, of the differences in (@low, @high], of which there are at most PICK_MAX. */
+static double pick_difference(const struct slo_stats_pair *p, double low, double high, size_t rank)
 {
-	int64_t low = key_of(p->x[0] - p->y[p->ny - 1]);
-	int64_t high = key_of(p->x[p->nx - 1] - p->y[0]);
+	double found[PICK_MAX];
+	size_t n = 0;
+	size_t begin = 0;
+	size_t end = 0;
 
-	while (low < high) {
-		int64_t middle = (low >> 1) + (high >> 1) + (low & high & 1);
-
-		if (count_at_most(p, double_of(middle)) >= rank) {
-			high = middle;
-		} else {
-			low = middle + 1;
+	for (size_t i = 0; i < p->nx; i++) {
+		while (begin < p->ny && p->x[i] - p->y[begin] > high)
+			begin++;
+		end = end > begin ? end : begin;
+		while (end < p->ny && p->x[i] - p->y[end] > low)
+			end++;
+		for (size_t j = begin; j < end; j++) {
+			assert(n < PICK_MAX);
+			found[n++] = p->x[i] - p->y[j];
 		}
 	}
-	return double_of(low);
+	assert(rank >= 1 && rank <= n);
+	slo_stats_sort(found, n);
+	return found[rank - 1];
+}
+
+/* Halves the values, at last the doubles between them: many ties at one value must not take a thousand steps. */
+static double middle_of(double low, double high, int step)
+{
+	int64_t a = key_of(low);
+	int64_t b = key_of(high);
+
+	if (step < VALUE_STEPS)
+		return low + (high - low) / 2;
+	return double_of((a >> 1) + (b >> 1) + (a & b & 1));
+}
+
+/*
+ * The @rank-th smallest difference, from 1: bisection until few enough are left to pick from, or until all that are
+ * left are equal.
+ */
+static double difference_at(const struct slo_stats_pair *p, double rank)
+{
+	double high = p->x[p->nx - 1] - p->y[0];
+	double low = nextafter(p->x[0] - p->y[p->ny - 1], -INFINITY);
+	double upto_high = pairs_of(p);
+	double upto_low = 0;
+
+	for (int step = 0; upto_high - upto_low > PICK_MAX; step++) {
+		const double middle = middle_of(low, high, step);
+		double upto;
+
+		if (!(middle > low && middle < high)) {
+			if (step >= VALUE_STEPS)
+				return high;
+			continue;
+		}
+		upto = count_at_most(p, middle);
+		if (upto >= rank) {
+			high = middle;
+			upto_high = upto;
+		} else {
+			low = middle;
+			upto_low = upto;
+		}
+	}
+	return pick_difference(p, low, high, (size_t)(rank - upto_low));
 }
 
 /* The largest k with P(U <= k - 1) <= alpha under no difference and no ties; 0: there is none. */

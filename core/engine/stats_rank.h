@@ -25,6 +25,7 @@ struct slo_stats_mann_whitney {
 	double u; /* pairs with x > y, and half of those with x = y */
 	double p_two_sided;
 	double p_greater; /* of: x tends to be larger */
+	double z; /* asymptotic: distance of U from its mean in standard deviations, less the continuity; else 0 */
 	bool exact;
 };
 

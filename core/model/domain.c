@@ -64,7 +64,7 @@ static const struct slo_domain_desc domains[] = {
 };
 SLO_TABLE_COMPLETE(domains, SLO_DOMAIN_MAX_);
 
-/* Labels of fault scenarios; any other label, a domain's name that is none of them too, is unknown. */
+/* Labels of fault scenarios. Any other is unknown, a domain's name too where no scenario has it. */
 static const struct {
 	const char *label;
 	enum slo_domain domain;

@@ -248,9 +248,10 @@ static int set_real(const struct slo_option *row, const char *arg, double *ret, 
 
 	/* strtod() would also take blanks, hexadecimal, "inf" and "nan". */
 	if (arg[strspn(arg, "0123456789+-.eE")] != '\0' || end == arg || *end != '\0' ||
-	    !(v >= row->real_min && v <= row->real_max))
+	    !(v >= row->real_min && v <= row->real_max)) {
 		return slo_err_set(err, -EINVAL, "not a number of %g to %g", row->real_min,
 		                   row->real_max);
+	}
 	*ret = v;
 	return 0;
 }

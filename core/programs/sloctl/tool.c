@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -24,7 +25,7 @@ static void say(struct slo_tool *tool, const struct slo_err *err)
 	size_t n = 0;
 
 	for (const char *c = err->msg; *c && n + 1 < sizeof(text); c++)
-		text[n++] = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+		text[n++] = (char)((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
 	text[n] = '\0';
 	clear(tool);
 	(void)fprintf(stderr, "%s: %s\n", tool->prog, text);
@@ -79,4 +80,18 @@ int slo_tool_exit(struct slo_tool *tool, uint64_t rejected, int code)
 		(void)fprintf(stderr, ", the first %d are shown", SLO_TOOL_TOLD_MAX);
 	(void)fputc('\n', stderr);
 	return code == SLO_EXIT_OK ? SLO_EXIT_PARTIAL : code;
+}
+
+const char *slo_tool_generated_at(char buf[SLO_RECORD_TIME_SIZE])
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	uint64_t seconds, limit = INT64_MAX / SLO_NS_PER_SEC;
+	char *end = NULL;
+
+	if (epoch && *epoch >= '0' && *epoch <= '9') {
+		seconds = strtoull(epoch, &end, 10);
+		if (*end == '\0' && seconds <= limit)
+			return slo_record_time_print((int64_t)(seconds * SLO_NS_PER_SEC), buf);
+	}
+	return slo_record_time_print((int64_t)slo_clock_realtime_ns(), buf);
 }

@@ -8,6 +8,7 @@
 
 #include "core/base/err.h"
 #include "core/codec/jsonl.h"
+#include "core/codec/record_time.h"
 
 /* Bad lines that are printed; the rest is counted. */
 #define SLO_TOOL_TOLD_MAX 20
@@ -35,5 +36,11 @@ int slo_tool_fail(struct slo_tool *tool, const struct slo_err *err);
  * where there are any. @code, or SLO_EXIT_PARTIAL where @code is SLO_EXIT_OK and @rejected > 0.
  */
 int slo_tool_exit(struct slo_tool *tool, uint64_t rejected, int code);
+
+/*
+ * Now, for a report's generated_at; where SOURCE_DATE_EPOCH is set (seconds since 1970,
+ * reproducible-builds.org), that. Returns @buf.
+ */
+const char *slo_tool_generated_at(char buf[SLO_RECORD_TIME_SIZE]);
 
 #endif

@@ -112,16 +112,19 @@ static void uncounted_draws_change_nothing(void **state)
 	/* The very same draws, by hand. */
 	slo_random_init(&from, 77);
 	until = from;
-	for (int k = 0; k < N; k++)
-		drawn[k] = 0;
 	{
 		static double by_hand[N];
 		static double sorted[N];
 
 		memcpy(sorted, v, sizeof(v));
 		slo_stats_sort(sorted, N);
-		for (int k = 0; k < N; k++)
-			by_hand[k] = sorted[slo_random_below(&until, N)];
+		/* Two draws of each 64 bits. */
+		for (int k = 0; k < N; k += 2) {
+			uint64_t bits = slo_random_u64(&until);
+
+			by_hand[k] = sorted[slo_random_scale(&until, (uint32_t)(bits >> 32), N)];
+			by_hand[k + 1] = sorted[slo_random_scale(&until, (uint32_t)bits, N)];
+		}
 		slo_stats_sort(by_hand, N);
 		assert_near(slo_boot_draw(b, &from), slo_stats_quantile(by_hand, N, .95), 1e-12);
 		assert_memory_equal(&from, &until, sizeof(from));

@@ -238,6 +238,32 @@ static void large_samples_take_the_approximate_rank(void **state)
 	assert_near(i.estimate, (brute_difference(&p, 7200) + brute_difference(&p, 7201)) / 2, 0);
 }
 
+/* Whole milliseconds: most differences are equal, more than are ever picked from. */
+static void many_ties_end_at_the_tied_value(void **state)
+{
+	double x[SIDE_MAX];
+	double y[SIDE_MAX];
+	struct slo_stats_pair p;
+	struct slo_stats_interval i;
+
+	(void)state;
+	for (int k = 0; k < SIDE_MAX; k++) {
+		x[k] = k < 100 ? 7 : k;
+		y[k] = k < 90 ? 7 : 3 + k % 5;
+	}
+	p = pair_of(x, SIDE_MAX, y, SIDE_MAX);
+	assert_int_equal(slo_stats_hodges_lehmann(&p, .05, &i), 0);
+	assert_near(i.estimate, brute_difference(&p, 7200), 0);
+	assert_near(i.estimate, 0, 0);
+	assert_near(i.lower, 0, 0);
+	for (int k = 0; k < SIDE_MAX; k++)
+		x[k] = y[k] = 1e-300 * (k % 2);
+	p = pair_of(x, SIDE_MAX, y, SIDE_MAX);
+	assert_int_equal(slo_stats_hodges_lehmann(&p, .05, &i), 0);
+	assert_near(i.estimate, 0, 0);
+	assert_near(i.lower, brute_difference(&p, 6316), 0);
+}
+
 /* A lower bound above zero and a one-sided p at most alpha are the same decision where there are no ties. */
 static void bounds_and_test_agree(void **state)
 {
@@ -306,6 +332,7 @@ int main(void)
 		cmocka_unit_test(exact_has_a_limit),
 		cmocka_unit_test(hodges_lehmann_is_the_median_difference_with_exact_bounds),
 		cmocka_unit_test(large_samples_take_the_approximate_rank),
+		cmocka_unit_test(many_ties_end_at_the_tied_value),
 		cmocka_unit_test(bounds_and_test_agree),
 		cmocka_unit_test(each_allocation_may_fail),
 	};
