@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backends/decode_detail.h"
+
 #define AGREE(abi, model) static_assert((int)(abi) == (int)(model), #abi " is not " #model)
 AGREE(SLO_ABI_DNS_LATENCY, SLO_SIG_DNS_LATENCY);
 AGREE(SLO_ABI_TCP_RETRANSMITS, SLO_SIG_TCP_RETRANSMITS);
@@ -46,6 +48,37 @@ AGREE(SLO_ABI_RETR_FAST, SLO_RETR_FAST);
 AGREE(SLO_ABI_RETR_TLP, SLO_RETR_TLP);
 AGREE(SLO_ABI_RETR_FAILED, SLO_RETR_FAILED);
 AGREE(SLO_ABI_RETR_MAX, SLO_RETR_MAX_);
+AGREE(SLO_ABI_WAIT_OTHER, SLO_WAIT_OTHER);
+AGREE(SLO_ABI_WAIT_OWN, SLO_WAIT_OWN);
+AGREE(SLO_ABI_WAIT_QUOTA, SLO_WAIT_QUOTA);
+AGREE(SLO_ABI_WAIT_MAX, SLO_WAIT_MAX_);
+AGREE(SLO_ABI_TLS_ALERT, SLO_TLS_ALERT);
+AGREE(SLO_ABI_TLS_ENCRYPTED_ALERT, SLO_TLS_ENCRYPTED_ALERT);
+AGREE(SLO_ABI_TLS_CLOSED, SLO_TLS_CLOSED);
+AGREE(SLO_ABI_TLS_RESET, SLO_TLS_RESET);
+AGREE(SLO_ABI_TLS_TIMEOUT, SLO_TLS_TIMEOUT);
+AGREE(SLO_ABI_TLS_REASON_MAX, SLO_TLS_REASON_MAX_);
+AGREE(SLO_ABI_RECLAIM_DIRECT, SLO_RECLAIM_DIRECT);
+AGREE(SLO_ABI_RECLAIM_MEMCG, SLO_RECLAIM_MEMCG);
+AGREE(SLO_ABI_RECLAIM_COMPACT, SLO_RECLAIM_COMPACT);
+AGREE(SLO_ABI_RECLAIM_THROTTLE, SLO_RECLAIM_THROTTLE);
+AGREE(SLO_ABI_RECLAIM_MAX, SLO_RECLAIM_MAX_);
+AGREE(SLO_ABI_DISK_READ, SLO_DISK_READ);
+AGREE(SLO_ABI_DISK_WRITE, SLO_DISK_WRITE);
+AGREE(SLO_ABI_DISK_FLUSH, SLO_DISK_FLUSH);
+AGREE(SLO_ABI_DISK_DISCARD, SLO_DISK_DISCARD);
+AGREE(SLO_ABI_DISK_OTHER, SLO_DISK_OTHER);
+AGREE(SLO_ABI_DISK_OP_MAX, SLO_DISK_OP_MAX_);
+AGREE(SLO_ABI_SYS_READ, SLO_SYS_READ);
+AGREE(SLO_ABI_SYS_WRITE, SLO_SYS_WRITE);
+AGREE(SLO_ABI_SYS_SYNC, SLO_SYS_SYNC);
+AGREE(SLO_ABI_SYS_FAMILY_MAX, SLO_SYS_FAMILY_MAX_);
+AGREE(SLO_ABI_FILE_REGULAR, SLO_FILE_REGULAR);
+AGREE(SLO_ABI_FILE_BLOCK, SLO_FILE_BLOCK);
+AGREE(SLO_ABI_FILE_DIR, SLO_FILE_DIR);
+AGREE(SLO_ABI_FILE_OTHER, SLO_FILE_OTHER);
+AGREE(SLO_ABI_FILE_CLASS_MAX, SLO_FILE_CLASS_MAX_);
+AGREE(SLO_ABI_SNI_LEN + 1, SLO_SNI_LEN);
 AGREE(SLO_ABI_SLOTS, SLO_HIST_SLOTS);
 AGREE(SLO_ABI_COMM_LEN, SLO_COMM_LEN);
 
@@ -136,12 +169,11 @@ static int check_extra(const struct slo_abi_event *h, struct slo_err *err)
 	if (h->signal == SLO_ABI_DNS_LATENCY && x->dns.name_len > SLO_ABI_NAME_LEN)
 		return slo_err_set(err, -EBADMSG, "DNS record: name of %u bytes, %d is the most",
 		                   x->dns.name_len, SLO_ABI_NAME_LEN);
-	if (h->signal != SLO_ABI_TCP_RETRANSMITS)
-		return 0;
-	if (x->retr.kind >= SLO_ABI_RETR_MAX || x->retr.tcp_state > TCP_STATE_MAX)
+	if (h->signal == SLO_ABI_TCP_RETRANSMITS &&
+	    (x->retr.kind >= SLO_ABI_RETR_MAX || x->retr.tcp_state > TCP_STATE_MAX))
 		return slo_err_set(err, -EBADMSG, "retransmit record: kind %u or TCP state %u",
 		                   x->retr.kind, x->retr.tcp_state);
-	return 0;
+	return slo_detail_check(h, err);
 }
 
 /* The escape of everything that could confuse a reader: \DDD as in zone files (RFC 1035, 5.1). */
@@ -247,11 +279,8 @@ static void decode_detail(const struct slo_abi_event *h, struct slo_probe_event 
 		ret->detail.conn.local = h->flags & SLO_ABI_F_LOCAL;
 		ret->detail.conn.aborted = h->flags & SLO_ABI_F_ABORTED;
 		break;
-	case SLO_ABI_RUNQUEUE_DELAY:
-		ret->detail.runq.cpu = x->runq.cpu;
-		ret->detail.runq.prio = x->runq.prio;
-		break;
 	default:
+		slo_detail_decode(h, ret);
 		break;
 	}
 }
@@ -458,11 +487,8 @@ static void encode_detail(const struct slo_probe_event *ev, struct slo_abi_event
 		h->flags |= ev->detail.conn.local ? SLO_ABI_F_LOCAL : 0;
 		h->flags |= ev->detail.conn.aborted ? SLO_ABI_F_ABORTED : 0;
 		break;
-	case SLO_ABI_RUNQUEUE_DELAY:
-		x->runq.cpu = ev->detail.runq.cpu;
-		x->runq.prio = ev->detail.runq.prio;
-		break;
 	default:
+		slo_detail_encode(ev, h);
 		break;
 	}
 }

@@ -196,6 +196,7 @@ static __always_inline void on_answer(struct __sk_buff *skb, const struct packet
 	__u64 now = bpf_ktime_get_ns();
 	struct slo_abi_dns_key key = {};
 	struct slo_abi_dns_query *known, q;
+	struct slo_measure m = {};
 	struct slo_abi_event *e;
 
 	key_of(skb, p, bpf_ntohs(h->id), 0, &key);
@@ -208,8 +209,11 @@ static __always_inline void on_answer(struct __sk_buff *skb, const struct packet
 	/* Of two answers at once, one wins. */
 	if (bpf_map_delete_elem(&dns_queries, &key))
 		return;
-	e = slo_latency(SLO_ABI_DNS_LATENCY, &q.owner, q.upstream ? SLO_ABI_F_UPSTREAM : 0,
-	                q.first_ns, now - q.first_ns, rcode || q.retries);
+	m.start_ns = q.first_ns;
+	m.ns = now - q.first_ns;
+	m.tag = q.upstream ? SLO_ABI_F_UPSTREAM : 0;
+	m.force = rcode || q.retries;
+	e = slo_latency(SLO_ABI_DNS_LATENCY, &q.owner, &m);
 	if (!e)
 		return;
 	e->source = SLO_ABI_SRC_CGROUP_SKB;

@@ -75,8 +75,65 @@ enum slo_abi_retr_kind {
 	SLO_ABI_RETR_MAX,
 };
 
+/* Why a runnable task waited: tag of aggregates and extra.runq.cause. Each wait has one cause, so none counts twice. */
+enum slo_abi_wait {
+	SLO_ABI_WAIT_OTHER = 0, /* other cgroups had the CPU */
+	SLO_ABI_WAIT_OWN, /* a task of its own cgroup had it */
+	SLO_ABI_WAIT_QUOTA, /* its cgroup was throttled meanwhile */
+	SLO_ABI_WAIT_MAX,
+};
+
+enum slo_abi_tls_reason {
+	SLO_ABI_TLS_ALERT = 0, /* a plain alert, see alert */
+	SLO_ABI_TLS_ENCRYPTED_ALERT, /* an encrypted record as short as an alert, then the end */
+	SLO_ABI_TLS_CLOSED, /* FIN before the handshake was over */
+	SLO_ABI_TLS_RESET, /* RST before the handshake was over */
+	SLO_ABI_TLS_TIMEOUT, /* no answer, nobody closed */
+	SLO_ABI_TLS_REASON_MAX,
+};
+
+/* flags of struct slo_abi_tls */
+#define SLO_ABI_TLS_F_RETRY 0x1 /* HelloRetryRequest: one round trip more */
+#define SLO_ABI_TLS_F_EARLY 0x2 /* 0-RTT data were sent */
+#define SLO_ABI_TLS_F_SERVER 0x4 /* we are the server: the hello came in */
+#define SLO_ABI_TLS_F_PEER 0x8 /* failures: the peer sent the alert or closed */
+
+enum slo_abi_reclaim_kind {
+	SLO_ABI_RECLAIM_DIRECT = 0, /* global: the machine is short */
+	SLO_ABI_RECLAIM_MEMCG, /* the cgroup is at its limit */
+	SLO_ABI_RECLAIM_COMPACT, /* for a large page */
+	SLO_ABI_RECLAIM_THROTTLE, /* made to wait for writeback or for progress of others */
+	SLO_ABI_RECLAIM_MAX,
+};
+
+enum slo_abi_disk_op {
+	SLO_ABI_DISK_READ = 0,
+	SLO_ABI_DISK_WRITE,
+	SLO_ABI_DISK_FLUSH,
+	SLO_ABI_DISK_DISCARD,
+	SLO_ABI_DISK_OTHER,
+	SLO_ABI_DISK_OP_MAX,
+};
+
+enum slo_abi_sys_family {
+	SLO_ABI_SYS_READ = 0,
+	SLO_ABI_SYS_WRITE,
+	SLO_ABI_SYS_SYNC, /* fsync, fdatasync, sync_file_range, msync */
+	SLO_ABI_SYS_FAMILY_MAX,
+};
+
+/* Only storage is measured: a read that waits for a peer is idle time, not latency. */
+enum slo_abi_file_class {
+	SLO_ABI_FILE_REGULAR = 0,
+	SLO_ABI_FILE_BLOCK,
+	SLO_ABI_FILE_DIR,
+	SLO_ABI_FILE_OTHER,
+	SLO_ABI_FILE_CLASS_MAX,
+};
+
 #define SLO_ABI_COMM_LEN 16
 #define SLO_ABI_NAME_LEN 72
+#define SLO_ABI_SNI_LEN 80
 
 struct slo_abi_dns {
 	__u64 last_ns; /* CLOCK_MONOTONIC of the last (re)transmission of the query */
@@ -106,6 +163,48 @@ struct slo_abi_conn {
 struct slo_abi_runq {
 	__u32 cpu;
 	__u32 prio;
+	__u32 cause; /* enum slo_abi_wait */
+	__u32 pad;
+};
+
+struct slo_abi_tls {
+	__u64 server_ns; /* ClientHello to ServerHello; 0 unknown */
+	__u64 after_ns; /* failures: ClientHello to the failure */
+	__u16 version; /* 0x0303 is 1.2, 0x0304 is 1.3; 0 unknown */
+	__u8 reason; /* failures: enum slo_abi_tls_reason */
+	__u8 alert; /* AlertDescription of a plain alert (RFC 8446, 6); 0 none or close_notify */
+	__u8 flags; /* SLO_ABI_TLS_F_* */
+	__u8 sni_len;
+	__u8 pad[2];
+	__u8 sni[SLO_ABI_SNI_LEN]; /* host name as sent, cut where longer */
+};
+
+struct slo_abi_reclaim {
+	__u32 kind; /* enum slo_abi_reclaim_kind */
+	__u32 order; /* of the allocation that stalled */
+	__u64 pages; /* reclaimed; 0 unknown */
+	__u64 throttled_ns; /* of the value, made to wait for others' progress */
+};
+
+struct slo_abi_disk {
+	__u64 device_ns; /* issue to completion; value is queue and device; 0 unknown */
+	__u32 dev; /* major << 20 | minor */
+	__u32 op; /* enum slo_abi_disk_op */
+	__u32 bytes;
+	__u32 pad;
+};
+
+struct slo_abi_sys {
+	__s64 ret; /* bytes, or a negative errno */
+	__u32 nr; /* system call number of this architecture */
+	__u32 family; /* enum slo_abi_sys_family */
+	__u32 fclass; /* enum slo_abi_file_class */
+	__u32 dev; /* of the file's filesystem, major << 20 | minor; 0 none */
+};
+
+struct slo_abi_throttle {
+	__u32 periods; /* enforcement periods of the quota in the interval */
+	__u32 throttled; /* of those, ran out of quota */
 };
 
 union slo_abi_extra {
@@ -113,6 +212,11 @@ union slo_abi_extra {
 	struct slo_abi_retr retr;
 	struct slo_abi_conn conn;
 	struct slo_abi_runq runq;
+	struct slo_abi_tls tls;
+	struct slo_abi_reclaim reclaim;
+	struct slo_abi_disk disk;
+	struct slo_abi_sys sys;
+	struct slo_abi_throttle throttle;
 	__u8 raw[104];
 };
 
@@ -147,8 +251,12 @@ struct slo_abi_event {
 /* Key of the in-kernel aggregates of latency signals. */
 struct slo_abi_hist_key {
 	__u64 cgroup_id;
-	__u32 tag; /* signal's own: DNS hop (SLO_ABI_F_UPSTREAM or 0) */
-	__u32 pad;
+	/*
+	 * Signal's own: DNS hop (SLO_ABI_F_UPSTREAM or 0), enum slo_abi_wait, enum slo_abi_reclaim_kind,
+	 * enum slo_abi_disk_op, enum slo_abi_sys_family | enum slo_abi_file_class << 8
+	 */
+	__u32 tag;
+	__u32 dev; /* disk: major << 20 | minor; else 0 */
 };
 
 /* Key of the in-kernel aggregates of *_total signals. */
@@ -173,8 +281,8 @@ struct slo_abi_worst {
 struct slo_abi_hist_val {
 	__u64 count;
 	__u64 sum; /* ns */
+	struct slo_abi_worst worst; /* before the slots: one cache line with the sums */
 	__u32 slot[SLO_ABI_SLOTS];
-	struct slo_abi_worst worst;
 };
 
 struct slo_abi_count_val {
@@ -216,6 +324,19 @@ struct slo_abi_owner {
 	char comm[SLO_ABI_COMM_LEN];
 };
 
+/* A TCP socket that this host connected. */
+struct slo_abi_sock {
+	struct slo_abi_owner owner;
+	__u64 start_ns; /* of the connect; 0: it was not seen */
+	__u32 admitted; /* inside the targets when it began */
+	__u32 pad;
+};
+
+struct slo_abi_listener {
+	__u32 netns;
+	__u32 port;
+};
+
 struct slo_abi_dns_query {
 	struct slo_abi_owner owner;
 	__u64 first_ns;
@@ -255,6 +376,16 @@ struct slo_abi_ctl {
 	__u32 off; /* 1: measure nothing (the hook serves another signal too) */
 };
 
+/*
+ * Token bucket of single events, mapped into user space, which adds tokens; a program takes one per event. A race may take
+ * as many too many as there are CPUs.
+ */
+struct slo_abi_bucket {
+	__s64 tokens;
+	__u32 unlimited; /* 1: no limit */
+	__u32 pad;
+};
+
 /* Binary capture: this header, then records, each a struct slo_abi_event or slo_abi_agg, 8-byte aligned. */
 #define SLO_ABI_CAPTURE_MAGIC 0x31504143304f4c53ULL /* "SLO0CAP1", little endian */
 struct slo_abi_capture {
@@ -266,10 +397,12 @@ struct slo_abi_capture {
 };
 
 _Static_assert(sizeof(struct slo_abi_dns) == 96, "abi: dns");
+_Static_assert(sizeof(struct slo_abi_tls) == 104, "abi: tls");
 _Static_assert(sizeof(union slo_abi_extra) == 104, "abi: extra");
 _Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
 _Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");
 _Static_assert(sizeof(struct slo_abi_owner) == 40, "abi: owner");
+_Static_assert(sizeof(struct slo_abi_sock) == 56, "abi: sock");
 _Static_assert(sizeof(struct slo_abi_dns_query) == 136, "abi: dns query");
 _Static_assert(sizeof(struct slo_abi_hist_key) == 16, "abi: hist key");
 _Static_assert(sizeof(struct slo_abi_count_key) == 32, "abi: count key");

@@ -46,6 +46,14 @@ struct {
 } slo_stats SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct slo_abi_bucket);
+} slo_bucket SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
@@ -152,7 +160,8 @@ static __always_inline void slo_owner_current(struct slo_abi_owner *o)
 	o->tgid = id >> 32;
 	o->tid = (__u32)id;
 	bpf_get_current_comm(o->comm, sizeof(o->comm));
-	o->cgroup_id = bpf_get_current_cgroup_id();
+	/* A v2 id; where containers live in v1 it names nothing. */
+	o->cgroup_id = slo_cgroup_v1 ? 0 : bpf_get_current_cgroup_id();
 }
 
 static __always_inline __u32 slo_sock_netns(const struct sock *sk)
@@ -235,15 +244,14 @@ static __always_inline int slo_is_target(const struct slo_abi_ctl *ctl,
 	return !(kinds & SLO_ABI_TGT_COMM) || slo_is_comm_target(o->comm);
 }
 
-static __always_inline int slo_hist_update(__u64 cgroup_id, __u32 tag, __u64 ns, __u32 epoch,
-                                           const struct slo_abi_owner *o)
+static __always_inline int slo_hist_update(const struct slo_abi_hist_key *key, __u64 ns,
+                                           __u32 epoch, const struct slo_abi_owner *o)
 {
-	struct slo_abi_hist_key key = { .cgroup_id = cgroup_id, .tag = tag };
-	struct slo_abi_hist_val *h = bpf_map_lookup_elem(&slo_hist, &key);
+	struct slo_abi_hist_val *h = bpf_map_lookup_elem(&slo_hist, key);
 
 	if (!h) {
-		bpf_map_update_elem(&slo_hist, &key, &slo_zero_hist, BPF_NOEXIST);
-		h = bpf_map_lookup_elem(&slo_hist, &key);
+		bpf_map_update_elem(&slo_hist, key, &slo_zero_hist, BPF_NOEXIST);
+		h = bpf_map_lookup_elem(&slo_hist, key);
 		if (!h)
 			return -1;
 	}
@@ -278,6 +286,20 @@ static __always_inline int slo_count_update(const struct slo_abi_count_key *key,
 	return 0;
 }
 
+/* One token of the rate limit. Without fetching atomics (before 5.12) two CPUs may take the same last one. */
+static __always_inline int slo_may_send(void)
+{
+	__u32 zero = 0;
+	struct slo_abi_bucket *b = bpf_map_lookup_elem(&slo_bucket, &zero);
+
+	if (!b || b->unlimited)
+		return 1;
+	if (b->tokens <= 0)
+		return 0;
+	__sync_fetch_and_add(&b->tokens, -1);
+	return 1;
+}
+
 /*
  * The one place where a measurement's fate is decided and counted: sent, aggregated, or lost.
  * Returns a zeroed event with its header filled, for the caller to complete and slo_submit(), or NULL.
@@ -295,6 +317,10 @@ static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *s
 			slo_add(&st->lost_map, 1);
 		else
 			slo_add(&st->aggregated, 1);
+		return 0;
+	}
+	if (!slo_may_send()) {
+		slo_add(&st->shed, 1);
 		return 0;
 	}
 	e = bpf_ringbuf_reserve(&slo_events, sizeof(*e), 0);
@@ -321,11 +347,19 @@ static __always_inline void slo_submit(struct slo_abi_event *e)
 	bpf_ringbuf_submit(e, waiting >= SLO_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* One finished latency of a target: histogram, and an event where it is wanted (@force: on error). */
-static __always_inline struct slo_abi_event *slo_latency(__u32 signal,
-                                                         const struct slo_abi_owner *o, __u32 tag,
-                                                         __u64 start_ns, __u64 ns, int force)
+struct slo_measure {
+	__u64 start_ns;
+	__u64 ns;
+	__u32 tag; /* see struct slo_abi_hist_key */
+	__u32 dev;
+	__u32 force; /* an event whatever the threshold says: an error, a retry */
+};
+
+/* One finished latency of a target: histogram, and an event where it is wanted. */
+static __always_inline struct slo_abi_event *
+slo_latency(__u32 signal, const struct slo_abi_owner *o, const struct slo_measure *m)
 {
+	struct slo_abi_hist_key key = { .cgroup_id = o->cgroup_id, .tag = m->tag, .dev = m->dev };
 	struct slo_abi_stats *st = slo_stats_of(signal);
 	struct slo_abi_ctl *ctl = slo_ctl_of(signal);
 	struct slo_abi_event *e;
@@ -333,13 +367,13 @@ static __always_inline struct slo_abi_event *slo_latency(__u32 signal,
 
 	if (!st || !ctl || ctl->off)
 		return 0;
-	aggregated = slo_hist_update(o->cgroup_id, tag, ns, ctl->epoch, o);
-	e = slo_dispose(st, aggregated, force || ctl->emit_all || ns >= ctl->threshold, o);
+	aggregated = slo_hist_update(&key, m->ns, ctl->epoch, o);
+	e = slo_dispose(st, aggregated, m->force || ctl->emit_all || m->ns >= ctl->threshold, o);
 	if (!e)
 		return 0;
 	e->signal = signal;
-	e->start_ns = start_ns;
-	e->value = ns;
+	e->start_ns = m->start_ns;
+	e->value = m->ns;
 	return e;
 }
 

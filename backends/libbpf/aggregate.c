@@ -112,9 +112,37 @@ static void count_delta(struct seen *s, const struct slo_abi_count_key *key,
 	memcpy(rec->head.daddr, key->daddr, sizeof(rec->head.daddr));
 	if (rec->head.signal == SLO_ABI_TCP_RETRANSMITS)
 		rec->head.extra.retr.kind = key->tag;
+	else if (rec->head.signal == SLO_ABI_TLS_FAIL)
+		rec->head.extra.tls.reason = key->tag;
 	else
 		rec->head.err = key->tag;
 	s->count = v->count;
+}
+
+/* The key's tag as the record's own facts. */
+static void hist_tag(const struct slo_abi_hist_key *key, struct slo_abi_event *h)
+{
+	switch (h->signal) {
+	case SLO_ABI_DNS_LATENCY:
+		h->flags = (uint8_t)key->tag;
+		break;
+	case SLO_ABI_RUNQUEUE_DELAY:
+		h->extra.runq.cause = key->tag;
+		break;
+	case SLO_ABI_MEM_RECLAIM:
+		h->extra.reclaim.kind = key->tag;
+		break;
+	case SLO_ABI_DISK_IO:
+		h->extra.disk.op = key->tag;
+		h->extra.disk.dev = key->dev;
+		break;
+	case SLO_ABI_SYSCALL:
+		h->extra.sys.family = key->tag & 0xff;
+		h->extra.sys.fclass = key->tag >> 8;
+		break;
+	default:
+		break;
+	}
 }
 
 /* 1: changed, 0: not, or negative errno. */
@@ -130,7 +158,7 @@ static int read_key(struct slo_agg *a, const union agg_key *key, uint32_t epoch,
 		return 0;
 	rec->head.cgroup_id = key->hist.cgroup_id;
 	if (a->cfg.is_hist) {
-		rec->head.flags = (uint8_t)key->hist.tag;
+		hist_tag(&key->hist, &rec->head);
 		hist_delta(a, s, epoch, rec);
 	} else {
 		count_delta(s, &key->count, (const void *)a->percpu, rec);

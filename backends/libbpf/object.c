@@ -19,14 +19,22 @@ static bool is_in(const char *const *names, size_t max, const char *name)
 	return false;
 }
 
-static bool is_extra(const struct slo_rung *r, const char *prog)
+/* The optional part that @prog belongs to, or -1. */
+static int extra_of(const struct slo_rung *r, const char *prog)
 {
-	return is_in(r->extra.prog, SLO_ARRAY_SIZE(r->extra.prog), prog);
+	for (int i = 0; i < SLO_ROW_EXTRAS; i++) {
+		if (is_in(r->extra[i].prog, SLO_ARRAY_SIZE(r->extra[i].prog), prog))
+			return i;
+	}
+	return -1;
 }
 
-static bool is_used(const struct slo_rung *r, bool extra, const char *prog)
+static bool is_used(const struct slo_rung *r, unsigned int extras, const char *prog)
 {
-	return is_in(r->progs, SLO_ARRAY_SIZE(r->progs), prog) || (extra && is_extra(r, prog));
+	int extra = extra_of(r, prog);
+
+	return is_in(r->progs, SLO_ARRAY_SIZE(r->progs), prog) ||
+	       (extra >= 0 && (extras & 1U << extra));
 }
 
 static int set_rodata(struct bpf_object *obj, const char *name, uint32_t value)
@@ -93,7 +101,7 @@ static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env)
 		return -errno;
 	bpf_object__for_each_program(prog, o->obj)
 		(void)bpf_program__set_autoload(
-			prog, is_used(o->rung, o->extra, bpf_program__name(prog)));
+			prog, is_used(o->rung, o->extras, bpf_program__name(prog)));
 	r = prepare_maps(o, env);
 	if (!r && o->rung->rodata.name)
 		r = set_rodata(o->obj, o->rung->rodata.name, o->rung->rodata.value);
@@ -171,13 +179,37 @@ static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
 	}
 	if (!link)
 		return -errno;
+	if (o->rung->stand_in && strcmp(o->rung->stand_in, bpf_program__name(prog)) == 0) {
+		o->stand_in = link;
+		return 0;
+	}
 	assert(o->links < SLO_OBJ_LINKS);
 	o->link[o->links++] = link;
 	return 0;
 }
 
+int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err)
+{
+	struct bpf_program *prog;
+
+	if (!o->links || !o->rung->stand_in || on == (o->stand_in != NULL))
+		return 0;
+	if (!on) {
+		(void)bpf_link__destroy(slo_take_ptr(o->stand_in));
+		return 0;
+	}
+	prog = bpf_object__find_program_by_name(o->obj, o->rung->stand_in);
+	o->stand_in = prog ? bpf_program__attach(prog) : NULL;
+	if (!o->stand_in)
+		return slo_err_set(err, -errno, "attach %s: %s", o->rung->stand_in,
+		                   strerror(errno));
+	return 0;
+}
+
 void slo_bpf_obj_detach(struct slo_bpf_obj *o)
 {
+	if (o->stand_in)
+		(void)bpf_link__destroy(slo_take_ptr(o->stand_in));
 	while (o->links)
 		(void)bpf_link__destroy(o->link[--o->links]);
 }
@@ -277,29 +309,47 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 	return r;
 }
 
-/* A rung, first with its optional part; where just that fails, without, and the verdict says what is missing. */
+static unsigned int wanted_extras(const struct slo_rung *rung, uint64_t wanted)
+{
+	unsigned int set = 0;
+
+	for (unsigned int i = 0; i < SLO_ROW_EXTRAS && rung->extra[i].prog[0]; i++) {
+		if (!rung->extra[i].signals || (wanted & rung->extra[i].signals))
+			set |= 1U << i;
+	}
+	return set;
+}
+
+/* @why NULL: by the mechanism's nature. */
+static void add_note(struct slo_verdict *v, const char *missing, const char *why)
+{
+	size_t used = strlen(v->note);
+
+	(void)snprintf(v->note + used, sizeof(v->note) - used, "%s%s%s%.140s%s", used ? "; " : "",
+	               missing, why ? " (" : "", why ? why : "", why ? ")" : "");
+}
+
+/* A rung, first with its optional parts; where just one of these fails, without it, and the verdict says what is missing. */
 static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, struct slo_verdict *v)
 {
 	const struct slo_rung *rung = o->rung;
 	char prog[32], why[256];
-	int r;
+	int extra, r;
 
 	v->note[0] = '\0';
-	o->extra = rung->extra.prog[0] &&
-	           (!rung->extra.signals || (env->wanted & rung->extra.signals));
-	r = try_once(o, env, prog, why);
-	if (r && o->extra && is_extra(rung, prog)) {
-		(void)snprintf(v->note, sizeof(v->note), "%s (%.140s)", rung->extra.missing, why);
-		o->extra = false;
-		r = try_once(o, env, prog, why);
-	}
-	if (r) {
-		v->note[0] = '\0';
-		slo_verdict_refuse(v, rung->mechanism, r, "%s", why);
-		return r;
+	o->extras = wanted_extras(rung, env->wanted);
+	while ((r = try_once(o, env, prog, why)) != 0) {
+		extra = extra_of(rung, prog);
+		if (extra < 0 || !(o->extras & 1U << extra)) {
+			v->note[0] = '\0';
+			slo_verdict_refuse(v, rung->mechanism, r, "%s", why);
+			return r;
+		}
+		add_note(v, rung->extra[extra].missing, why);
+		o->extras &= ~(1U << extra);
 	}
 	if (*rung->note)
-		(void)snprintf(v->note, sizeof(v->note), "%s", rung->note);
+		add_note(v, rung->note, NULL);
 	return 0;
 }
 

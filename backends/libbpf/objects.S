@@ -14,5 +14,6 @@ embed dns
 embed retransmit
 embed runqueue
 embed connect
+embed reclaim
 
 .section .note.GNU-stack, "", %progbits

@@ -7,6 +7,7 @@ EMBEDDED(dns);
 EMBEDDED(retransmit);
 EMBEDDED(runqueue);
 EMBEDDED(connect);
+EMBEDDED(reclaim);
 
 #define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
 
@@ -18,32 +19,49 @@ static const struct slo_obj_row objects[] = {
 	                      SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
 	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
 	                      false },
+	[SLO_OBJ_RECLAIM] = { OBJECT(reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), false },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
-#define DNS_COMMON                                                                      \
-	.obj = SLO_OBJ_DNS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root", \
-	.source = SLO_SRC_CGROUP_SKB, .progs = { "dns_egress", "dns_ingress" },         \
-	.unused_maps = { "slo_counts" },                                                \
-	.extra = { .prog = { "dns_bind4", "dns_bind6" },                                \
-		   .missing = "a resolver's first queries are taken for a client's" },  \
+#define DNS_COMMON                                                                        \
+	.obj = SLO_OBJ_DNS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root",   \
+	.source = SLO_SRC_CGROUP_SKB, .progs = { "dns_egress", "dns_ingress" },           \
+	.unused_maps = { "slo_counts" },                                                  \
+	.extra[0] = { .prog = { "dns_bind4", "dns_bind6" },                               \
+		      .missing = "a resolver's first queries are taken for a client's" }, \
 	.needs = "BTF, cgroup2, CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
 
-#define RETR_COMMON                                                                               \
-	.obj = SLO_OBJ_RETRANSMIT,                                                                \
-	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",         \
-	.source = SLO_SRC_TP_BTF, .unused_maps = { "slo_hist" },                                  \
-	.extra = { .prog = { "retr_existing" },                                                   \
-		   .missing =                                                                     \
-		           "the process of sockets opened before the agent started is unknown" }, \
+#define RETR_COMMON                                                                                  \
+	.obj = SLO_OBJ_RETRANSMIT,                                                                   \
+	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",            \
+	.source = SLO_SRC_TP_BTF, .stand_in = "retr_set_state", .unused_maps = { "slo_hist" },       \
+	.extra[0] = { .prog = { "retr_existing" },                                                   \
+		      .missing =                                                                     \
+		              "the process of sockets opened before the agent started is unknown" }, \
 	.needs = "BTF, CAP_BPF, CAP_PERFMON"
 
 #define CONN_COMMON                                                                                \
 	.obj = SLO_OBJ_CONNECT, .source = SLO_SRC_TP_BTF, .progs = { "conn_set_state" },           \
-	.extra = { .prog = { "conn_connect4", "conn_connect6", "conn_connect_exit" },              \
-		   .missing =                                                                      \
-		           "connects that fail before their first SYN (no route) are not counted", \
-		   .signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS) }
+	.extra[0] = {                                                                              \
+		.prog = { "conn_connect4", "conn_connect6", "conn_connect_exit" },                 \
+		.missing = "connects that fail before their first SYN (no route) are not counted", \
+		.signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)                                     \
+	}
+
+#define RECLAIM_COMMON                                                              \
+	.obj = SLO_OBJ_RECLAIM, .source = SLO_SRC_TP_BTF,                           \
+	.hooks = "tp_btf/mm_vmscan_{direct,memcg,node}_reclaim_{begin,end}, "       \
+		 "mm_vmscan_throttled, mm_compaction_{begin,end}",                  \
+	.progs = { "direct_begin", "direct_end" }, .unused_maps = { "slo_counts" }, \
+	.extra = { { .prog = { "memcg_begin", "memcg_end" },                        \
+		     .missing = "reclaim at a cgroup's own limit is not seen" },    \
+		   { .prog = { "compact_begin", "compact_end" },                    \
+		     .missing = "compaction is not seen" },                         \
+		   { .prog = { "throttled" },                                       \
+		     .missing = "throttling of reclaim is not told apart" },        \
+		   { .prog = { "node_begin", "node_end" },                          \
+		     .missing = "reclaim of one NUMA node is not seen" } },         \
+	.needs = "BTF, CAP_BPF, CAP_PERFMON"
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "dns_owner_by", 2 }, .note = "" },
@@ -83,6 +101,10 @@ static const struct slo_rung rungs[] = {
 	  .hooks = "tp_btf/inet_sock_set_state, cgroup/connect{4,6}, tracepoint/sys_exit_connect",
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON; CAP_NET_ADMIN and cgroup2 for local errors",
 	  .note = "" },
+
+	{ RECLAIM_COMMON, .mechanism = "tp_btf", .rodata = { "reclaim_task_by", 2 }, .note = "" },
+	{ RECLAIM_COMMON, .mechanism = "tp_btf, task by probe read",
+	  .rodata = { "reclaim_task_by", 1 }, .note = "" },
 };
 
 const struct slo_obj_row *slo_obj_row(enum slo_obj obj)

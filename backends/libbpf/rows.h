@@ -13,10 +13,12 @@ enum slo_obj {
 	SLO_OBJ_RETRANSMIT,
 	SLO_OBJ_RUNQUEUE,
 	SLO_OBJ_CONNECT,
+	SLO_OBJ_RECLAIM,
 	SLO_OBJ_MAX_,
 };
 
-#define SLO_ROW_PROGS 4
+#define SLO_ROW_PROGS 6
+#define SLO_ROW_EXTRAS 4
 
 struct slo_obj_row {
 	const char *name; /* bpf/<name>.bpf.c */
@@ -31,9 +33,9 @@ struct slo_rodata {
 	uint32_t value;
 };
 
-/* An optional part of a row: tried with it, left out with a note where it fails. */
+/* An optional part of a row, all or nothing: tried with it, left out with a note where it fails. */
 struct slo_extra {
-	const char *prog[3];
+	const char *prog[3]; /* none: no such part, nor any behind it */
 	const char *missing; /* what cannot be seen without it */
 	uint64_t signals; /* only these need it; 0: all of the object */
 };
@@ -44,7 +46,9 @@ struct slo_rung {
 	const char *hooks;
 	enum slo_source source;
 	const char *progs[SLO_ROW_PROGS]; /* all needed */
-	struct slo_extra extra; /* all or nothing */
+	struct slo_extra extra[SLO_ROW_EXTRAS];
+	const char *
+		stand_in; /* of progs: attached only while SLO_OBJ_CONNECT, which does the same, is not; NULL none */
 	struct slo_rodata rodata;
 	const char *unused_maps[2]; /* not created */
 	bool needs_sched_info; /* /proc/self/schedstat must count */

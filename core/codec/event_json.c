@@ -7,6 +7,7 @@
 #include "core/base/jsonw.h"
 #include "core/codec/ip_text.h"
 #include "core/codec/wire_names.h"
+#include "core/model/detail.h"
 
 #define SHORT_ID_LEN 12
 #define ERRNO_MAX 4095 /* include/linux/err.h */
@@ -211,12 +212,55 @@ static void put_connect_error(struct slo_jsonw *w, const struct slo_probe_event 
 	put_true(w, "aborted", ev->detail.conn.aborted);
 }
 
-static void put_runqueue(struct slo_jsonw *w, const struct slo_probe_event *ev)
+static void put_number(struct slo_jsonw *w, const struct slo_detail_field *f, uint64_t v)
 {
-	if (is_aggregate(ev))
-		return;
-	put_u64(w, "cpu", ev->detail.runq.cpu);
-	put_u64(w, "prio", ev->detail.runq.prio);
+	if (v || !f->optional)
+		put_u64(w, f->key, v);
+}
+
+static void put_field(struct slo_jsonw *w, const struct slo_detail_field *f,
+                      const struct slo_probe_event *ev, bool names)
+{
+	const void *at = (const char *)ev + f->offset;
+	uint32_t n;
+
+	switch (f->type) {
+	case SLO_DETAIL_U32:
+		put_number(w, f, *(const uint32_t *)at);
+		break;
+	case SLO_DETAIL_U64:
+		put_number(w, f, *(const uint64_t *)at);
+		break;
+	case SLO_DETAIL_MS:
+		put_ms_known(w, f->key, *(const uint64_t *)at);
+		break;
+	case SLO_DETAIL_TRUE:
+		put_true(w, f->key, *(const bool *)at);
+		break;
+	case SLO_DETAIL_ENUM:
+		n = *(const uint32_t *)at;
+		if (n < f->max && (n || !f->optional))
+			put_ours(w, f->key, f->names[n]);
+		break;
+	case SLO_DETAIL_TEXT:
+		if (*(const char *)at && (names || !f->is_name))
+			put_array(w, f->key, at, f->max);
+		break;
+	case SLO_DETAIL_CODED:
+	case SLO_DETAIL_TYPE_MAX_:
+		break;
+	}
+}
+
+static void put_fields(struct slo_jsonw *w, const struct slo_probe_event *ev, bool names)
+{
+	size_t count;
+	const struct slo_detail_field *f = slo_detail_fields(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (slo_detail_applies(&f[i], ev))
+			put_field(w, &f[i], ev, names);
+	}
 }
 
 static void put_slots(struct slo_jsonw *w, const struct slo_hist *h)
@@ -277,8 +321,6 @@ static void put_signal_detail(struct slo_jsonw *w, const struct slo_probe_event 
 		put_connect_error(w, ev);
 		break;
 	case SLO_SIG_RUNQUEUE_DELAY:
-		put_runqueue(w, ev);
-		break;
 	case SLO_SIG_TLS_HANDSHAKE:
 	case SLO_SIG_TLS_FAIL:
 	case SLO_SIG_CPU_STEAL:
@@ -298,6 +340,7 @@ static void put_detail(struct slo_jsonw *w, const struct slo_probe_event *ev, bo
 	slo_jsonw_key(w, "detail");
 	slo_jsonw_object_begin(w);
 	put_signal_detail(w, ev, names);
+	put_fields(w, ev, names);
 	put_true(w, "timeout", ev->kind == SLO_EV_TIMEOUT);
 	if (ev->kind == SLO_EV_HIST)
 		put_hist(w, ev);

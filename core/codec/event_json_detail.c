@@ -6,6 +6,7 @@
 
 #include "core/codec/json_fields.h"
 #include "core/codec/wire_names.h"
+#include "core/model/detail.h"
 
 /* Reads detail{} key by key; the first failure stays and the rest do nothing. */
 struct detail_reader {
@@ -139,10 +140,60 @@ static void read_connect_error(struct detail_reader *d, struct slo_probe_event *
 	ev->detail.conn.aborted = detail_bool(d, "aborted");
 }
 
-static void read_runqueue(struct detail_reader *d, struct slo_probe_event *ev)
+static uint32_t detail_enum(struct detail_reader *d, const struct slo_detail_field *f)
 {
-	ev->detail.runq.cpu = (uint32_t)detail_u64(d, "cpu", UINT32_MAX);
-	ev->detail.runq.prio = (uint32_t)detail_u64(d, "prio", UINT32_MAX);
+	const char *s = detail_str(d, f->key);
+
+	for (uint32_t i = 0; s && i < f->max; i++) {
+		if (strcmp(s, f->names[i]) == 0)
+			return i;
+	}
+	if (s)
+		detail_fail(d, f->key, "one of its names");
+	return 0;
+}
+
+static void read_field(struct detail_reader *d, const struct slo_detail_field *f,
+                       struct slo_probe_event *ev)
+{
+	void *at = (char *)ev + f->offset;
+	const char *s;
+
+	switch (f->type) {
+	case SLO_DETAIL_U32:
+		*(uint32_t *)at = (uint32_t)detail_u64(d, f->key, UINT32_MAX);
+		break;
+	case SLO_DETAIL_U64:
+		*(uint64_t *)at = detail_u64(d, f->key, INT64_MAX);
+		break;
+	case SLO_DETAIL_MS:
+		*(uint64_t *)at = detail_ns(d, f->key);
+		break;
+	case SLO_DETAIL_TRUE:
+		*(bool *)at = detail_bool(d, f->key);
+		break;
+	case SLO_DETAIL_ENUM:
+		*(uint32_t *)at = detail_enum(d, f);
+		break;
+	case SLO_DETAIL_TEXT:
+		s = detail_str(d, f->key);
+		slo_json_copy_text(at, f->max, s ? s : "");
+		break;
+	case SLO_DETAIL_CODED:
+	case SLO_DETAIL_TYPE_MAX_:
+		break;
+	}
+}
+
+static void read_fields(struct detail_reader *d, struct slo_probe_event *ev)
+{
+	size_t count;
+	const struct slo_detail_field *f = slo_detail_fields(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (slo_detail_applies(&f[i], ev))
+			read_field(d, &f[i], ev);
+	}
 }
 
 static bool read_digits(const char **text, uint64_t max, uint64_t *ret_v)
@@ -217,8 +268,6 @@ static void read_signal_detail(struct detail_reader *d, struct slo_probe_event *
 		read_connect_error(d, ev);
 		break;
 	case SLO_SIG_RUNQUEUE_DELAY:
-		read_runqueue(d, ev);
-		break;
 	case SLO_SIG_TLS_HANDSHAKE:
 	case SLO_SIG_TLS_FAIL:
 	case SLO_SIG_CPU_STEAL:
@@ -254,6 +303,7 @@ int slo_event_json_read_detail(json_t *detail, struct slo_probe_event *ev, struc
 	if (r < 0)
 		return r;
 	read_signal_detail(&d, ev);
+	read_fields(&d, ev);
 	if (ev->kind == SLO_EV_HIST)
 		read_hist(&d, ev);
 	ev->replayed = detail_bool(&d, "replayed");

@@ -65,6 +65,66 @@ struct slo_conn_tuple {
 
 #define SLO_COMM_LEN 16
 #define SLO_QNAME_LEN 80
+#define SLO_SNI_LEN 81
+#define SLO_DEVICE_LEN 32
+
+/* Why a runnable task waited. Each wait has one cause: sums over the causes are the total, nothing counts twice. */
+enum slo_wait_cause {
+	SLO_WAIT_OTHER, /* tasks of other cgroups had the CPU */
+	SLO_WAIT_OWN, /* a task of the same cgroup had it */
+	SLO_WAIT_QUOTA, /* the cgroup was throttled by its own quota meanwhile */
+	SLO_WAIT_MAX_,
+};
+
+enum slo_tls_version {
+	SLO_TLS_UNKNOWN,
+	SLO_TLS_1_0,
+	SLO_TLS_1_1,
+	SLO_TLS_1_2,
+	SLO_TLS_1_3,
+	SLO_TLS_VERSION_MAX_,
+};
+
+enum slo_tls_reason {
+	SLO_TLS_ALERT,
+	SLO_TLS_ENCRYPTED_ALERT,
+	SLO_TLS_CLOSED,
+	SLO_TLS_RESET,
+	SLO_TLS_TIMEOUT,
+	SLO_TLS_REASON_MAX_,
+};
+
+enum slo_reclaim_kind {
+	SLO_RECLAIM_DIRECT, /* global */
+	SLO_RECLAIM_MEMCG, /* at the cgroup's own limit */
+	SLO_RECLAIM_COMPACT,
+	SLO_RECLAIM_THROTTLE,
+	SLO_RECLAIM_MAX_,
+};
+
+enum slo_disk_op {
+	SLO_DISK_READ,
+	SLO_DISK_WRITE,
+	SLO_DISK_FLUSH,
+	SLO_DISK_DISCARD,
+	SLO_DISK_OTHER,
+	SLO_DISK_OP_MAX_,
+};
+
+enum slo_sys_family {
+	SLO_SYS_READ,
+	SLO_SYS_WRITE,
+	SLO_SYS_SYNC,
+	SLO_SYS_FAMILY_MAX_,
+};
+
+enum slo_file_class {
+	SLO_FILE_REGULAR,
+	SLO_FILE_BLOCK,
+	SLO_FILE_DIR,
+	SLO_FILE_OTHER,
+	SLO_FILE_CLASS_MAX_,
+};
 
 /* Signal-specific facts; which member is valid follows from the signal. */
 union slo_event_detail {
@@ -92,7 +152,45 @@ union slo_event_detail {
 	struct {
 		uint32_t cpu;
 		uint32_t prio; /* kernel's: 120 = nice 0, below 100 realtime */
+		uint32_t cause; /* enum slo_wait_cause */
 	} runq;
+	struct {
+		uint64_t server_ns; /* ClientHello to ServerHello; 0 unknown */
+		uint64_t after_ns; /* failures: ClientHello to the failure */
+		uint32_t version; /* enum slo_tls_version */
+		uint32_t reason; /* failures: enum slo_tls_reason */
+		uint32_t alert; /* AlertDescription; 0 none */
+		bool retried; /* HelloRetryRequest */
+		bool early_data;
+		bool server; /* the hello came in */
+		bool by_peer; /* failures: the peer's doing */
+		char sni[SLO_SNI_LEN]; /* printable ASCII; "" none */
+	} tls;
+	struct {
+		uint32_t kind; /* enum slo_reclaim_kind */
+		uint32_t order;
+		uint64_t pages; /* reclaimed; 0 unknown */
+		uint64_t throttled_ns; /* of the value, made to wait for others' progress */
+	} reclaim;
+	struct {
+		uint64_t queue_ns; /* before the device had it */
+		uint64_t device_ns; /* 0 unknown */
+		uint32_t op; /* enum slo_disk_op */
+		uint32_t bytes;
+		uint32_t major, minor;
+		char device[SLO_DEVICE_LEN]; /* "sda"; "8:0" where the name is not known */
+	} disk;
+	struct {
+		uint32_t nr; /* of the architecture that recorded */
+		uint32_t family; /* enum slo_sys_family */
+		uint32_t file; /* enum slo_file_class */
+		uint64_t bytes; /* moved; 0 where it failed */
+		uint32_t major, minor; /* of the filesystem; 0:0 none */
+	} sys;
+	struct {
+		uint32_t periods; /* enforcement periods in the interval */
+		uint32_t throttled; /* of those, ran out of quota */
+	} throttle;
 };
 
 struct slo_probe_event {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -413,14 +414,52 @@ static void random_detail(uint64_t *seed, struct slo_probe_event *ev)
 	case SLO_SIG_RUNQUEUE_DELAY:
 		ev->detail.runq.cpu = (uint32_t)r;
 		ev->detail.runq.prio = (uint32_t)(r >> 32);
+		ev->detail.runq.cause = (uint32_t)(r % SLO_WAIT_MAX_);
 		break;
 	case SLO_SIG_TLS_HANDSHAKE:
 	case SLO_SIG_TLS_FAIL:
-	case SLO_SIG_CPU_STEAL:
-	case SLO_SIG_CFS_THROTTLED:
+		ev->detail.tls.server_ns = r;
+		ev->detail.tls.after_ns = next_random(seed);
+		ev->detail.tls.version = (uint32_t)(r % SLO_TLS_VERSION_MAX_);
+		ev->detail.tls.reason = (uint32_t)(r % SLO_TLS_REASON_MAX_);
+		ev->detail.tls.alert = r >> 8 & 0xff;
+		ev->detail.tls.retried = r & 1;
+		ev->detail.tls.early_data = r >> 1 & 1;
+		ev->detail.tls.server = r >> 2 & 1;
+		ev->detail.tls.by_peer = r >> 3 & 1;
+		memset(ev->detail.tls.sni, 'x', r % SLO_SNI_LEN);
+		break;
 	case SLO_SIG_MEM_RECLAIM:
+		ev->detail.reclaim.kind = (uint32_t)(r % SLO_RECLAIM_MAX_);
+		ev->detail.reclaim.order = (uint32_t)r;
+		ev->detail.reclaim.pages = next_random(seed);
+		ev->detail.reclaim.throttled_ns = next_random(seed);
+		break;
 	case SLO_SIG_DISK_IO:
+		if (ev->kind == SLO_EV_SAMPLE && ev->value_ns > 1) {
+			ev->detail.disk.device_ns = 1 + r % (ev->value_ns - 1);
+			ev->detail.disk.queue_ns = ev->value_ns - ev->detail.disk.device_ns;
+		}
+		ev->detail.disk.op = (uint32_t)(r % SLO_DISK_OP_MAX_);
+		ev->detail.disk.bytes = (uint32_t)r;
+		ev->detail.disk.major = r & 0xfff;
+		ev->detail.disk.minor = r >> 12 & 0xfffff;
+		(void)snprintf(ev->detail.disk.device, sizeof(ev->detail.disk.device), "%u:%u",
+		               ev->detail.disk.major, ev->detail.disk.minor);
+		break;
 	case SLO_SIG_SYSCALL:
+		ev->detail.sys.nr = (uint32_t)r;
+		ev->detail.sys.family = (uint32_t)(r % SLO_SYS_FAMILY_MAX_);
+		ev->detail.sys.file = (uint32_t)(r % SLO_FILE_CLASS_MAX_);
+		ev->detail.sys.bytes = r >> 1;
+		ev->detail.sys.major = r & 0xfff;
+		ev->detail.sys.minor = r >> 12 & 0xfffff;
+		break;
+	case SLO_SIG_CFS_THROTTLED:
+		ev->detail.throttle.periods = (uint32_t)r;
+		ev->detail.throttle.throttled = (uint32_t)(r >> 32);
+		break;
+	case SLO_SIG_CPU_STEAL:
 	case SLO_SIG_MAX_:
 		break;
 	}

@@ -37,6 +37,42 @@ static void fill_detail(struct slo_probe_event *ev)
 	} else if (ev->signal == SLO_SIG_RUNQUEUE_DELAY) {
 		ev->detail.runq.cpu = 7;
 		ev->detail.runq.prio = 120;
+		ev->detail.runq.cause = SLO_WAIT_QUOTA;
+	} else if (ev->signal == SLO_SIG_TLS_HANDSHAKE || ev->signal == SLO_SIG_TLS_FAIL) {
+		ev->detail.tls.server_ns = 20000001;
+		ev->detail.tls.after_ns = ev->signal == SLO_SIG_TLS_FAIL ? 30000001 : 0;
+		ev->detail.tls.version = SLO_TLS_1_3;
+		ev->detail.tls.retried = true;
+		ev->detail.tls.early_data = true;
+		ev->detail.tls.server = true;
+		if (ev->signal == SLO_SIG_TLS_FAIL) {
+			ev->detail.tls.reason = SLO_TLS_RESET;
+			ev->detail.tls.alert = 48;
+			ev->detail.tls.by_peer = true;
+			ev->detail.tls.server_ns = 0;
+		}
+		(void)snprintf(ev->detail.tls.sni, sizeof(ev->detail.tls.sni), "api.example.org");
+	} else if (ev->signal == SLO_SIG_MEM_RECLAIM) {
+		ev->detail.reclaim.kind = SLO_RECLAIM_MEMCG;
+		ev->detail.reclaim.order = 9;
+		ev->detail.reclaim.pages = 512;
+		ev->detail.reclaim.throttled_ns = 50000001;
+	} else if (ev->signal == SLO_SIG_DISK_IO) {
+		ev->detail.disk.device_ns = 10000000;
+		ev->detail.disk.queue_ns = 177654321;
+		ev->detail.disk.op = SLO_DISK_WRITE;
+		ev->detail.disk.bytes = 4096;
+		(void)snprintf(ev->detail.disk.device, sizeof(ev->detail.disk.device), "nvme0n1");
+	} else if (ev->signal == SLO_SIG_SYSCALL) {
+		ev->detail.sys.nr = 17;
+		ev->detail.sys.family = SLO_SYS_SYNC;
+		ev->detail.sys.file = SLO_FILE_BLOCK;
+		ev->detail.sys.bytes = 65536;
+		ev->detail.sys.major = 8;
+		ev->detail.sys.minor = 1;
+	} else if (ev->signal == SLO_SIG_CFS_THROTTLED) {
+		ev->detail.throttle.periods = 10;
+		ev->detail.throttle.throttled = 7;
 	} else if (ev->signal == SLO_SIG_CONNECT_LATENCY || ev->signal == SLO_SIG_CONNECT_ERRORS) {
 		ev->detail.conn.syn_retrans = 3;
 		ev->detail.conn.srtt_us = 1234;

@@ -18,7 +18,6 @@ static void every_row_is_filled(void **state)
 
 		assert_non_null(d->name);
 		assert_non_null(d->help);
-		assert_non_null(d->detail);
 		assert_true(d->warn <= d->crit);
 		assert_non_null(slo_unit_name(d->unit));
 	}
