@@ -31,7 +31,8 @@ static int read_pair(const json_t *pair, struct slo_prom_value *ret, struct slo_
 		return slo_err_set(err, -EBADMSG, "a value is not [seconds, \"number\"]");
 	if (read_number(json_string_value(json_array_get(pair, 1)), &ret->value) < 0)
 		return slo_err_set(err, -EBADMSG, "a value is not a number in quotes");
-	ret->at_ns = (int64_t)(seconds * 1e9);
+	/* Milliseconds are what Prometheus has; more of a double this large would be noise. */
+	ret->at_ns = (int64_t)(seconds * 1e3 + 0.5) * 1000000;
 	return 0;
 }
 

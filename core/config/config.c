@@ -101,7 +101,9 @@ int slo_config_read_file(const char *what, const char *path, char **ret_text, si
 
 static void read_text(const struct slo_config_loading *l, const struct slo_config_text *text)
 {
-	if (text->format == SLO_CONFIG_YAML)
+	if (text->format == SLO_CONFIG_YAML && slo_config_is_openslo(text->text, text->len))
+		slo_config_read_openslo(l, text->text, text->len);
+	else if (text->format == SLO_CONFIG_YAML)
 		slo_config_read_yaml(l, text->text, text->len);
 	else
 		slo_config_read_ini(l, text->text, text->len);

@@ -57,5 +57,8 @@ int slo_config_read_file(const char *what, const char *path, char **ret_text, si
 /* All of a file's text. Problems are issues; the rest is still read where the text allows. */
 void slo_config_read_ini(const struct slo_config_loading *l, const char *text, size_t len);
 void slo_config_read_yaml(const struct slo_config_loading *l, const char *text, size_t len);
+/* YAML whose first apiVersion is one of OpenSLO: objectives alone. */
+bool slo_config_is_openslo(const char *text, size_t len);
+void slo_config_read_openslo(const struct slo_config_loading *l, const char *text, size_t len);
 
 #endif

@@ -11,89 +11,16 @@
 #include <yaml.h>
 
 #include "core/config/value.h"
+#include "core/config/yaml_events.h"
 
 #define API_GROUP "toolkit.llm-slo.dev/"
 #define LEVELS_MAX 3 /* slo: NAME: key: */
-#define SKIP_DEPTH_MAX 32 /* libyaml's time grows with the square of the depth */
 #define PATH_LEN ((size_t)(LEVELS_MAX + 1) * SLO_CONFIG_NAME_LEN)
 
 struct reading {
-	const struct slo_config_loading *l;
-	yaml_parser_t parser;
-	unsigned int line; /* of the last event */
-	bool failed; /* not YAML: told, and nothing more can be read */
+	struct slo_yaml y;
 	bool superset; /* v1beta1 */
 };
-
-static void event_done(yaml_event_t *ev)
-{
-	yaml_event_delete(ev);
-}
-
-#define event_auto slo_cleanup(event_done)
-
-/* An alias, or an anchor that one could refer to. */
-static bool is_shared(const yaml_event_t *ev)
-{
-	if (ev->type == YAML_ALIAS_EVENT)
-		return true;
-	if (ev->type == YAML_SCALAR_EVENT)
-		return ev->data.scalar.anchor != NULL;
-	if (ev->type == YAML_SEQUENCE_START_EVENT)
-		return ev->data.sequence_start.anchor != NULL;
-	return ev->type == YAML_MAPPING_START_EVENT && ev->data.mapping_start.anchor != NULL;
-}
-
-/* False, once told, where the text is no YAML that we take. */
-static bool next_event(struct reading *r, yaml_event_t *ev)
-{
-	const char *problem;
-
-	if (r->failed)
-		return false;
-	if (!yaml_parser_parse(&r->parser, ev)) {
-		problem = r->parser.problem;
-		r->line = (unsigned int)r->parser.problem_mark.line + 1;
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line), "not YAML: %s",
-		                 problem ? problem : "out of memory");
-		memset(ev, 0, sizeof(*ev));
-		r->failed = true;
-		return false;
-	}
-	r->line = (unsigned int)ev->start_mark.line + 1;
-	if (!is_shared(ev))
-		return true;
-	slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
-	                 "anchors and aliases (& and *) are not accepted");
-	r->failed = true;
-	return false;
-}
-
-/* Passes over the rest of a mapping or list whose start was read; gives up where it is senselessly deep. */
-static void skip_collection(struct reading *r)
-{
-	for (unsigned int depth = 1; depth > 0;) {
-		yaml_event_t ev event_auto = { 0 };
-
-		if (!next_event(r, &ev))
-			return;
-		if (ev.type == YAML_MAPPING_START_EVENT || ev.type == YAML_SEQUENCE_START_EVENT)
-			depth++;
-		else if (ev.type == YAML_MAPPING_END_EVENT || ev.type == YAML_SEQUENCE_END_EVENT)
-			depth--;
-		if (depth <= SKIP_DEPTH_MAX)
-			continue;
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
-		                 "nested too deeply (accepted: %d levels)", LEVELS_MAX);
-		r->failed = true;
-	}
-}
-
-static void skip_value(struct reading *r, const yaml_event_t *start)
-{
-	if (start->type == YAML_MAPPING_START_EVENT || start->type == YAML_SEQUENCE_START_EVENT)
-		skip_collection(r);
-}
 
 /* --- where a path belongs ------------------------------------------------------------------------------------ */
 
@@ -137,12 +64,12 @@ static void unknown(struct reading *r, unsigned int line, const char *path)
 
 	(void)row_of(path, section, &key);
 	if (*section)
-		slo_config_apply(r->l, SLO_CONFIG_LINE(line), section, key, "", false);
+		slo_config_apply(r->y.l, SLO_CONFIG_LINE(line), section, key, "", false);
 	else if (slo_config_row_find("agent", path))
-		slo_config_error(r->l, SLO_CONFIG_LINE(line),
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(line),
 		                 "%.60s: belongs into the mapping agent:", path);
 	else
-		slo_config_unknown_section(r->l, SLO_CONFIG_LINE(line), path);
+		slo_config_unknown_section(r->y.l, SLO_CONFIG_LINE(line), path);
 }
 
 /* --- values -------------------------------------------------------------------------------------------------- */
@@ -153,7 +80,7 @@ static const char *scalar_text(struct reading *r, const yaml_event_t *ev, const 
 
 	if (strlen(text) == ev->data.scalar.length)
 		return text;
-	slo_config_error(r->l, SLO_CONFIG_LINE(r->line), "%s: a NUL character", path);
+	slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line), "%s: a NUL character", path);
 	return NULL;
 }
 
@@ -178,8 +105,8 @@ static void wrong_type(struct reading *r, const char *path, const char *is,
 
 	if (!slo_config_type_is_list(row->type))
 		slo_config_row_accepted(row, accepted, sizeof(accepted));
-	slo_config_error(r->l, SLO_CONFIG_LINE(r->line), "%s: wrong type: %s (accepted: %s)", path,
-	                 is, accepted);
+	slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line), "%s: wrong type: %s (accepted: %s)",
+	                 path, is, accepted);
 }
 
 static void read_scalar(struct reading *r, const yaml_event_t *ev, const char *path)
@@ -192,10 +119,10 @@ static void read_scalar(struct reading *r, const yaml_event_t *ev, const char *p
 	if (!text)
 		return;
 	if (!row && is_section(path))
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
 		                 "%s: wrong type: a scalar (accepted: a mapping)", path);
 	else if (!row)
-		unknown(r, r->line, path);
+		unknown(r, r->y.line, path);
 	else if (is_null(ev))
 		wrong_type(r, path, "null", row);
 	else if (slo_config_type_is_list(row->type) &&
@@ -204,7 +131,7 @@ static void read_scalar(struct reading *r, const yaml_event_t *ev, const char *p
 	else if (!plain && !slo_config_type_is_list(row->type) && !wants_quotes(row->type))
 		wrong_type(r, path, "a string", row);
 	else
-		slo_config_apply(r->l, SLO_CONFIG_LINE(r->line), section, key, text, false);
+		slo_config_apply(r->y.l, SLO_CONFIG_LINE(r->y.line), section, key, text, false);
 }
 
 /* A list becomes the comma separated form; false where it cannot. */
@@ -217,12 +144,12 @@ static bool join_item(struct reading *r, const yaml_event_t *ev, const char *pat
 		return false;
 	need = strlen(text) + 2;
 	if (strchr(text, ',')) {
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line), "%s: an item has a comma: %.60s",
-		                 path, text);
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
+		                 "%s: an item has a comma: %.60s", path, text);
 		return false;
 	}
 	if (at + need >= SLO_CONFIG_VALUE_LEN) {
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
 		                 "%s: the list is too long (accepted: %d items)", path,
 		                 SLO_CONFIG_LIST_MAX);
 		return false;
@@ -234,7 +161,7 @@ static bool join_item(struct reading *r, const yaml_event_t *ev, const char *pat
 static void read_sequence(struct reading *r, const char *path)
 {
 	char section[SLO_CONFIG_NAME_LEN], joined[SLO_CONFIG_VALUE_LEN] = "";
-	unsigned int line = r->line;
+	unsigned int line = r->y.line;
 	const char *key;
 	const struct slo_config_row *row = row_of(path, section, &key);
 	bool good = row && slo_config_type_is_list(row->type);
@@ -242,14 +169,14 @@ static void read_sequence(struct reading *r, const char *path)
 	if (!row && !is_section(path))
 		unknown(r, line, path);
 	else if (!row)
-		slo_config_error(r->l, SLO_CONFIG_LINE(line),
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(line),
 		                 "%s: wrong type: a list (accepted: a mapping)", path);
 	else if (!good)
 		wrong_type(r, path, "a list", row);
 	for (;;) {
-		yaml_event_t ev event_auto = { 0 };
+		yaml_event_t ev slo_yaml_event_auto = { 0 };
 
-		if (!next_event(r, &ev))
+		if (!slo_yaml_next(&r->y, &ev))
 			return;
 		if (ev.type == YAML_SEQUENCE_END_EVENT)
 			break;
@@ -260,10 +187,10 @@ static void read_sequence(struct reading *r, const char *path)
 		if (good)
 			wrong_type(r, path, "a list of lists or mappings", row);
 		good = false;
-		skip_value(r, &ev);
+		slo_yaml_skip(&r->y, &ev);
 	}
 	if (good)
-		slo_config_apply(r->l, SLO_CONFIG_LINE(line), section, key, joined, false);
+		slo_config_apply(r->y.l, SLO_CONFIG_LINE(line), section, key, joined, false);
 }
 
 static void read_header(struct reading *r, const yaml_event_t *ev, const char *path)
@@ -275,12 +202,12 @@ static void read_header(struct reading *r, const yaml_event_t *ev, const char *p
 	if (strcmp(path, "apiVersion") == 0) {
 		r->superset = strcmp(text, API_GROUP "v1beta1") == 0;
 		if (!r->superset && strcmp(text, API_GROUP "v1alpha1") != 0)
-			slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
+			slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
 			                 "apiVersion = %.80s: unknown (accepted: " API_GROUP
 			                 "v1alpha1 or v1beta1)",
 			                 text);
 	} else if (strcmp(text, "ToolkitConfig") != 0) {
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
 		                 "kind = %.80s: unknown (accepted: ToolkitConfig)", text);
 	}
 }
@@ -295,13 +222,13 @@ static bool enter_mapping(struct reading *r, const char *path)
 	const struct slo_config_row *row = row_of(path, section, &key);
 
 	if (is_section(path) && (strncmp(path, "slo.", 4) != 0 ||
-	                         slo_config_open_slo(r->l, SLO_CONFIG_LINE(r->line), path)))
+	                         slo_config_open_slo(r->y.l, SLO_CONFIG_LINE(r->y.line), path)))
 		return true;
 	if (row)
 		wrong_type(r, path, "a mapping", row);
 	else if (!is_section(path))
-		unknown(r, r->line, path);
-	skip_collection(r);
+		unknown(r, r->y.line, path);
+	slo_yaml_skip_rest(&r->y);
 	return false;
 }
 
@@ -313,9 +240,9 @@ static bool read_value(struct reading *r, const yaml_event_t *ev, const char *pa
 	if (header && ev->type == YAML_SCALAR_EVENT) {
 		read_header(r, ev, path);
 	} else if (header) {
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
 		                 "%s: wrong type (accepted: a string)", path);
-		skip_value(r, ev);
+		slo_yaml_skip(&r->y, ev);
 	} else if (ev->type == YAML_SCALAR_EVENT) {
 		read_scalar(r, ev, path);
 	} else if (ev->type == YAML_SEQUENCE_START_EVENT) {
@@ -332,15 +259,15 @@ static const char *key_name(struct reading *r, const yaml_event_t *key)
 	const char *name;
 
 	if (key->type != YAML_SCALAR_EVENT) {
-		slo_config_error(r->l, SLO_CONFIG_LINE(r->line), "a key that is no word");
-		skip_value(r, key);
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line), "a key that is no word");
+		slo_yaml_skip(&r->y, key);
 		return NULL;
 	}
 	name = scalar_text(r, key, "key");
 	if (!name || (*name != '\0' && strlen(name) < SLO_CONFIG_NAME_LEN - strlen("slo.") &&
 	              !strchr(name, '.')))
 		return name;
-	slo_config_error(r->l, SLO_CONFIG_LINE(r->line), "%.60s: unknown key", name);
+	slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line), "%.60s: unknown key", name);
 	return NULL;
 }
 
@@ -352,10 +279,10 @@ static void read_mappings(struct reading *r)
 	unsigned int level = 0;
 
 	for (;;) {
-		yaml_event_t key event_auto = { 0 }, value event_auto = { 0 };
+		yaml_event_t key slo_yaml_event_auto = { 0 }, value slo_yaml_event_auto = { 0 };
 		const char *name;
 
-		if (!next_event(r, &key))
+		if (!slo_yaml_next(&r->y, &key))
 			return;
 		if (key.type == YAML_MAPPING_END_EVENT) {
 			if (level-- == 0)
@@ -364,10 +291,10 @@ static void read_mappings(struct reading *r)
 			continue;
 		}
 		name = key_name(r, &key);
-		if (!next_event(r, &value))
+		if (!slo_yaml_next(&r->y, &value))
 			return;
 		if (!name) {
-			skip_value(r, &value);
+			slo_yaml_skip(&r->y, &value);
 			continue;
 		}
 		cut[level] = strlen(path);
@@ -385,19 +312,19 @@ static void read_mappings(struct reading *r)
 /* The version may stand below what it does not allow, so this is judged at the end, by where values came from. */
 static void check_version(struct reading *r)
 {
-	struct slo_config *cfg = r->l->cfg;
+	struct slo_config *cfg = r->y.l->cfg;
 
 	for (size_t i = 0; i < slo_config_row_count(); i++) {
 		const struct slo_config_row *row = slo_config_row_at(i);
 		const struct slo_config_origin *origin = slo_config_origin_of(cfg, row);
 
 		if (origin->kind == SLO_CONFIG_FROM_FILE && !(row->flags & SLO_CONFIG_F_ALPHA))
-			slo_config_error(r->l, SLO_CONFIG_LINE(origin->line),
+			slo_config_error(r->y.l, SLO_CONFIG_LINE(origin->line),
 			                 "%s.%s: needs apiVersion: " API_GROUP "v1beta1",
 			                 row->section, row->key);
 	}
 	for (size_t i = 0; i < cfg->slo_count; i++)
-		slo_config_error(r->l, SLO_CONFIG_LINE(cfg->slo[i].line),
+		slo_config_error(r->y.l, SLO_CONFIG_LINE(cfg->slo[i].line),
 		                 "slo.%s: needs apiVersion: " API_GROUP "v1beta1",
 		                 cfg->slo[i].name);
 }
@@ -405,20 +332,20 @@ static void check_version(struct reading *r)
 /* Values that the earlier toolkit had by default and that do harm; its files get them unless changed. */
 static void warn_of_old_defaults(struct reading *r)
 {
-	const struct slo_config *cfg = r->l->cfg;
+	const struct slo_config *cfg = r->y.l->cfg;
 	const struct slo_config_origin *fail_open, *overhead;
 
-	fail_open = slo_config_origin_of(r->l->cfg, slo_config_row_find("cdgate", "fail_open"));
-	overhead =
-		slo_config_origin_of(r->l->cfg, slo_config_row_find("safety", "max_overhead_pct"));
+	fail_open = slo_config_origin_of(r->y.l->cfg, slo_config_row_find("cdgate", "fail_open"));
+	overhead = slo_config_origin_of(r->y.l->cfg,
+	                                slo_config_row_find("safety", "max_overhead_pct"));
 	if (overhead->kind == SLO_CONFIG_FROM_FILE && cfg->safety.max_overhead_pct > 3)
 		slo_config_warn(
-			r->l, SLO_CONFIG_LINE(overhead->line),
+			r->y.l, SLO_CONFIG_LINE(overhead->line),
 			"safety.max_overhead_pct = %g is honoured; the default is 3 now, the limit of the release gate",
 			cfg->safety.max_overhead_pct);
 	if (fail_open->kind == SLO_CONFIG_FROM_FILE && cfg->cdgate.fail_open)
 		slo_config_warn(
-			r->l, SLO_CONFIG_LINE(fail_open->line),
+			r->y.l, SLO_CONFIG_LINE(fail_open->line),
 			"cdgate.fail_open = true is honoured: a deployment passes while Prometheus is down; the default is false now");
 }
 
@@ -427,15 +354,15 @@ static void read_document(struct reading *r)
 	bool seen = false;
 
 	for (;;) {
-		yaml_event_t ev event_auto = { 0 };
+		yaml_event_t ev slo_yaml_event_auto = { 0 };
 
-		if (!next_event(r, &ev) || ev.type == YAML_STREAM_END_EVENT)
+		if (!slo_yaml_next(&r->y, &ev) || ev.type == YAML_STREAM_END_EVENT)
 			break;
 		if (ev.type == YAML_STREAM_START_EVENT || ev.type == YAML_DOCUMENT_START_EVENT ||
 		    ev.type == YAML_DOCUMENT_END_EVENT)
 			continue;
 		if (seen) {
-			slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
+			slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
 			                 "a second document (accepted: one)");
 			return;
 		}
@@ -443,25 +370,25 @@ static void read_document(struct reading *r)
 		if (ev.type == YAML_MAPPING_START_EVENT) {
 			read_mappings(r);
 		} else {
-			slo_config_error(r->l, SLO_CONFIG_LINE(r->line),
+			slo_config_error(r->y.l, SLO_CONFIG_LINE(r->y.line),
 			                 "not a mapping (accepted: apiVersion, kind, ...)");
-			skip_value(r, &ev);
+			slo_yaml_skip(&r->y, &ev);
 		}
 	}
 }
 
 void slo_config_read_yaml(const struct slo_config_loading *l, const char *text, size_t len)
 {
-	struct reading r = { .l = l, .line = 1 };
+	struct reading r = { .y = { .l = l, .line = 1 } };
 
-	if (!yaml_parser_initialize(&r.parser)) {
+	if (!yaml_parser_initialize(&r.y.parser)) {
 		slo_config_error(l, SLO_CONFIG_LINE(1), "out of memory");
 		return;
 	}
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&r.y.parser, (const unsigned char *)text, len);
 	read_document(&r);
-	if (!r.superset && !r.failed)
+	if (!r.superset && !r.y.failed)
 		check_version(&r);
 	warn_of_old_defaults(&r);
-	yaml_parser_delete(&r.parser);
+	yaml_parser_delete(&r.y.parser);
 }

@@ -25,6 +25,10 @@ static const struct slo_sli_preset presets[] = {
 };
 /* clang-format on */
 
+const double slo_sli_ttft_bounds_ms[SLO_SLI_TTFT_BOUNDS] = { 1,    5,    10,   20,   40,   60,
+	                                                     80,   100,  250,  500,  750,  800,
+	                                                     1000, 2500, 5000, 7500, 10000 };
+
 static const char *const statuses[] = {
 	[SLO_SLI_OK] = "ok",
 	[SLO_SLI_WARNING] = "warning",

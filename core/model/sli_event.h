@@ -51,6 +51,13 @@ enum slo_sli_status slo_sli_status_of(enum slo_sli sli, double value);
 /* Whether @value keeps an SLO's @threshold: at most, or at least where more is better. */
 bool slo_sli_is_good(enum slo_sli sli, double value, double threshold);
 
+/*
+ * Upper bounds of TTFT histograms, ascending, in ms: those of OpenTelemetry's gen_ai.server.time_to_first_token, and 800,
+ * the threshold of the default SLO.
+ */
+#define SLO_SLI_TTFT_BOUNDS 17
+extern const double slo_sli_ttft_bounds_ms[SLO_SLI_TTFT_BOUNDS];
+
 /* One slo-event (v1). All strings are borrowed from whoever filled it, never NULL; "" where absent. */
 struct slo_sli_event {
 	int64_t unix_ns; /* ns since 1970 UTC */

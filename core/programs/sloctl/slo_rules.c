@@ -48,10 +48,6 @@ const struct slo_options slo_cmd_slo_rules_options = {
 	.count = SLO_ARRAY_SIZE(rows),
 };
 
-/* Upper bounds of the agent's TTFT histogram, ms. A threshold between them cannot be counted exactly. */
-static const double ttft_bounds[] = { 1,   5,   10,  20,   40,   60,   80,   100,  250,
-	                              500, 750, 800, 1000, 2500, 5000, 7500, 10000 };
-
 #define SELECTOR_MAX (2 * SLO_CONFIG_TEXT_LEN + 64)
 
 /* --- what can be written ------------------------------------------------------------------------------------- */
@@ -59,7 +55,7 @@ static const double ttft_bounds[] = { 1,   5,   10,  20,   40,   60,   80,   100
 static int check_objective(const struct slo_objective *o, unsigned int format, const char *prog)
 {
 	const char *sli = slo_sli_desc(o->sli)->name;
-	double below = 0, above = 0;
+	double below = 0, above = 0; /* a threshold between two bounds cannot be counted exactly */
 
 	if (format == TO_SLOTH && o->burn.shortened) {
 		(void)fprintf(stderr,
@@ -76,13 +72,13 @@ static int check_objective(const struct slo_objective *o, unsigned int format, c
 			prog, o->name, sli);
 		return SLO_EXIT_USAGE;
 	}
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(ttft_bounds); i++) {
-		if (ttft_bounds[i] == o->threshold)
+	for (size_t i = 0; i < SLO_SLI_TTFT_BOUNDS; i++) {
+		if (slo_sli_ttft_bounds_ms[i] == o->threshold)
 			return 0;
-		if (ttft_bounds[i] < o->threshold)
-			below = ttft_bounds[i];
+		if (slo_sli_ttft_bounds_ms[i] < o->threshold)
+			below = slo_sli_ttft_bounds_ms[i];
 		else if (above == 0)
-			above = ttft_bounds[i];
+			above = slo_sli_ttft_bounds_ms[i];
 	}
 	(void)fprintf(
 		stderr,

@@ -86,6 +86,89 @@ static void help_fits_a_terminal(void **state)
 	assert_string_equal(out, "llm-slo-agent " SLO_VERSION "\n");
 }
 
+/* What ran, and with how many words. */
+static int ran_argc;
+static const char *ran_name;
+
+static int run_verb(int argc, char **argv)
+{
+	ran_argc = argc;
+	ran_name = argv[0];
+	return 7;
+}
+
+static const struct slo_options verb_options = { .prog = "tool slo burn",
+	                                         .usage = "",
+	                                         .about = "" };
+static const struct slo_verb test_verbs[] = {
+	{ .name = "burn", .help = "burns", .options = &verb_options, .run = run_verb },
+	{ .name = "rules", .help = "rules", .options = &verb_options, .run = run_verb },
+	{ .name = NULL },
+};
+static const struct slo_options verb_spec = {
+	.prog = "tool slo", .usage = "burn|rules", .about = "a", .verbs = test_verbs
+};
+
+/* As parse(), of slo_options_run_verb(). */
+static int run(const char *first, const char *second)
+{
+	char words[3][16] = { "slo" };
+	char *argv[4] = { words[0] };
+	FILE *file = tmpfile();
+	int saved[2] = { dup(STDOUT_FILENO), dup(STDERR_FILENO) }, argc = 1, r;
+
+	(void)snprintf(words[1], sizeof(words[1]), "%s", first ? first : "");
+	(void)snprintf(words[2], sizeof(words[2]), "%s", second ? second : "");
+	if (first)
+		argv[argc++] = words[1];
+	if (second)
+		argv[argc++] = words[2];
+	(void)fflush(NULL);
+	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0 &&
+	            dup2(fileno(file), STDERR_FILENO) >= 0);
+	r = slo_options_run_verb(&verb_spec, argc, argv);
+	(void)fflush(NULL);
+	assert_true(dup2(saved[0], STDOUT_FILENO) >= 0 && dup2(saved[1], STDERR_FILENO) >= 0);
+	(void)close(saved[0]);
+	(void)close(saved[1]);
+	rewind(file);
+	out[fread(out, 1, sizeof(out) - 1, file)] = '\0';
+	(void)fclose(file);
+	return r;
+}
+
+static void a_verb_runs_with_its_own_words(void **state)
+{
+	(void)state;
+	ran_name = NULL;
+	assert_int_equal(run("rules", "--help"), 7);
+	assert_string_equal(ran_name, "rules");
+	assert_int_equal(ran_argc, 2);
+	assert_string_equal(out, "");
+}
+
+static void a_wrong_verb_names_the_right_ones(void **state)
+{
+	(void)state;
+	assert_int_equal(run(NULL, NULL), 2);
+	assert_string_equal(out, "tool slo: which? burn or rules (try --help)\n");
+	assert_int_equal(run("brn", NULL), 2);
+	assert_string_equal(out, "tool slo: unknown word 'brn', did you mean burn? (try --help)\n");
+	assert_int_equal(run("xyz", NULL), 2);
+	assert_string_equal(out, "tool slo: unknown word 'xyz': burn or rules (try --help)\n");
+	assert_int_equal(run("--brn", NULL), 2);
+	assert_non_null(strstr(out, "unknown option"));
+}
+
+static void help_of_verbs_lists_them(void **state)
+{
+	(void)state;
+	assert_int_equal(run("--help", NULL), 0);
+	assert_non_null(strstr(out, "\n  burn                     burns\n"));
+	assert_int_equal(run("--version", NULL), 0);
+	assert_string_equal(out, "tool slo " SLO_VERSION "\n");
+}
+
 static void flags_become_overrides(void **state)
 {
 	(void)state;
@@ -186,6 +269,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_config_row_names_a_setting),
 		cmocka_unit_test(help_fits_a_terminal),
+		cmocka_unit_test(a_verb_runs_with_its_own_words),
+		cmocka_unit_test(a_wrong_verb_names_the_right_ones),
+		cmocka_unit_test(help_of_verbs_lists_them),
 		cmocka_unit_test(flags_become_overrides),
 		cmocka_unit_test(replay_implies_its_backend),
 		cmocka_unit_test(usage_errors_are_one_line),

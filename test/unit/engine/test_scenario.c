@@ -9,6 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/programs/options.h"
+#include "core/programs/sloctl/generate.h"
+
 static void every_fault_means_its_domain(void **state)
 {
 	const struct slo_scenario_fault *f;
@@ -43,6 +46,15 @@ static void every_domain_can_be_made_up(void **state)
 	}
 	assert_int_equal(seen, SLO_FAULT_SETS - 1);
 	assert_null(slo_scenario_find("none"));
+}
+
+static void help_names_every_scenario(void **state)
+{
+	const struct slo_scenario *s;
+
+	(void)state;
+	for (size_t i = 0; (s = slo_scenario_at(i)); i++)
+		assert_non_null(strstr(SLO_GENERATE_NOTES, s->name));
 }
 
 static void same_seed_gives_the_same_records(void **state)
@@ -117,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_fault_means_its_domain),
 		cmocka_unit_test(every_domain_can_be_made_up),
+		cmocka_unit_test(help_names_every_scenario),
 		cmocka_unit_test(same_seed_gives_the_same_records),
 		cmocka_unit_test(values_are_possible_and_rounded),
 		cmocka_unit_test(mixed_multi_has_several_faults),

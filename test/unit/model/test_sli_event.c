@@ -11,6 +11,8 @@
 
 #include "core/base/crc32c.h"
 #include "core/model/burn_bucket.h"
+#include "core/programs/options.h"
+#include "core/programs/sloctl/slo.h"
 
 static void every_row_is_found_by_its_name(void **state)
 {
@@ -68,6 +70,38 @@ static void presets_can_be_met(void **state)
 	assert_int_equal(n, 4);
 }
 
+struct holder {
+	struct slo_objective_args args;
+};
+static const struct slo_option objective_rows[] = { SLO_OBJECTIVE_ROWS(struct holder, args) };
+
+static void help_names_every_preset(void **state)
+{
+	const struct slo_sli_preset *p;
+	const char *help = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(objective_rows); i++) {
+		if (strcmp(objective_rows[i].name, "preset") == 0)
+			help = objective_rows[i].help;
+	}
+	assert_non_null(help);
+	for (size_t i = 0; (p = slo_sli_preset_at(i)); i++)
+		assert_non_null(strstr(help, p->name));
+}
+
+static void bounds_ascend_and_hold_the_default_threshold(void **state)
+{
+	bool found = false;
+
+	(void)state;
+	for (size_t i = 0; i < SLO_SLI_TTFT_BOUNDS; i++) {
+		assert_true(i == 0 || slo_sli_ttft_bounds_ms[i] > slo_sli_ttft_bounds_ms[i - 1]);
+		found |= slo_sli_ttft_bounds_ms[i] == 800;
+	}
+	assert_true(found);
+}
+
 static void crc_is_castagnoli(void **state)
 {
 	(void)state;
@@ -111,6 +145,8 @@ int main(void)
 		cmocka_unit_test(thresholds_themselves_count),
 		cmocka_unit_test(throughput_is_bad_when_low),
 		cmocka_unit_test(presets_can_be_met),
+		cmocka_unit_test(help_names_every_preset),
+		cmocka_unit_test(bounds_ascend_and_hold_the_default_threshold),
 		cmocka_unit_test(crc_is_castagnoli),
 		cmocka_unit_test(bucket_notices_any_changed_bit),
 		cmocka_unit_test(every_status_has_a_name),
