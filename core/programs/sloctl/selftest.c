@@ -25,8 +25,9 @@
 
 /* In order of the causes: steal is a mean and needs the longest interval, so it begins first and ends last. */
 static const struct slo_selftest_case *const cases[] = {
-	&slo_selftest_steal,    &slo_selftest_dns,      &slo_selftest_refusals,
-	&slo_selftest_runqueue, &slo_selftest_connects, &slo_selftest_retransmits,
+	&slo_selftest_steal,    &slo_selftest_dns,         &slo_selftest_refusals,
+	&slo_selftest_runqueue, &slo_selftest_connects,    &slo_selftest_retransmits,
+	&slo_selftest_tls,      &slo_selftest_tls_refused,
 };
 
 static const struct slo_selftest_case *case_of(enum slo_signal sig)
@@ -341,7 +342,7 @@ static int run(struct slo_selftest *t, struct slo_backend_config *cfg, const cha
 
 /* Who makes the causes: by pid, or by name where our pids are not those that the kernel's programs see. */
 struct who {
-	uint32_t tgids[4];
+	uint32_t tgids[5];
 	size_t count;
 	char comms[3][SLO_COMM_LEN];
 	char own_comm[SLO_COMM_LEN]; /* before we took another; "" unchanged */
@@ -368,6 +369,7 @@ static void aim(const struct slo_selftest *t, struct who *w, struct slo_targets 
 	}
 	add_pid(w, getpid());
 	add_pid(w, t->dns.responder.pid);
+	add_pid(w, t->tls.server.pid);
 	add_pid(w, t->sched.child[0].pid);
 	add_pid(w, t->sched.child[1].pid);
 	*ret = (struct slo_targets){ .tgids = w->tgids, .tgid_count = w->count };
@@ -401,6 +403,7 @@ static void freep(struct slo_selftest **t)
 		return;
 	slo_session_freep(&s->session);
 	slo_selftest_reap(&s->dns.responder);
+	slo_selftest_reap(&s->tls.server);
 	slo_selftest_reap(&s->sched.child[0]);
 	slo_selftest_reap(&s->sched.child[1]);
 	slo_selftest_lo_end(s);
@@ -419,7 +422,8 @@ int slo_selftest_run(const struct slo_backend_config *cfg, const char *only, uin
 
 	if (!t)
 		return slo_err_set(err, -ENOMEM, "self-test: out of memory");
-	t->dns.responder.ctl = t->sched.child[0].ctl = t->sched.child[1].ctl = -1;
+	t->dns.responder.ctl = t->tls.server.ctl = t->sched.child[0].ctl = t->sched.child[1].ctl =
+		-1;
 	if (cfg->host_root < 0)
 		own_root = slo_host_open_root(NULL, err);
 	t->root = cfg->host_root < 0 ? own_root : cfg->host_root;

@@ -95,6 +95,18 @@ struct slo_selftest_steal {
 	struct slo_selftest_ticks begin, end;
 };
 
+struct slo_selftest_tls_side {
+	bool has;
+	uint16_t sport; /* of the client */
+	uint64_t took_ns; /* first byte written to the last one written */
+};
+
+struct slo_selftest_tls {
+	struct slo_selftest_child server;
+	uint16_t port[SLO_SELFTEST_FAMILIES]; /* 0: does not listen */
+	struct slo_selftest_tls_side side[2][SLO_SELFTEST_FAMILIES]; /* good, refused */
+};
+
 struct slo_selftest {
 	int root; /* dirfd of the host's root, borrowed */
 	struct slo_session *session; /* NULL while preparing */
@@ -107,6 +119,7 @@ struct slo_selftest {
 	struct slo_selftest_refused_side refused[SLO_SELFTEST_FAMILIES];
 	struct slo_selftest_sched sched;
 	struct slo_selftest_steal steal;
+	struct slo_selftest_tls tls;
 	struct slo_probe_event events[SLO_SELFTEST_EVENTS]; /* samples and gauges, as they came */
 };
 
@@ -130,6 +143,8 @@ extern const struct slo_selftest_case slo_selftest_runqueue;
 extern const struct slo_selftest_case slo_selftest_connects;
 extern const struct slo_selftest_case slo_selftest_refusals;
 extern const struct slo_selftest_case slo_selftest_steal;
+extern const struct slo_selftest_case slo_selftest_tls;
+extern const struct slo_selftest_case slo_selftest_tls_refused;
 
 /* One comparison of several that make a result. */
 struct slo_selftest_check {
