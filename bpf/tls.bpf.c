@@ -80,7 +80,7 @@ SLO_GLOBAL int tls_advance(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32
 	if (!c)
 		return WAIT;
 	unpack(&s, c, seq, end, packed);
-	return advance(skb, c, s.from_client ? &c->dir[0] : &c->dir[1], &s);
+	return advance(skb, c, dir_of(c, !s.from_client), &s);
 }
 
 /* Goes on at @seq, the begin of a record as far as can be known. */
@@ -143,7 +143,7 @@ static __always_inline int on_close(struct slo_abi_tls_conn *c, const struct seg
 static __always_inline int on_segment(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
                                       const struct segment *s, __u64 cookie, __u32 packed)
 {
-	struct slo_abi_tls_dir *d = s->from_client ? &c->dir[0] : &c->dir[1];
+	struct slo_abi_tls_dir *d = dir_of(c, !s->from_client);
 	int r = GO_ON;
 
 	if (is_before(d->need, s->end) && !(d->flags & DIR_DEAD))

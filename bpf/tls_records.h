@@ -122,13 +122,13 @@ static __always_inline __u32 min_u32(__u32 a, __u32 b)
  * segment ends here; negative: unreadable.
  */
 static __always_inline int gather(struct __sk_buff *skb, const struct segment *s, __u32 need,
-                                  __u8 *buf, __u32 have, __u32 want, __u32 most, const __u32 room)
+                                  __u8 *buf, __u64 have, __u32 want, __u32 most, const __u32 room)
 {
 	__s64 n;
 
 	if (!is_before(need, s->end) || want <= have)
 		return 0;
-	n = min_u32(min_u32(want - have, most), s->end - need);
+	n = min_u32(min_u32(want - (__u32)have, most), s->end - need);
 	/* Signed, one bound at a time: verifiers before 6.5 learn nothing from != 0. */
 	slo_opaque(n);
 	if (n < 1)
@@ -142,6 +142,20 @@ static __always_inline int gather(struct __sk_buff *skb, const struct segment *s
 	if (bpf_skb_load_bytes(skb, s->payload + (need - s->seq), buf + have, (__u32)n))
 		return -1;
 	return (int)n;
+}
+
+/*
+ * Bounded where every verifier sees it, and a pointer from then on: the compiler must not keep the offset instead, for
+ * verifiers before 5.11 forget the bounds of what is spilled to the stack.
+ */
+static __always_inline struct slo_abi_tls_dir *dir_of(struct slo_abi_tls_conn *c, __u64 server)
+{
+	struct slo_abi_tls_dir *d;
+
+	slo_opaque(server);
+	d = &c->dir[server & 1];
+	slo_opaque(d);
+	return d;
 }
 
 /* The next @want bytes behind @skip will be @step; false where the message ends before. */
@@ -376,7 +390,7 @@ static __always_inline int on_server_data(struct slo_abi_tls_conn *c, __u32 len)
 static __always_inline int on_ccs(struct slo_abi_tls_conn *c, struct slo_abi_tls_dir *d,
                                   const struct segment *s)
 {
-	const struct slo_abi_tls_dir *other = &c->dir[s->from_client ? 1 : 0];
+	const struct slo_abi_tls_dir *other = dir_of(c, s->from_client);
 
 	d->flags |= DIR_CCS;
 	/* In TLS 1.3 it only pleases middleboxes. */
