@@ -344,14 +344,13 @@ static __always_inline void packet(struct __sk_buff *skb, int outgoing)
 		return;
 	if (!p.payload_len && !(p.flags & (SLO_TCP_FIN | SLO_TCP_RST)))
 		return;
-	if (is_off(SLO_ABI_TLS_HANDSHAKE) && is_off(SLO_ABI_TLS_FAIL))
-		return;
 	if (is_hot(bucket_of(&p))) {
 		cookie = bpf_get_socket_cookie(skb);
 		if (tls_go_on(skb, cookie, p.seq, p.seq + p.payload_len, PACK(&p, outgoing)))
 			return;
 	}
-	if (!p.payload_len || !may_begin(skb, &p))
+	if (!p.payload_len || !may_begin(skb, &p) ||
+	    (is_off(SLO_ABI_TLS_HANDSHAKE) && is_off(SLO_ABI_TLS_FAIL)))
 		return;
 	cookie = bpf_get_socket_cookie(skb);
 	if (begin(skb, &p, outgoing, cookie))
