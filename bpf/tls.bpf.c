@@ -340,7 +340,8 @@ static __always_inline void packet(struct __sk_buff *skb, int outgoing)
 	struct slo_packet p = {};
 	__u64 cookie;
 
-	if (slo_packet_parse(skb, &p) || p.proto != SLO_IPPROTO_TCP)
+	/* A hello inside a SYN (TCP fast open) says nothing of where the server's bytes begin: not measured. */
+	if (slo_packet_parse(skb, &p) || p.proto != SLO_IPPROTO_TCP || (p.flags & SLO_TCP_SYN))
 		return;
 	if (!p.payload_len && !(p.flags & (SLO_TCP_FIN | SLO_TCP_RST)))
 		return;
