@@ -471,6 +471,30 @@ def lost_segments_both_ways():
                     timed.ms + CLOCK_MS, "as without loss")
 
 
+@test
+def hello_inside_a_syn_is_not_misread():
+    """TCP fast open: stated as not measured, and above all no failure."""
+    for ns in (net.c, net.s):
+        ns.sysctl("net.ipv4.tcp_fastopen", 3)
+    listener = net.listen("s", 4, 7435)
+    listener.setsockopt(socket.IPPROTO_TCP, 23, 16)  # TCP_FASTOPEN
+    slonet.spawn(slotls._accept, [listener], slotls._echo, slotls.server_context(slotest.tmp, V13), comm="slotlsd")
+    listener.close()
+    before = net.c.counters()
+    names = []
+    for _ in range(3):
+        with net.socket("c", 4) as sock:
+            sock.settimeout(None)
+            done = slotls.handshake_in_pieces(sock, slotls.client_context(slotest.tmp), fresh(), 4096,
+                                              (net.addr("s", 4), 7435))
+            names.append(done.sni)
+    inside = slonet.delta(before, net.c.counters(), "TcpExt.TCPFastOpenActive")
+    holds("hellos inside a SYN, else this shows nothing", inside, inside)
+    records = yield
+    equal("failures", sum(len(about(records, FAILURE, n)) for n in names), 0)
+    equal("measured: those behind the SYN", sum(len(about(records, LATENCY, n)) for n in names), 3 - inside)
+
+
 # --- failures -----------------------------------------------------------------------------------------------------
 
 
