@@ -10,7 +10,7 @@
 #include "core/base/err.h"
 #include "core/model/verdict.h"
 
-#define SLO_OBJ_LINKS 8
+#define SLO_OBJ_LINKS 16
 
 /* Maps that all objects share, by name; the backend makes and owns them. */
 struct slo_shared_map {
@@ -37,6 +37,7 @@ struct slo_bpf_obj {
 	struct bpf_object *obj;
 	struct bpf_link *link[SLO_OBJ_LINKS];
 	unsigned int links;
+	struct bpf_link *stand_in; /* of the rung's stand_in; NULL: not attached */
 	unsigned int extras; /* bit i: the rung's optional part i is in */
 };
 
@@ -48,6 +49,8 @@ int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_
                      struct slo_verdict *v);
 int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                        struct slo_err *err);
+/* Attaches or detaches the rung's stand-in, where it has one and the object is attached; idempotent. */
+int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err);
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
 /* Safe on a zeroed object. */
 void slo_bpf_obj_close(struct slo_bpf_obj *o);

@@ -15,5 +15,6 @@ embed retransmit
 embed runqueue
 embed connect
 embed tls
+embed reclaim
 
 .section .note.GNU-stack, "", %progbits

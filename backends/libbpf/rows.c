@@ -8,6 +8,7 @@ EMBEDDED(retransmit);
 EMBEDDED(runqueue);
 EMBEDDED(connect);
 EMBEDDED(tls);
+EMBEDDED(reclaim);
 
 #define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
 
@@ -22,6 +23,7 @@ static const struct slo_obj_row objects[] = {
 	[SLO_OBJ_TLS] = { OBJECT(tls),
 	                  SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) | SLO_SIG_BIT(SLO_SIG_TLS_FAIL),
 	                  false },
+	[SLO_OBJ_RECLAIM] = { OBJECT(reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), false },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
@@ -36,7 +38,7 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 #define RETR_COMMON                                                                                  \
 	.obj = SLO_OBJ_RETRANSMIT,                                                                   \
 	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",            \
-	.source = SLO_SRC_TP_BTF, .unused_maps = { "slo_hist" },                                     \
+	.source = SLO_SRC_TP_BTF, .stand_in = "retr_set_state", .unused_maps = { "slo_hist" },       \
 	.extra[0] = { .prog = { "retr_existing" },                                                   \
 		      .missing =                                                                     \
 		              "the process of sockets opened before the agent started is unknown" }, \
@@ -57,6 +59,21 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
 #define TLS_NOTE \
 	"TLS over TCP only: QUIC, DTLS and hellos inside a SYN (TCP fast open) are not seen"
+
+#define RECLAIM_COMMON                                                              \
+	.obj = SLO_OBJ_RECLAIM, .source = SLO_SRC_TP_BTF,                           \
+	.hooks = "tp_btf/mm_vmscan_{direct,memcg,node}_reclaim_{begin,end}, "       \
+		 "mm_vmscan_throttled, mm_compaction_{begin,end}",                  \
+	.progs = { "direct_begin", "direct_end" }, .unused_maps = { "slo_counts" }, \
+	.extra = { { .prog = { "memcg_begin", "memcg_end" },                        \
+		     .missing = "reclaim at a cgroup's own limit is not seen" },    \
+		   { .prog = { "compact_begin", "compact_end" },                    \
+		     .missing = "compaction is not seen" },                         \
+		   { .prog = { "throttled" },                                       \
+		     .missing = "throttling of reclaim is not told apart" },        \
+		   { .prog = { "node_begin", "node_end" },                          \
+		     .missing = "reclaim of one NUMA node is not seen" } },         \
+	.needs = "BTF, CAP_BPF, CAP_PERFMON"
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 }, .note = "" },
@@ -103,6 +120,10 @@ static const struct slo_rung rungs[] = {
 	  .rodata = { "slo_owner_by", 1 }, .note = TLS_NOTE },
 	{ TLS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "slo_owner_by", 0 },
 	  .note = TLS_NOTE "; pid and comm unknown (the cgroup is)" },
+
+	{ RECLAIM_COMMON, .mechanism = "tp_btf", .rodata = { "reclaim_task_by", 2 }, .note = "" },
+	{ RECLAIM_COMMON, .mechanism = "tp_btf, task by probe read",
+	  .rodata = { "reclaim_task_by", 1 }, .note = "" },
 };
 
 const struct slo_obj_row *slo_obj_row(enum slo_obj obj)

@@ -14,6 +14,7 @@ enum slo_obj {
 	SLO_OBJ_RUNQUEUE,
 	SLO_OBJ_CONNECT,
 	SLO_OBJ_TLS,
+	SLO_OBJ_RECLAIM,
 	SLO_OBJ_MAX_,
 };
 
@@ -47,6 +48,8 @@ struct slo_rung {
 	enum slo_source source;
 	const char *progs[SLO_ROW_PROGS]; /* all needed */
 	struct slo_extra extra[SLO_ROW_EXTRAS];
+	const char *
+		stand_in; /* of progs: attached only while SLO_OBJ_CONNECT, which does the same, is not; NULL none */
 	struct slo_rodata rodata;
 	const char *unused_maps[2]; /* not created */
 	bool needs_sched_info; /* /proc/self/schedstat must count */
