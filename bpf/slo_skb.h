@@ -15,18 +15,19 @@ const volatile __u32 slo_owner_by = SLO_OWNER_TASK_BTF;
 
 /* Byte 13 of the TCP header. */
 #define SLO_TCP_FIN 0x01
+#define SLO_TCP_SYN 0x02
 #define SLO_TCP_RST 0x04
 
 struct slo_packet {
 	__u32 payload; /* offset in the skb */
 	__u32 payload_len;
-	__u32 seq; /* TCP: of the first byte of the payload, a SYN not counted */
+	__u32 seq; /* TCP, as ack and flags */
 	__u32 ack;
 	__u16 sport;
 	__u16 dport;
 	__u8 family;
 	__u8 proto;
-	__u8 flags; /* TCP */
+	__u8 flags;
 };
 
 /* Headers are linear at these hooks. 0 with @p filled, or -1: neither TCP nor UDP, or a later fragment. */

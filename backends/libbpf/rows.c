@@ -98,7 +98,8 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 	.source = SLO_SRC_CGROUP_SKB, .progs = { "tls_egress", "tls_ingress" },         \
 	.needs = "BTF, cgroup2, CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
 
-#define TLS_NOTE "TLS over TCP only: QUIC and DTLS are not seen"
+#define TLS_NOTE \
+	"TLS over TCP only: QUIC, DTLS and hellos inside a SYN (TCP fast open) are not seen"
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 }, .note = "" },

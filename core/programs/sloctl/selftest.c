@@ -29,7 +29,7 @@ static const struct slo_selftest_case *const cases[] = {
 	&slo_selftest_steal,    &slo_selftest_throttle,    &slo_selftest_dns,
 	&slo_selftest_refusals, &slo_selftest_runqueue,    &slo_selftest_connects,
 	&slo_selftest_reclaim,  &slo_selftest_retransmits, &slo_selftest_disk,
-	&slo_selftest_calls,
+	&slo_selftest_calls,    &slo_selftest_tls,         &slo_selftest_tls_refused,
 };
 
 static const struct slo_selftest_case *case_of(enum slo_signal sig)
@@ -342,14 +342,14 @@ static int run(struct slo_selftest *t, struct slo_backend_config *cfg, const cha
 	return 0;
 }
 
-#define HELPERS 5
+#define HELPERS 6
 
 /* All processes that a run forks. */
 static struct slo_selftest_child *helper(struct slo_selftest *t, size_t i)
 {
 	struct slo_selftest_child *const all[HELPERS] = {
 		&t->dns.responder,  &t->sched.child[0], &t->sched.child[1],
-		&t->throttle.child, &t->reclaim.child,
+		&t->throttle.child, &t->reclaim.child,  &t->tls.server,
 	};
 
 	return all[i];

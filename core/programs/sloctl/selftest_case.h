@@ -138,6 +138,18 @@ struct slo_selftest_reclaim {
 	struct slo_selftest_squeezed squeezed;
 };
 
+struct slo_selftest_tls_side {
+	bool has;
+	uint16_t sport; /* of the client */
+	uint64_t took_ns; /* first byte written to the last one written */
+};
+
+struct slo_selftest_tls {
+	struct slo_selftest_child server;
+	uint16_t port[SLO_SELFTEST_FAMILIES]; /* 0: does not listen */
+	struct slo_selftest_tls_side side[2][SLO_SELFTEST_FAMILIES]; /* good, refused */
+};
+
 struct slo_selftest {
 	int root; /* dirfd of the host's root, borrowed */
 	struct slo_session *session; /* NULL while preparing */
@@ -153,6 +165,7 @@ struct slo_selftest {
 	struct slo_selftest_reads disk;
 	struct slo_selftest_throttle throttle;
 	struct slo_selftest_reclaim reclaim;
+	struct slo_selftest_tls tls;
 	struct slo_probe_event events[SLO_SELFTEST_EVENTS]; /* samples and gauges, as they came */
 };
 
@@ -180,6 +193,8 @@ extern const struct slo_selftest_case slo_selftest_disk;
 extern const struct slo_selftest_case slo_selftest_calls;
 extern const struct slo_selftest_case slo_selftest_throttle;
 extern const struct slo_selftest_case slo_selftest_reclaim;
+extern const struct slo_selftest_case slo_selftest_tls;
+extern const struct slo_selftest_case slo_selftest_tls_refused;
 
 /* One comparison of several that make a result. */
 struct slo_selftest_check {

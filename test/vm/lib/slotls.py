@@ -175,8 +175,8 @@ def handshake(sock, ctx, sni, session=None, talk=True):
     return ret, tls
 
 
-def handshake_in_pieces(sock, ctx, sni, size):
-    """The same through memory: what leaves is written in pieces of so many bytes."""
+def handshake_in_pieces(sock, ctx, sni, size, fast_open=None):
+    """The same through memory: what leaves is written in pieces of so many bytes. fast_open: the hello goes there."""
     ret = Timed(sni)
     ret.name = sock.getsockname()[:2]
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -190,6 +190,9 @@ def handshake_in_pieces(sock, ctx, sni, size):
         except ssl.SSLWantReadError:
             done = False
         data = out.read()
+        if fast_open:
+            sock.sendto(data, socket.MSG_FASTOPEN, fast_open)
+            data, fast_open = b"", None
         while data:
             sock.sendall(data[:size])
             data = data[size:]

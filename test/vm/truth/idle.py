@@ -12,8 +12,8 @@ from slotest import Agent, aggregates, check, detail, equal, samples, test
 
 # contracts.md 1, default warning thresholds
 THRESHOLDS = {"dns_latency_ms": 40, "connect_latency_ms": 80, "runqueue_delay_ms": 10, "disk_io_latency_ms": 10,
-              "syscall_latency_ms": 50}
-COUNTS = ("tcp_retransmits_total", "connect_errors_total")
+              "syscall_latency_ms": 50, "tls_handshake_ms": 60}
+COUNTS = ("tcp_retransmits_total", "connect_errors_total", "tls_handshake_fail_total")
 SECONDS = 5
 
 
@@ -39,7 +39,7 @@ def an_idle_machine_reports_no_event():
     if slotest.ON_HOST:
         print("  not checked here: no event at all (a build host is never idle)")
         return
-    for signal in ("dns_latency_ms", "connect_latency_ms", "disk_io_latency_ms", *COUNTS):
+    for signal in ("dns_latency_ms", "connect_latency_ms", "disk_io_latency_ms", "tls_handshake_ms", *COUNTS):
         equal(f"{signal}: events", samples(records, signal), [])
         equal(f"{signal}: measurements", agent.stats[signal]["made"], 0)
         equal(f"{signal}: aggregates", aggregates(records, signal), [])

@@ -6,8 +6,9 @@ Each test asks for a server name of its own, so that its records are counted exa
 seen, the server's and the proxies' too, and one handshake must have one record.
 """
 # needs: openssl gnutls-bin nodejs golang-go
-# timeout: 420
+# timeout: 600
 import os
+import resource
 import socket
 import ssl
 import subprocess
@@ -470,6 +471,30 @@ def lost_segments_both_ways():
                     timed.ms + CLOCK_MS, "as without loss")
 
 
+@test
+def hello_inside_a_syn_is_not_misread():
+    """TCP fast open: stated as not measured, and above all no failure."""
+    for ns in (net.c, net.s):
+        ns.sysctl("net.ipv4.tcp_fastopen", 3)
+    listener = net.listen("s", 4, 7435)
+    listener.setsockopt(socket.IPPROTO_TCP, 23, 16)  # TCP_FASTOPEN
+    slonet.spawn(slotls._accept, [listener], slotls._echo, slotls.server_context(slotest.tmp, V13), comm="slotlsd")
+    listener.close()
+    before = net.c.counters()
+    names = []
+    for _ in range(3):
+        with net.socket("c", 4) as sock:
+            sock.settimeout(None)
+            done = slotls.handshake_in_pieces(sock, slotls.client_context(slotest.tmp), fresh(), 4096,
+                                              (net.addr("s", 4), 7435))
+            names.append(done.sni)
+    inside = slonet.delta(before, net.c.counters(), "TcpExt.TCPFastOpenActive")
+    holds("hellos inside a SYN, else this shows nothing", inside, inside)
+    records = yield
+    equal("failures", sum(len(about(records, FAILURE, n)) for n in names), 0)
+    equal("measured: those behind the SYN", sum(len(about(records, LATENCY, n)) for n in names), 3 - inside)
+
+
 # --- failures -----------------------------------------------------------------------------------------------------
 
 
@@ -728,6 +753,52 @@ def a_storm_is_counted_exactly():
 def _sink(conn):
     while conn.recv(1 << 20):
         pass
+
+
+def _hold(listener):
+    """Accepts and keeps."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
+    listener.settimeout(None)
+    held = []
+    while True:
+        held.append(listener.accept()[0])
+
+
+INFLIGHT = 8192  # tls_conns of bpf/tls.bpf.c
+
+
+@test
+def a_full_map_is_counted_and_empties_itself():
+    """Each connection that begins as a ClientHello does takes two places, its client's and its server's."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
+    listener = net.listen("c", 4, 7461, backlog=4096, addr="127.0.0.1")
+    holder = slonet.spawn(_hold, listener, ns=net.c)
+    listener.close()
+    agent = Agent(f"{LATENCY},{FAILURE}")
+    held = []
+    for _ in range(INFLIGHT // 2 + 100):
+        held.append(net.socket("c", 4))
+        held[-1].connect(("127.0.0.1", 7461))
+        held[-1].send(b"\x16")
+    ctx = slotls.client_context(slotest.tmp)
+    full, tls = slotls.handshake(slotls.connect(net, 4, 7403), ctx, fresh())
+    tls.close()
+    # what began as a hello and went no further is forgotten after 10 s, and is no failure
+    time.sleep(12)
+    after, tls = slotls.handshake(slotls.connect(net, 4, 7403), ctx, fresh())
+    tls.close()
+    for sock in held:
+        sock.close()
+    holder.kill()
+    time.sleep(1.5)
+    records = agent.stop()
+    stats = agent.stats[LATENCY]
+    print(f"  {stats}")
+    equal("records of the handshake that found no place", len(about(records, LATENCY, full.sni)), 0)
+    check(stats["inflight_full"] >= 200 + 2, "in-flight map full", stats["inflight_full"], 202,
+          "at least: two of each connection too many, and the handshake's two; the host's own come on top")
+    one("the handshake after it", about(records, LATENCY, after.sni))
+    equal("failures", len([r for r in records if r["signal"] == FAILURE and ends(r)[3] == 7461]), 0)
 
 
 @test
