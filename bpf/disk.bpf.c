@@ -8,7 +8,9 @@
 
 #define REQ_OP_MASK 0xff
 #define REQ_OP_PASSTHROUGH 32 /* and above: commands of the driver, not of a filesystem */
-#define RQF_FLUSH_SEQ_OLD (1U << 4)
+/* The flag was a macro, then (6.12) an enumerator without a name to find it by, then of enum rqf_flags. */
+#define RQF_FLUSH_SEQ_MACRO (1U << 4)
+#define RQF_FLUSH_SEQ_UNNAMED (1U << 1)
 #define DEV_MINOR_BITS 20
 #define PF_KTHREAD 0x00200000
 
@@ -106,11 +108,12 @@ static __always_inline __u32 operation(const struct request *rq, __u32 bytes)
  */
 static __always_inline int is_step(const struct request *rq)
 {
-	__u32 bit = RQF_FLUSH_SEQ_OLD;
+	__u32 flags = rq->rq_flags;
 
 	if (bpf_core_enum_value_exists(enum rqf_flags, __RQF_FLUSH_SEQ))
-		bit = 1U << bpf_core_enum_value(enum rqf_flags, __RQF_FLUSH_SEQ);
-	return (rq->rq_flags & bit) != 0;
+		return (flags & 1U << bpf_core_enum_value(enum rqf_flags, __RQF_FLUSH_SEQ)) != 0;
+	/* Both numbers mean other things elsewhere, but not together with a callback of the flush machinery. */
+	return rq->end_io && (flags & (RQF_FLUSH_SEQ_MACRO | RQF_FLUSH_SEQ_UNNAMED));
 }
 
 static __always_inline void note_unstamped(__u32 dev)
