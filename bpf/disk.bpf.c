@@ -116,6 +116,15 @@ static __always_inline int is_step(const struct request *rq)
 	return rq->end_io && (flags & (RQF_FLUSH_SEQ_MACRO | RQF_FLUSH_SEQ_UNNAMED));
 }
 
+/* 0: none. Since 6.13 a request that is not accounted keeps the stamp of the last one that had its place. */
+static __always_inline __u64 started_at(const struct request *rq)
+{
+	if (bpf_core_enum_value_exists(enum rqf_flags, __RQF_IO_STAT) &&
+	    !(rq->rq_flags & 1U << bpf_core_enum_value(enum rqf_flags, __RQF_IO_STAT)))
+		return 0;
+	return rq->start_time_ns;
+}
+
 static __always_inline void note_unstamped(__u32 dev)
 {
 	__u64 *count = bpf_map_lookup_elem(&disk_unstamped, &dev);
@@ -169,7 +178,7 @@ static __always_inline void report(const struct request *rq, const struct submit
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int bytes)
 {
-	__u64 started = rq->start_time_ns, now;
+	__u64 started = started_at(rq), now;
 	struct submitted s = {};
 
 	/* What is left of a request that completes in pieces comes later. */

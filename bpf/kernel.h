@@ -234,6 +234,7 @@ struct request___disk {
 /* Newest kernels; before, the flags had no such name. */
 enum rqf_flags {
 	__RQF_FLUSH_SEQ = 1,
+	__RQF_IO_STAT = 8,
 };
 
 /* There until block_getrq lost its queue argument (5.11). */
