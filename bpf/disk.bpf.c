@@ -8,7 +8,9 @@
 
 #define REQ_OP_MASK 0xff
 #define REQ_OP_PASSTHROUGH 32 /* and above: commands of the driver, not of a filesystem */
-#define RQF_FLUSH_SEQ_OLD (1U << 4)
+/* The flag was a macro, then (6.12) an enumerator without a name to find it by, then of enum rqf_flags. */
+#define RQF_FLUSH_SEQ_MACRO (1U << 4)
+#define RQF_FLUSH_SEQ_UNNAMED (1U << 1)
 #define DEV_MINOR_BITS 20
 #define PF_KTHREAD 0x00200000
 
@@ -106,11 +108,21 @@ static __always_inline __u32 operation(const struct request *rq, __u32 bytes)
  */
 static __always_inline int is_step(const struct request *rq)
 {
-	__u32 bit = RQF_FLUSH_SEQ_OLD;
+	__u32 flags = rq->rq_flags;
 
 	if (bpf_core_enum_value_exists(enum rqf_flags, __RQF_FLUSH_SEQ))
-		bit = 1U << bpf_core_enum_value(enum rqf_flags, __RQF_FLUSH_SEQ);
-	return (rq->rq_flags & bit) != 0;
+		return (flags & 1U << bpf_core_enum_value(enum rqf_flags, __RQF_FLUSH_SEQ)) != 0;
+	/* Both numbers mean other things elsewhere, but not together with a callback of the flush machinery. */
+	return rq->end_io && (flags & (RQF_FLUSH_SEQ_MACRO | RQF_FLUSH_SEQ_UNNAMED));
+}
+
+/* 0: none. Since 6.13 a request that is not accounted keeps the stamp of the last one that had its place. */
+static __always_inline __u64 started_at(const struct request *rq)
+{
+	if (bpf_core_enum_value_exists(enum rqf_flags, __RQF_IO_STAT) &&
+	    !(rq->rq_flags & 1U << bpf_core_enum_value(enum rqf_flags, __RQF_IO_STAT)))
+		return 0;
+	return rq->start_time_ns;
 }
 
 static __always_inline void note_unstamped(__u32 dev)
@@ -166,7 +178,7 @@ static __always_inline void report(const struct request *rq, const struct submit
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int bytes)
 {
-	__u64 started = rq->start_time_ns, now;
+	__u64 started = started_at(rq), now;
 	struct submitted s = {};
 
 	/* What is left of a request that completes in pieces comes later. */

@@ -232,15 +232,17 @@ struct request {
 	__u64 start_time_ns;
 	__u64 io_start_time_ns;
 	unsigned short nr_phys_segments;
+	void *end_io;
 };
 
 struct request___disk {
 	struct gendisk *rq_disk;
 };
 
-/* Before 6.11 the flags were macros, and this one bit 4. */
+/* Newest kernels; before, the flags had no such name. */
 enum rqf_flags {
 	__RQF_FLUSH_SEQ = 1,
+	__RQF_IO_STAT = 8,
 };
 
 /* There until block_getrq lost its queue argument (5.11). */

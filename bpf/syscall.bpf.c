@@ -35,7 +35,7 @@ __u64 sys_since_ns;
 
 struct call {
 	__u64 start_ns; /* 0: none under way */
-	__u64 file; /* of the functions; tells the outer one's end from an inner one's */
+	__u64 file; /* of the functions: the end must be of the same */
 	__u32 nr; /* of the system call, or of the function's */
 	__u32 family;
 	__u32 fclass;
@@ -113,9 +113,9 @@ static __always_inline void begin(const struct call *new)
 		slo_stat_inc(SLO_ABI_SYSCALL, inflight_full);
 		return;
 	}
-	/* A call inside of another is the outer one's; one whose end was missed gives way to the next of its kind. */
-	if (c->start_ns >= sys_since_ns && c->start_ns && c->nr != new->nr)
-		return;
+	/* A task is in one call at a time: the end of the last one was missed. */
+	if (c->start_ns && c->start_ns >= sys_since_ns)
+		slo_stat_inc(SLO_ABI_SYSCALL, unmatched);
 	*c = *new;
 	c->start_ns = bpf_ktime_get_ns();
 }
@@ -147,8 +147,14 @@ static __always_inline void finish(struct call *c, __s64 ret, __u32 source)
 
 static __always_inline int is_admitted(void)
 {
+	const struct slo_abi_ctl *ctl = slo_ctl_of(SLO_ABI_SYSCALL);
 	struct slo_abi_owner o = {};
 
+	if (!ctl || ctl->off)
+		return 0;
+	/* Whose it is costs three helpers: asked for targets only. */
+	if (!ctl->targets)
+		return 1;
 	slo_owner_current(&o);
 	return slo_admit(SLO_ABI_SYSCALL, &o);
 }

@@ -424,23 +424,14 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 /* Targets that came later: from now on owners have to be known. */
 static int know_owners(struct libbpf_be *be, struct slo_err *err)
 {
+	int r = 0;
+
 	if (be->env.know_owner || !has_targets(&be->cfg.targets))
 		return 0;
 	be->env.know_owner = true;
-	for (int i = 0; i < SLO_OBJ_MAX_; i++) {
-		struct slo_bpf_obj *o = &be->obj[i];
-		int r;
-
-		if (!o->rung || !o->rung->know_owner)
-			continue;
-		r = slo_bpf_obj_set_global(o, o->rung->know_owner, 1);
-		if (!r && o->links)
-			r = slo_bpf_obj_attach_late(o, &be->env, err);
-		if (r)
-			return r;
-		o->late = true;
-	}
-	return 0;
+	for (int i = 0; !r && i < SLO_OBJ_MAX_; i++)
+		r = slo_bpf_obj_know_owner(&be->obj[i], &be->env, err);
+	return r;
 }
 
 static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, struct slo_err *err)

@@ -312,6 +312,24 @@ int slo_bpf_obj_set_global(const struct slo_bpf_obj *o, const char *name, uint64
 	return -ENOENT;
 }
 
+int slo_bpf_obj_know_owner(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                           struct slo_err *err)
+{
+	int r;
+
+	if (!o->rung || !o->rung->know_owner)
+		return 0;
+	r = slo_bpf_obj_set_global(o, o->rung->know_owner, 1);
+	if (r)
+		return slo_err_set(err, r, "%s: %s", o->rung->know_owner, strerror(-r));
+	/* Detached for now: with the others, once these are attached. */
+	if (!o->links) {
+		o->late = true;
+		return 0;
+	}
+	return slo_bpf_obj_attach_late(o, env, err);
+}
+
 int slo_bpf_obj_map_fd(const struct slo_bpf_obj *o, const char *name)
 {
 	const struct bpf_map *map = bpf_object__find_map_by_name(o->obj, name);

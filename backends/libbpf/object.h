@@ -58,6 +58,9 @@ int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err);
 /* Attaches the on-demand parts too. Idempotent; 0 or negative errno. */
 int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                             struct slo_err *err);
+/* What env.know_owner means at open, at run time. 0 or negative errno. */
+int slo_bpf_obj_know_owner(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                           struct slo_err *err);
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
 /* Safe on a zeroed object. */
 void slo_bpf_obj_close(struct slo_bpf_obj *o);

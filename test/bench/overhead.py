@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from benchlib import BIN, Agent, BpfStats, Tool, Unmeasured, absent, context_switches, emit, figure, load
+from benchlib import BIN, IN_GUEST, Agent, BpfStats, Tool, Unmeasured, absent, context_switches, emit, figure, load
 
 LOSS = ("tc", "qdisc", "add", "dev", "lo", "root", "netem", "loss", "20%")
 SETTLE = 1.0
@@ -171,9 +171,10 @@ def block():
 
 
 def read():
-    """Where only the entry and exit of all calls can be had, a target is needed: the load's own name."""
+    """Where only the entry and exit of all calls can be had, as on the host here, a target is needed: the load's own name."""
     file_to_read()
-    mine = Variant("syscall_latency_ms", ours("syscall_latency_ms", "--comm", "load"), mode="histogram")
+    target = () if IN_GUEST else ("--comm", "load")
+    mine = Variant("syscall_latency_ms", ours("syscall_latency_ms", *target), mode="histogram")
     return Workload("read", "read call", 1, [
         mine, Variant("syscount -L (libbpf-tools)", libbpf_tool("Tracing syscalls", "syscount", "-L"), mine, "histogram")])
 

@@ -53,14 +53,12 @@ static int prepare(struct slo_selftest *t, struct slo_err *err)
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(folders) && r < 0; i++)
 		r = make_file(folders[i], t->disk.page);
 	t->disk.fd = r;
-	if (r < 0) {
-		return slo_err_set(
-			err, r,
-			"no disk to read from: neither /var/tmp nor /tmp nor /var/lib nor "
-			"/root takes direct I/O to one block device (%s)",
-			strerror(-r));
-	}
-	return 0;
+	if (r >= 0)
+		return 0;
+	return slo_err_set(err, r,
+	                   "no disk to read from: neither /var/tmp nor /tmp nor /var/lib nor /root "
+	                   "takes direct I/O to one block device (%s)",
+	                   strerror(-r));
 }
 
 /* Both signals see the same reads. */

@@ -6,6 +6,7 @@ import ctypes
 import os
 import pty
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -280,6 +281,52 @@ def nobody_is_taxed_without_a_reason():
         check(taxed < bare * 1.5, "getppid beside the agent, ns", taxed, bare, "50 %: noise")
     else:
         check(without < bare * 1.5, "getppid without a target, ns", without, bare, "50 %: noise")
+
+
+@test
+def the_live_table_takes_turns():
+    """Without a target every call is taxed in one interval of ten: seen by a stranger's getppid."""
+    bare = _ask(0.3)
+    argv = [slotest.AGENT, "--instance", f"turns{os.getpid()}", "--signals", SIGNAL, "--output", "table"]
+    proc = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in proc.stderr:
+            if "agent ready" in line:
+                break
+        if "fentry" in line:
+            slotest.skip("measured by functions, which tax nobody: no turns to take")
+        windows = [_ask(0.1) for _ in range(205)]
+    finally:
+        proc.terminate()
+        proc.wait(20)
+    taxed = sum(w > bare * 1.3 for w in windows)
+    # 20.5 s hold the first second and two or three turns of one second, less what attaching takes
+    between("tenths of a second in which getppid was taxed", taxed, 10, 45, f"1 s in 10, of {len(windows)} tenths")
+
+
+@test
+def what_a_sleeping_agent_misses_is_counted():
+    def read_much(gate):
+        os.read(gate, 1)
+        fd = os.open("/proc/self/stat", os.O_RDONLY)
+        for _ in range(9000):
+            os.pread(fd, 512, 0)
+        os.close(fd)
+
+    gate = os.pipe()
+    child = slonet.spawn(read_much, gate[0], comm="sloreader")
+    agent = Agent(SIGNAL, pids=[child.pid])
+    agent.signal(19)
+    os.write(gate[1], b"g")
+    child.result()
+    agent.signal(18)
+    records = settle(agent)
+    s = agent.stats[SIGNAL]
+    between("measured", s["made"], 9000, 9020, "the reads, and Python's own")
+    holds("something was lost, else this shows nothing", s["lost_ring"] > 0, s)
+    equal("made = sent + aggregated + lost_ring + lost_map + shed", s["made"],
+          sum(s[k] for k in ("sent", "aggregated", "lost_ring", "lost_map", "shed")))
+    equal("lines in the file = delivered = sent", (len(samples(records, SIGNAL)), s["delivered"]), (s["sent"], s["sent"]))
 
 
 slotest.main()
