@@ -71,6 +71,8 @@ int slo_throttle_parse(const char *text, struct slo_throttle_stat *ret, struct s
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(times) && !time; i++) {
 		time = find_number(text, times[i].key, &st.throttled_ns);
+		if (st.throttled_ns > UINT64_MAX / times[i].unit_ns)
+			time = -EBADMSG;
 		st.throttled_ns *= times[i].unit_ns;
 	}
 	if (periods < 0 || throttled < 0 || time < 0)
@@ -158,7 +160,8 @@ static void forget(struct throttle *t, const void *key, struct group *g)
 
 static void look_for_quotas(struct throttle *t, uint64_t now_ns)
 {
-	uint64_t begin = slo_clock_monotonic_ns(), took;
+	/* CPU time: on a busy machine a walk takes longer and costs no more. */
+	uint64_t begin = slo_clock_thread_cpu_ns(), took;
 	const void *key;
 	struct group *g;
 	size_t pos = 0;
@@ -170,7 +173,7 @@ static void look_for_quotas(struct throttle *t, uint64_t now_ns)
 		if (g->walk != t->walks)
 			forget(t, key, g);
 	}
-	took = (slo_clock_monotonic_ns() - begin) * WALK_SHARE;
+	took = (slo_clock_thread_cpu_ns() - begin) * WALK_SHARE;
 	t->next_walk_ns = now_ns + (took > WALK_NS ? took : WALK_NS);
 }
 
@@ -309,7 +312,8 @@ static int read_group(struct throttle *t, struct group *g, struct slo_probe_even
 	if (r < 0)
 		return r;
 	r = now.periods > g->last.periods || now.throttled_ns > g->last.throttled_ns;
-	if (now.periods < g->last.periods || now.throttled_ns < g->last.throttled_ns)
+	if (now.periods < g->last.periods || now.throttled < g->last.throttled ||
+	    now.throttled_ns < g->last.throttled_ns)
 		r = 0; /* set back by a checkpoint's restore */
 	if (r)
 		give(t, g, &now, ev);

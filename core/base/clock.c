@@ -23,6 +23,11 @@ uint64_t slo_clock_realtime_ns(void)
 	return now_ns(CLOCK_REALTIME);
 }
 
+uint64_t slo_clock_thread_cpu_ns(void)
+{
+	return now_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t slo_clock_realtime_offset_ns(void)
 {
 	uint64_t narrowest = UINT64_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two clocks in nanoseconds, the distance between them, and the text form of a point in time.
+ * Clocks in nanoseconds, the distance between two of them, and the text form of a point in time.
  */
 #ifndef SLO_BASE_CLOCK_H
 #define SLO_BASE_CLOCK_H
@@ -20,6 +20,9 @@ uint64_t slo_clock_monotonic_ns(void);
 
 /* CLOCK_REALTIME, ns since 1970. */
 uint64_t slo_clock_realtime_ns(void);
+
+/* CPU time used by the calling thread. */
+uint64_t slo_clock_thread_cpu_ns(void);
 
 /*
  * CLOCK_REALTIME - CLOCK_MONOTONIC now: of several readings the one with the narrowest bracket, so
