@@ -27,9 +27,46 @@ struct procfs {
 	slo_record_fn on_record;
 	void *user;
 	struct row rows[SLO_ARRAY_SIZE(readers)];
+	uint64_t *cgroups; /* targets, sorted */
+	size_t cgroup_count;
 	struct slo_backend_stats stats;
 	uint64_t delivered; /* of all signals */
 };
+
+static int compare_ids(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Of the targets only cgroups apply: nothing is counted here for a process. */
+static int keep_targets(struct procfs *be, const struct slo_targets *targets, struct slo_err *err)
+{
+	size_t count = targets->cgroup_count;
+	uint64_t *ids = NULL;
+
+	if (count) {
+		ids = calloc(count, sizeof(*ids));
+		if (!ids)
+			return slo_err_set(err, -ENOMEM, "procfs: out of memory");
+		memcpy(ids, targets->cgroup_ids, count * sizeof(*ids));
+		qsort(ids, count, sizeof(*ids), compare_ids);
+	}
+	free(be->cgroups);
+	be->cgroups = ids;
+	be->cgroup_count = count;
+	return 0;
+}
+
+/* What names neither cgroup nor process is of the whole machine, and everybody's. */
+static bool is_wanted(const struct procfs *be, const struct slo_probe_event *ev)
+{
+	if (!be->cgroup_count || (!ev->cgroup_id && !ev->tgid))
+		return true;
+	return bsearch(&ev->cgroup_id, be->cgroups, be->cgroup_count, sizeof(*be->cgroups),
+	               compare_ids) != NULL;
+}
 
 /* The caller's descriptor may be closed after open(). */
 static int open_root(int root, struct slo_err *err)
@@ -92,6 +129,7 @@ static void procfs_close(void *vbe)
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(be->rows); i++)
 		readers[i]->close(be->rows[i].state);
 	slo_closep(&be->root);
+	free(be->cgroups);
 	free(be);
 }
 
@@ -104,21 +142,21 @@ static void procfs_closep(struct procfs **be)
 
 static int make(const struct slo_backend_config *cfg, struct procfs **ret_be, struct slo_err *err)
 {
-	struct procfs *be = calloc(1, sizeof(*be));
-	int root;
+	slo_cleanup(procfs_closep) struct procfs *be = calloc(1, sizeof(*be));
+	int r;
 
 	if (!be)
 		return slo_err_set(err, -ENOMEM, "procfs: out of memory");
-	root = open_root(cfg->host_root, err);
-	if (root < 0) {
-		free(be);
-		return root;
-	}
-	be->root = root;
+	be->root = open_root(cfg->host_root, err);
+	if (be->root < 0)
+		return be->root;
+	r = keep_targets(be, &cfg->targets, err);
+	if (r < 0)
+		return r;
 	be->on_event = cfg->on_event;
 	be->on_record = cfg->on_record;
 	be->user = cfg->user;
-	*ret_be = be;
+	*ret_be = slo_take_ptr(be);
 	return 0;
 }
 
@@ -201,13 +239,10 @@ static int procfs_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 	return slo_err_set(err, -ENOTSUP, "procfs: cannot give %s", slo_signal_desc(sig)->name);
 }
 
-/* These are facts of the whole machine, once an interval: no target or threshold applies. */
+/* Once an interval each, whatever it is: no threshold applies. */
 static int procfs_retarget(void *be, const struct slo_backend_config *cfg, struct slo_err *err)
 {
-	(void)be;
-	(void)cfg;
-	(void)err;
-	return 0;
+	return keep_targets(be, &cfg->targets, err);
 }
 
 static int procfs_fd(void *be)
@@ -228,6 +263,10 @@ static void deliver(void *user, const struct slo_probe_event *ev)
 	struct procfs *be = user;
 	struct slo_signal_stats *st = &be->stats.signal[ev->signal];
 
+	if (!is_wanted(be, ev)) {
+		st->filtered++;
+		return;
+	}
 	st->made++;
 	st->sent++;
 	if (be->on_record) {

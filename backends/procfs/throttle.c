@@ -306,7 +306,7 @@ static void give(const struct throttle *t, const struct group *g,
 static int read_group(struct throttle *t, struct group *g, struct slo_probe_event *ev,
                       struct slo_err *err)
 {
-	struct slo_throttle_stat now;
+	struct slo_throttle_stat now = { 0 };
 	int r = read_stat(g->fd, &now, err);
 
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backends/backends.h"
 #include "backends/procfs/reader.h"
 #include "compat/cgroup.h"
 #include "core/base/clock.h"
@@ -373,6 +374,44 @@ static void probe_says_what_is_read_or_why_not(void **state)
 	assert_non_null(strstr(v.hooks, "cpu.cfs_quota_us"));
 }
 
+static void a_cgroup_target_keeps_the_others_out(void **state)
+{
+	struct host *h = *state;
+	const struct slo_backend_ops *ops = &slo_backend_procfs;
+	struct slo_verdict verdicts[SLO_SIG_MAX_] = { 0 };
+	struct slo_backend_stats stats;
+	uint64_t ids[2] = { UINT64_MAX };
+	struct slo_backend_config cfg = { .signals = SLO_SIG_BIT(SLO_SIG_CFS_THROTTLED),
+		                          .on_event = on_event,
+		                          .user = h,
+		                          .host_root = h->root,
+		                          .targets = { .cgroup_ids = ids, .cgroup_count = 2 } };
+	void *be = NULL;
+
+	mount_v2(h);
+	put_file(h->root, "sys/fs/cgroup/a/cpu.max", "20000 100000\n");
+	put_file(h->root, "sys/fs/cgroup/a/cpu.stat", V2_STAT(1, 1, 1000));
+	put_file(h->root, "sys/fs/cgroup/b/cpu.max", "20000 100000\n");
+	put_file(h->root, "sys/fs/cgroup/b/cpu.stat", V2_STAT(1, 1, 1000));
+	ids[1] = id_of(h, "sys/fs/cgroup/b");
+	assert_int_equal(ops->open(&cfg, verdicts, &be, NULL), 0);
+	put_file(h->root, "sys/fs/cgroup/a/cpu.stat", V2_STAT(2, 2, 2000));
+	put_file(h->root, "sys/fs/cgroup/b/cpu.stat", V2_STAT(2, 2, 2000));
+	h->now_ns = slo_clock_monotonic_ns() + SLO_NS_PER_SEC;
+	assert_int_equal(ops->interval(be, h->now_ns, NULL), 1);
+	assert_int_equal(h->last.cgroup_id, ids[1]);
+	ops->stats(be, &stats);
+	assert_int_equal(stats.signal[SLO_SIG_CFS_THROTTLED].filtered, 1);
+	assert_int_equal(stats.signal[SLO_SIG_CFS_THROTTLED].made, 1);
+	/* No target any more: both. */
+	cfg.targets = (struct slo_targets){ 0 };
+	assert_int_equal(ops->retarget(be, &cfg, NULL), 0);
+	put_file(h->root, "sys/fs/cgroup/a/cpu.stat", V2_STAT(3, 3, 3000));
+	put_file(h->root, "sys/fs/cgroup/b/cpu.stat", V2_STAT(3, 3, 3000));
+	assert_int_equal(ops->interval(be, h->now_ns + SLO_NS_PER_SEC, NULL), 2);
+	ops->close(be);
+}
+
 #define WITH_HOST(test) cmocka_unit_test_setup_teardown(test, host_setup, host_teardown)
 
 int main(void)
@@ -388,6 +427,7 @@ int main(void)
 		WITH_HOST(counters_that_go_back_begin_anew),
 		WITH_HOST(a_damaged_number_costs_that_cgroup_only),
 		WITH_HOST(quotas_come_and_go),
+		WITH_HOST(a_cgroup_target_keeps_the_others_out),
 		WITH_HOST(what_finds_no_room_is_told),
 		WITH_HOST(probe_says_what_is_read_or_why_not),
 	};
