@@ -40,6 +40,14 @@ static __always_inline int is_kernel_thread(void)
 	return BPF_CORE_READ(task, flags) & SLO_PF_KTHREAD;
 }
 
+/* Where ids are those of a v1 hierarchy, the helper gives everybody the unified root's. */
+static __always_inline void owner(struct slo_abi_owner *o)
+{
+	slo_owner_current(o);
+	if (slo_cgroup_v1 && reclaim_task_by == TASK_BTF)
+		o->cgroup_id = slo_task_cgroup_id(bpf_get_current_task_btf());
+}
+
 static __always_inline void begin(__u32 kind, __u32 order)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
@@ -52,7 +60,7 @@ static __always_inline void begin(__u32 kind, __u32 order)
 	outer = bpf_map_lookup_elem(&reclaim_stalls, &tid);
 	if (outer && outer->kind != kind)
 		return;
-	slo_owner_current(&o);
+	owner(&o);
 	if (!slo_admit(SLO_ABI_MEM_RECLAIM, &o))
 		return;
 	if (bpf_map_update_elem(&reclaim_stalls, &tid, &s, BPF_ANY))
@@ -65,7 +73,7 @@ static __always_inline void report(const struct stall *s, __u64 ns, __u64 pages)
 	struct slo_abi_owner o = {};
 	struct slo_abi_event *e;
 
-	slo_owner_current(&o);
+	owner(&o);
 	e = slo_latency(SLO_ABI_MEM_RECLAIM, &o, &m);
 	if (!e)
 		return;
@@ -163,7 +171,7 @@ int BPF_PROG(throttled, int nid, int usec_timeout, int usec_delayed)
 	}
 	if (is_kernel_thread())
 		return 0;
-	slo_owner_current(&o);
+	owner(&o);
 	if (!slo_admit(SLO_ABI_MEM_RECLAIM, &o))
 		return 0;
 	s.start_ns = bpf_ktime_get_ns() - ns;
