@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -25,8 +26,9 @@
 
 /* In order of the causes: steal is a mean and needs the longest interval, so it begins first and ends last. */
 static const struct slo_selftest_case *const cases[] = {
-	&slo_selftest_steal,    &slo_selftest_dns,      &slo_selftest_refusals,
-	&slo_selftest_runqueue, &slo_selftest_connects, &slo_selftest_retransmits,
+	&slo_selftest_steal,    &slo_selftest_throttle,    &slo_selftest_dns,
+	&slo_selftest_refusals, &slo_selftest_runqueue,    &slo_selftest_connects,
+	&slo_selftest_reclaim,  &slo_selftest_retransmits,
 };
 
 static const struct slo_selftest_case *case_of(enum slo_signal sig)
@@ -339,9 +341,22 @@ static int run(struct slo_selftest *t, struct slo_backend_config *cfg, const cha
 	return 0;
 }
 
+#define HELPERS 5
+
+/* All processes that a run forks. */
+static struct slo_selftest_child *helper(struct slo_selftest *t, size_t i)
+{
+	struct slo_selftest_child *const all[HELPERS] = {
+		&t->dns.responder,  &t->sched.child[0], &t->sched.child[1],
+		&t->throttle.child, &t->reclaim.child,
+	};
+
+	return all[i];
+}
+
 /* Who makes the causes: by pid, or by name where our pids are not those that the kernel's programs see. */
 struct who {
-	uint32_t tgids[4];
+	uint32_t tgids[HELPERS + 1];
 	size_t count;
 	char comms[3][SLO_COMM_LEN];
 	char own_comm[SLO_COMM_LEN]; /* before we took another; "" unchanged */
@@ -353,7 +368,7 @@ static void add_pid(struct who *w, pid_t pid)
 		w->tgids[w->count++] = (uint32_t)pid;
 }
 
-static void aim(const struct slo_selftest *t, struct who *w, struct slo_targets *ret)
+static void aim(struct slo_selftest *t, struct who *w, struct slo_targets *ret)
 {
 	unsigned long pid_ns = slo_host_inode(t->root, "/proc/self/ns/pid");
 
@@ -367,9 +382,8 @@ static void aim(const struct slo_selftest *t, struct who *w, struct slo_targets 
 		return;
 	}
 	add_pid(w, getpid());
-	add_pid(w, t->dns.responder.pid);
-	add_pid(w, t->sched.child[0].pid);
-	add_pid(w, t->sched.child[1].pid);
+	for (size_t i = 0; i < HELPERS; i++)
+		add_pid(w, helper(t, i)->pid);
 	*ret = (struct slo_targets){ .tgids = w->tgids, .tgid_count = w->count };
 }
 
@@ -400,15 +414,16 @@ static void freep(struct slo_selftest **t)
 	if (!s)
 		return;
 	slo_session_freep(&s->session);
-	slo_selftest_reap(&s->dns.responder);
-	slo_selftest_reap(&s->sched.child[0]);
-	slo_selftest_reap(&s->sched.child[1]);
+	for (size_t i = 0; i < HELPERS; i++)
+		slo_selftest_reap(helper(s, i));
+	slo_selftest_cgroup_remove(&s->throttle.cgroup);
+	slo_selftest_cgroup_remove(&s->reclaim.cgroup);
 	slo_selftest_lo_end(s);
 	free(s);
 	*t = NULL;
 }
 
-int slo_selftest_run(const struct slo_backend_config *cfg, const char *only, uint64_t signals,
+static int run_whole(const struct slo_backend_config *cfg, const char *only, uint64_t signals,
                      struct slo_selftest_result results[SLO_SIG_MAX_], struct slo_err *err)
 {
 	slo_cleanup(slo_closep) int own_root = -1;
@@ -419,7 +434,9 @@ int slo_selftest_run(const struct slo_backend_config *cfg, const char *only, uin
 
 	if (!t)
 		return slo_err_set(err, -ENOMEM, "self-test: out of memory");
-	t->dns.responder.ctl = t->sched.child[0].ctl = t->sched.child[1].ctl = -1;
+	for (size_t i = 0; i < HELPERS; i++)
+		helper(t, i)->ctl = -1;
+	t->throttle.cgroup.base = t->reclaim.cgroup.base = -1;
 	if (cfg->host_root < 0)
 		own_root = slo_host_open_root(NULL, err);
 	t->root = cfg->host_root < 0 ? own_root : cfg->host_root;
@@ -437,4 +454,21 @@ int slo_selftest_run(const struct slo_backend_config *cfg, const char *only, uin
 	if (who.own_comm[0])
 		(void)prctl(PR_SET_NAME, who.own_comm);
 	return r < 0 ? r : count;
+}
+
+/* Who asks for an early end gets it when cgroups and interfaces are as they were. */
+int slo_selftest_run(const struct slo_backend_config *cfg, const char *only, uint64_t signals,
+                     struct slo_selftest_result results[SLO_SIG_MAX_], struct slo_err *err)
+{
+	sigset_t ends, before;
+	int r;
+
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGINT);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &ends, &before);
+	r = run_whole(cfg, only, signals, results, err);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }

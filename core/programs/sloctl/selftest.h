@@ -26,7 +26,7 @@ struct slo_selftest_result {
  * One result per signal of @signals, in the order of enum slo_signal. @cfg is a template: host_root and btf_path are
  * used. @only: backend name or NULL. Takes 2 s beside the time to attach; on a host that delivers nothing up to about
  * 8 s, with second tries. Forks helpers, ended and reaped before it returns; brings the loopback interface up for the
- * while where it is down. Number of results, or negative errno.
+ * while where it is down, and makes cgroups named llm-slo-selftest-PID-*. Number of results, or negative errno.
  */
 int slo_selftest_run(const struct slo_backend_config *cfg, const char *only, uint64_t signals,
                      struct slo_selftest_result results[SLO_SIG_MAX_], struct slo_err *err);

@@ -95,6 +95,40 @@ struct slo_selftest_steal {
 	struct slo_selftest_ticks begin, end;
 };
 
+#define SLO_SELFTEST_CGROUP_PATH 96
+
+/* Of our own, below the root of the hierarchy that has the controller asked for. */
+struct slo_selftest_cgroup {
+	int base; /* dirfd of that root; -1: none */
+	bool v2;
+	char name[48]; /* "": not made */
+};
+
+/* What the throttled process tells of itself. */
+struct slo_selftest_spent {
+	uint64_t wall_ns, cpu_ns;
+};
+
+struct slo_selftest_throttle {
+	struct slo_selftest_cgroup cgroup;
+	struct slo_selftest_child child;
+	uint64_t id; /* of the cgroup, on v2 */
+	struct slo_selftest_spent spent;
+	double throttled_ms; /* by our own reading of cpu.stat */
+};
+
+/* CLOCK_MONOTONIC about the one write that has to reclaim. */
+struct slo_selftest_squeezed {
+	uint64_t begin_ns, end_ns;
+	uint64_t cpu_ns; /* used meanwhile */
+};
+
+struct slo_selftest_reclaim {
+	struct slo_selftest_cgroup cgroup;
+	struct slo_selftest_child child;
+	struct slo_selftest_squeezed squeezed;
+};
+
 struct slo_selftest {
 	int root; /* dirfd of the host's root, borrowed */
 	struct slo_session *session; /* NULL while preparing */
@@ -107,6 +141,8 @@ struct slo_selftest {
 	struct slo_selftest_refused_side refused[SLO_SELFTEST_FAMILIES];
 	struct slo_selftest_sched sched;
 	struct slo_selftest_steal steal;
+	struct slo_selftest_throttle throttle;
+	struct slo_selftest_reclaim reclaim;
 	struct slo_probe_event events[SLO_SELFTEST_EVENTS]; /* samples and gauges, as they came */
 };
 
@@ -130,6 +166,8 @@ extern const struct slo_selftest_case slo_selftest_runqueue;
 extern const struct slo_selftest_case slo_selftest_connects;
 extern const struct slo_selftest_case slo_selftest_refusals;
 extern const struct slo_selftest_case slo_selftest_steal;
+extern const struct slo_selftest_case slo_selftest_throttle;
+extern const struct slo_selftest_case slo_selftest_reclaim;
 
 /* One comparison of several that make a result. */
 struct slo_selftest_check {
@@ -149,6 +187,22 @@ int slo_selftest_fork(struct slo_selftest_child *c, const char *comm,
                       void (*run)(int ctl, void *arg), void *arg, struct slo_err *err);
 /* Ends and reaps it; idempotent. */
 void slo_selftest_reap(struct slo_selftest_child *c);
+
+/*
+ * A cgroup with @controller where the host's configuration gives one as it is. 0 or negative errno, @err with the way out;
+ * *@cg wants slo_selftest_cgroup_remove() in either case.
+ */
+int slo_selftest_cgroup_make(const struct slo_selftest *t, const char *controller,
+                             struct slo_selftest_cgroup *cg, struct slo_err *err);
+int slo_selftest_cgroup_join(const struct slo_selftest_cgroup *cg,
+                             const struct slo_selftest_child *c, struct slo_err *err);
+/* Path of one of its files, below cg->base. */
+void slo_selftest_cgroup_path(const struct slo_selftest_cgroup *cg, const char *file,
+                              char ret[SLO_SELFTEST_CGROUP_PATH]);
+int slo_selftest_cgroup_write(const struct slo_selftest_cgroup *cg, const char *file,
+                              const char *text, struct slo_err *err);
+/* After its processes were reaped; idempotent. */
+void slo_selftest_cgroup_remove(struct slo_selftest_cgroup *cg);
 
 /* "IPv4" */
 const char *slo_selftest_family_name(enum slo_selftest_family f);
