@@ -131,13 +131,14 @@ class Limit:
         slonet._cgroups.remove(self)
 
 
-_holes = []
+_holes, _held = [], []
 
 
 def cached_source():
     """A file whose pages are cached for whoever reads it, and dropped for the asking; at least 2 GB, of no disk."""
     slonet.modprobe("null_blk")
     if os.path.exists("/dev/nullb0"):
+        _held.append(os.open("/dev/nullb0", os.O_RDONLY))  # the last close drops the cache of a block device
         return "/dev/nullb0"
     # holes are read from nowhere, and cached all the same
     path = os.path.join("/var/tmp", f"slo-truth-{os.getpid()}")
