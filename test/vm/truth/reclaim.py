@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
-"""Stalls in reclaim: at a cgroup's limit, of the whole machine, in compaction; against counters, PSI and delay accounting."""
+"""Stalls in reclaim: at a cgroup's limit, machine-wide, in compaction; against counters, PSI and delay accounting."""
 # timeout: 300
 import mmap
 import os
@@ -111,7 +111,7 @@ def explained(what, mine, before, after, agent, away_ms=0, key="freepages"):
     count, ms = (a - b for a, b in zip(after[key], before[key]))
     between(f"{what}: stalls = delay accounting's", len(mine), count - missed(agent), count, "what is counted as missed")
     got = sum(r["value"] for r in mine)
-    # on both sides the same call; between the two clocks lie the tracepoints and, now and then, an interrupt or a preemption
+    # on both sides the same call; between the clocks lie the tracepoints and, now and then, an interrupt or a preemption
     between(f"{what}: ms = delay accounting's", got, ms * 0.98 - 0.01 * count, ms * 1.05 + 0.1 * count + 2 + away_ms,
             f"2 % under; 5 %, 0.1 ms each and {2 + away_ms} ms over, for the hooks enclose it and take time themselves")
 
@@ -207,7 +207,8 @@ def compaction_that_one_asks_for():
     equal("stalls = zones with memory", len(mine), len(zones()))
     ms = sum(r["value"] for r in mine)
     # before it the pages of all CPUs' lists are drained, once, and a file is opened
-    between("ms of compaction", ms, span.ms * 0.5 - 5, span.ms, "at most what the write took; half of it, less 5 ms to drain lists")
+    between("ms of compaction", ms, span.ms * 0.5 - 5, span.ms,
+            "at most what the write took; half of it, less 5 ms to drain lists")
     equal("comm", {r["comm"] for r in mine}, {"slocompact"})
     equal("throttled", [r for r in mine if detail(r, "throttled_ms", 0) > 0][:3], [])
     no_kernel_threads(records)

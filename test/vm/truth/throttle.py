@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
-"""CPU quotas: throttled time against cpu.stat and the hogs' own clocks, and what the run-queue waits say of their cause."""
+"""CPU quotas: throttled time against cpu.stat and the hogs' own clocks, and the causes of waits for a CPU."""
 # timeout: 300
 import os
 import re
@@ -96,7 +96,7 @@ class Hogs:
 
 
 def adds_up(what, records, cgroup, stat):
-    """Against the cgroup's own counters: the same file, so to its last digit (us on v2, ns on v1; records are rounded to ns)."""
+    """Against the cgroup's own counters: the same file, so to its last digit (us on v2, ns on v1)."""
     mine = of(records, cgroup)
     ms, periods, throttled = stat
     between(f"{what}: ms throttled = cpu.stat", sum(r["value"] for r in mine), ms - 0.01, ms + 0.01, "rounding")
@@ -136,8 +136,9 @@ def quotas_one_beside_the_other():
         adds_up(f"{percent} %", records, cgroup, stats[percent])
         # a hog is on the CPU, throttled, or waits behind the other two; others use a host, so there it may wait for long
         least = 0 if slotest.ON_HOST else away * 0.95 - sum(o.cpu for o in used if o is not u) - 100
-        between(f"{percent} %: ms throttled, by the hog's clocks", sum(r["value"] for r in of(records, cgroup)) - start, least,
-                away * 1.02 + 110, "what it had no CPU, less 5 % and what the others had; a period at each end")
+        got = sum(r["value"] for r in of(records, cgroup)) - start
+        between(f"{percent} %: ms throttled, by the hog's clocks", got, least, away * 1.02 + 110,
+                "what it had no CPU, less 5 % and what the others had; a period at each end")
         most = max(r["value"] / r["interval_ms"] for r in of(records, cgroup))
         check(most <= 1.25 - percent / 100, f"{percent} %: highest share of an interval", most, 1.0 - percent / 100,
               "at most what the quota leaves, and 0.25 for periods across the interval's ends")
@@ -153,7 +154,8 @@ def quotas_one_inside_of_the_other():
     outer, tight = new("outer", 20), new("tight", 50)
     # v1 grants a child no more than its parent has
     inner, inside = new("outer/inner", 60 if outer.v2 else None), new("tight/inside", 15)
-    groups = {"parent of 20 %": outer, "its child of more or none": inner, "parent of 50 %": tight, "its child of 15 %": inside}
+    groups = {"parent of 20 %": outer, "its child of more or none": inner,
+              "parent of 50 %": tight, "its child of 15 %": inside}
     bases = settled(*groups.values())
     agent = Agent(THROTTLED, backend="procfs")
     hogs = Hogs(3, inner, inside)
@@ -190,13 +192,15 @@ def a_quota_set_later_is_picked_up():
     if not check(bool(seen), "records of the cgroup", len(seen), "some"):
         return
     first = seen[0]["ts_unix_nano"] / 1e9
-    between("picked up after, s", first - set_at, 0, PICKED_UP_S, "10 s, at the end of an interval of 1 s, 1 s for a slow guest")
+    between("picked up after, s", first - set_at, 0, PICKED_UP_S,
+            "10 s, at the end of an interval of 1 s, 1 s for a slow guest")
     got = sum(r["value"] for r in seen)
     # the first record is of an interval that begins where the agent read cpu.stat for the first time
     read_at = seen[0]["ts_unix_nano"] - seen[0]["interval_ms"] * 1e6
     before = [ms for at, ms in series if at <= read_at - 150e6][-1]
     after = [ms for at, ms in series if at >= read_at + 150e6][0]
-    between("ms throttled since then = cpu.stat", got, last - after - 0.01, last - before + 0.01, "0.15 s about the first reading")
+    between("ms throttled since then = cpu.stat", got, last - after - 0.01, last - before + 0.01,
+            "0.15 s about the first reading")
 
 
 @test
@@ -226,8 +230,8 @@ def a_cgroup_that_is_removed():
     if gone.id != again.id:
         adds_up("the first", records, gone, stat)
         adds_up("the second", records, again, stat_again)
-    equal("words of trouble in the log", [line for line in log.splitlines() if re.search(" (err|warn) .*(procfs|cgroup|cpu.stat)", line)],
-          [])
+    equal("words of trouble in the log",
+          [line for line in log.splitlines() if re.search(" (err|warn) .*(procfs|cgroup|cpu.stat)", line)], [])
 
 
 @test
@@ -244,7 +248,8 @@ def a_target_keeps_the_others_out():
     records = agent.stop()
     premise(throttled > 100 and child.throttled()[0] > 100, "they were hardly throttled")
     holds("records of the target's child", of(records, child))
-    equal("cgroups of all records", {r.get("cgroup_id") for r in records if r["signal"] == THROTTLED} - {parent.id}, {child.id})
+    seen = {r.get("cgroup_id") for r in records if r["signal"] == THROTTLED}
+    equal("cgroups of all records", seen - {parent.id}, {child.id})
     holds("the other was filtered", agent.stats[THROTTLED]["filtered"] >= 1, agent.stats[THROTTLED]["filtered"])
 
 
@@ -286,9 +291,10 @@ def a_hog_alone_waits_for_its_quota():
     # one wait may lie across each mark: a period
     between("ms waited for all causes, by the hog's clocks", sum(causes.values()), (used.wall - used.cpu) * 0.97 - 90,
             (used.wall - used.cpu) * 1.02 + 5, "3 %, and a period at the marks")
-    between("ms waited for the quota, by cpu.stat", causes.get("quota", 0.0), stat[0] * 0.95 - 90, stat[0] * 1.05 + 20 + max(foreign, 0) / 2,
-            "5 %, a period at the marks; half of what others had: it may be in the same wait")
-    between("ms above 2 ms blamed on others", long.get("other", 0.0), 0, max(foreign, 0) * 1.05 + 20, "what is no throttling; 5 % and 20 ms")
+    between("ms waited for the quota, by cpu.stat", causes.get("quota", 0.0), stat[0] * 0.95 - 90,
+            stat[0] * 1.05 + 20 + max(foreign, 0) / 2, "5 %, a period at the marks; half of what others had: it may be in the same wait")
+    between("ms above 2 ms blamed on others", long.get("other", 0.0), 0, max(foreign, 0) * 1.05 + 20,
+            "what is no throttling; 5 % and 20 ms")
     equal("ms blamed on its own cgroup, where it is alone", causes.get("own", 0.0), 0.0)
 
 
@@ -330,7 +336,8 @@ def sleepers_beside_a_hog_of_another_cgroup():
     records = agent.stop()
     long = [r for r in waits_of(records, cgroup, begin, end) if r["value"] >= LONG_MS]
     causes = by_cause(long)
-    print(f"  truth: the hog had {(int(fields[11]) + int(fields[12])) * 10} ms; {len(long)} waits above {LONG_MS} ms, told {causes}")
+    print(f"  truth: the hog had {(int(fields[11]) + int(fields[12])) * 10} ms; {len(long)} waits above {LONG_MS} ms, "
+          f"told {causes}")
     premise(len(long) >= 20, "the sleepers hardly waited")
     # that they are short of a quota or of their own making cannot be: they use next to no CPU
     between("ms of long waits blamed on others, %", share(causes, "other"), 95, 100, "5 % for a fellow that ran for long")
@@ -351,14 +358,15 @@ def sleepers_beside_a_hog_of_the_quota():
     mine = waits_of(records, cgroup, begin, end)
     long = [r for r in mine if r["value"] >= LONG_MS]
     causes = by_cause(mine, LONG_MS)
-    print(f"  truth: throttled {stat[0]:.1f} ms of {(end - begin) / 1e6:.1f}; {len(long)} waits above {LONG_MS} ms, told {causes}")
+    print(f"  truth: throttled {stat[0]:.1f} ms of {(end - begin) / 1e6:.1f}; {len(long)} waits above {LONG_MS} ms, "
+          f"told {causes}")
     premise(stat[0] > 1000 and len(long) >= 20, "they were hardly throttled")
     holds("the sleepers waited", len({r["tid"] for r in long}) >= 2, {r["tid"] for r in long})
     # what the hog waited and was no throttling: others, and the sleepers; all four of them may wait for the same
     foreign = max(used.waited - stat[0], 0)
     premise(foreign < stat[0] / 4, f"they had the CPU for {foreign:.0f} ms")
-    between("ms of long waits blamed on others", causes.get("other", 0.0), 0, 4 * foreign + 20 + sum(causes.values()) / 100,
-            f"four threads waiting for what had the CPU for {foreign:.1f} ms; 1 % of all and 20 ms")
+    between("ms of long waits blamed on others", causes.get("other", 0.0), 0,
+            4 * foreign + 20 + sum(causes.values()) / 100, f"four threads waiting for what had the CPU for {foreign:.1f} ms; 1 % of all and 20 ms")
     holds("the quota is blamed", share(causes, "quota") >= 50, causes)
 
 
@@ -371,7 +379,8 @@ def two_hogs(first, second, seconds=3):
     ret = []
     # a wait is blamed on who left the CPU last: behind two kinds of rivals that is one of them
     away = used[0].wall - sum(u.cpu for u in used)
-    premise(away < 50 * seconds, f"they had the CPU for {away:.0f} of {used[0].wall:.0f} ms, so who was waited for cannot be said")
+    premise(away < 50 * seconds,
+            f"they had the CPU for {away:.0f} of {used[0].wall:.0f} ms, so who was waited for cannot be said")
     for pid, u in zip(hogs.pids, used):
         mine = slotest.within_time(samples(records, WAIT, lambda r, pid=pid: r["tid"] == pid), u.begin, u.end)
         causes = by_cause(mine)
@@ -379,8 +388,8 @@ def two_hogs(first, second, seconds=3):
         premise(u.waited > seconds * 100, "the hogs were not in each other's way")
         # one wait may lie across each mark; on the host see MISSED_PERCENT of runqueue.py
         slack = 60 if slotest.ON_HOST else 30
-        between("sum over the causes = schedstat, ms", sum(causes.values()), u.waited * 0.97 - slack, u.waited * 1.03 + slack,
-                f"3 % and {slack} ms for the waits at the marks")
+        between("sum over the causes = schedstat, ms", sum(causes.values()), u.waited * 0.97 - slack,
+                u.waited * 1.03 + slack, f"3 % and {slack} ms for the waits at the marks")
         ret.append(causes)
     return ret
 
@@ -414,8 +423,8 @@ def a_quota_and_a_rival_at_once():
     print(f"  truth: no CPU for {used.wall - used.cpu:.1f} ms of {used.wall:.1f}, throttled {stat[0]:.1f}; told {causes}")
     premise(stat[0] > 200, "it was hardly throttled")
     total = sum(causes.values())
-    between("sum over the causes = time without a CPU, ms", total, (used.wall - used.cpu) * 0.95 - 100, (used.wall - used.cpu) * 1.02,
-            "5 % and a period at the marks")
+    between("sum over the causes = time without a CPU, ms", total, (used.wall - used.cpu) * 0.95 - 100,
+            (used.wall - used.cpu) * 1.02, "5 % and a period at the marks")
     # a wait that was throttled in part is the quota's in full: at most one slice of the rival's more each
     between("ms blamed on the quota, by cpu.stat", causes.get("quota", 0.0), stat[0] * 0.85 - 100, stat[0] * 2 + 100,
             "15 %; up to twice, for one wait has one cause")
