@@ -71,31 +71,68 @@ static __always_inline int waited_for_quota(const struct cfs_rq *cfs, const stru
 	return ago <= wait_ns + STAMP_SLACK_NS || wait_ns > STAMP_SLACK_NS;
 }
 
-static __always_inline __u32 cause_of(struct task_struct *prev, struct task_struct *next,
-                                      __u64 cgroup_id, __u64 wait_ns)
+/* Whose tasks have this CPU without a break, since when, and who had it before them. Cgroup ids; 0 nobody. */
+struct turn {
+	__u64 holder;
+	__u64 before;
+	__u64 since_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct turn);
+} runq_turn SEC(".maps");
+
+/*
+ * Who had the CPU for the longer part of a wait: the holder, or who was before. Several tasks of a cgroup that waited for a
+ * neighbour get the CPU one after the other; the first to run must not take the blame for the next one's wait.
+ */
+static __always_inline __u64 in_the_way(const struct turn *turn, __u64 now, __u64 wait_ns)
+{
+	return now > turn->since_ns && (now - turn->since_ns) * 2 >= wait_ns ? turn->holder
+	                                                                     : turn->before;
+}
+
+static __always_inline struct turn *this_turn(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&runq_turn, &zero);
+}
+
+static __always_inline void take_turn(struct turn *turn, __u64 cgroup_id, __u64 now)
+{
+	if (turn->holder == cgroup_id)
+		return;
+	turn->before = turn->holder;
+	turn->holder = cgroup_id;
+	turn->since_ns = now;
+}
+
+static __always_inline __u32 cause_of(struct task_struct *next, __u64 cgroup_id, __u64 rival,
+                                      __u64 wait_ns)
 {
 	const struct cfs_rq *cfs = next->se.cfs_rq;
 
 	if (waited_for_quota(cfs, cfs->rq, wait_ns))
 		return SLO_ABI_WAIT_QUOTA;
-	/* Who left the CPU to it stands for all who had it meanwhile. */
-	if (prev->pid && (prev->cgroups == next->cgroups || slo_task_cgroup_id(prev) == cgroup_id))
-		return SLO_ABI_WAIT_OWN;
-	return SLO_ABI_WAIT_OTHER;
+	return rival == cgroup_id ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
 }
 
-static __always_inline void finish(struct task_struct *prev, struct task_struct *next,
+/* @rival: cgroup that had the CPU meanwhile. */
+static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __u64 rival,
                                    __u64 start_ns, __u64 ns)
 {
-	struct slo_abi_owner o = { .tgid = next->tgid, .tid = next->pid };
+	struct slo_abi_owner o = { .cgroup_id = cgroup_id, .tgid = next->tgid, .tid = next->pid };
 	struct slo_measure m = { .ns = ns };
 	struct slo_abi_event *e;
 
-	o.cgroup_id = slo_task_cgroup_id(next);
 	__builtin_memcpy(o.comm, next->comm, sizeof(o.comm));
 	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, &o))
 		return;
-	m.tag = cause_of(prev, next, o.cgroup_id, ns);
+	m.tag = cause_of(next, cgroup_id, rival, ns);
 	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, &m);
 	if (!e)
 		return;
@@ -112,12 +149,18 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u64 queued = next->sched_info.last_queued;
-	__u64 clock = next->se.cfs_rq->rq->clock;
+	__u64 clock = next->se.cfs_rq->rq->clock, left = prev->se.cfs_rq->rq->clock;
+	__u64 cgroup_id = next->pid ? slo_task_cgroup_id(next) : 0;
+	struct turn *turn = this_turn();
+	/* A clock behind is the cfs_rq of a task last seen on another CPU. */
+	__u64 now = clock > left ? clock : left;
 
-	/* The idle task never waits; a clock behind is the cfs_rq of a task last seen on another CPU. */
-	if (!next->pid || !queued || clock < queued)
+	if (!turn)
 		return 0;
-	finish(prev, next, 0, clock - queued);
+	/* The idle task never waits. */
+	if (next->pid && queued && clock >= queued)
+		finish(next, cgroup_id, in_the_way(turn, now, clock - queued), 0, clock - queued);
+	take_turn(turn, cgroup_id, now);
 	return 0;
 }
 
@@ -156,16 +199,21 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(runq_switch_map, _Bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u32 pid = next->pid;
+	__u64 cgroup_id = pid ? slo_task_cgroup_id(next) : 0;
 	__u64 now = bpf_ktime_get_ns();
+	struct turn *turn = this_turn();
 	__u64 *queued;
 
 	if (is_running(prev))
 		queue(prev->pid);
-	queued = bpf_map_lookup_elem(&runq_queued, &pid);
-	if (!queued)
+	if (!turn)
 		return 0;
-	if (now >= *queued)
-		finish(prev, next, *queued, now - *queued);
-	bpf_map_delete_elem(&runq_queued, &pid);
+	queued = bpf_map_lookup_elem(&runq_queued, &pid);
+	if (queued && now >= *queued)
+		finish(next, cgroup_id, in_the_way(turn, now, now - *queued), *queued,
+		       now - *queued);
+	if (queued)
+		bpf_map_delete_elem(&runq_queued, &pid);
+	take_turn(turn, cgroup_id, now);
 	return 0;
 }

@@ -140,7 +140,8 @@ class Agent:
     UNLIMITED = {"SLO_SAMPLING_EVENTS_PER_SECOND_LIMIT": "10000000", "SLO_SAMPLING_BURST_LIMIT": "10000000",
                  "SLO_SAFETY_MAX_OVERHEAD_PCT": "0"}
 
-    def __init__(self, signals, emit="all", pids=(), cgroups=(), comms=(), args=(), path=None, stdout=None, env=None):
+    def __init__(self, signals, emit="all", pids=(), cgroups=(), comms=(), args=(), path=None, stdout=None, env=None,
+                 backend="libbpf"):
         self.proc, self.bad_lines, self.code, self.stats = None, [], None, {}
         self.path = path or os.path.join(tmp, f"records.{time.monotonic_ns()}.jsonl")
         self.log_path = os.path.join(tmp, f"agent.{time.monotonic_ns()}.log")
@@ -148,7 +149,7 @@ class Agent:
             return
         # an instance of our own: on a host where an agent runs already, the two do not mind each other
         argv = [AGENT, "--instance", f"truth{os.getpid()}", "--signals", signals]
-        argv += ["--backend", "libbpf", "--output", "jsonl"]
+        argv += ["--backend", backend, "--output", "jsonl"]
         argv += ["--emit", emit] if emit else []
         argv += [] if stdout is not None else ["--output-path", self.path]
         for option, values in (("--pid", pids), ("--cgroup", cgroups), ("--comm", comms)):

@@ -11,7 +11,7 @@ import sys
 COLUMNS = {"DNS": ["dns_latency_ms"], "RETRANSMIT": ["tcp_retransmits_total"], "RUNQUEUE": ["runqueue_delay_ms"],
            "CONNECT": ["connect_latency_ms", "connect_errors_total"], "RECLAIM": ["mem_reclaim_latency_ms"],
            "TLS": ["tls_handshake_ms", "tls_handshake_fail_total"], "DISK": ["disk_io_latency_ms"],
-           "SYSCALL": ["syscall_latency_ms"]}
+           "SYSCALL": ["syscall_latency_ms"], "THROTTLE": ["cfs_throttled_ms"]}
 
 run = subprocess.run([os.environ["SLO_CTL"], "prereq", "check", "--output", "json"], capture_output=True, text=True, check=False)
 try:

@@ -11,12 +11,13 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import slodisk
 import slodns
+import slolimit
 import slonet
 import slotest
 from slotest import Agent, check, detail, equal, holds, samples, test
 
 SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "tcp_retransmits_total", "runqueue_delay_ms",
-           "disk_io_latency_ms", "syscall_latency_ms")
+           "disk_io_latency_ms", "syscall_latency_ms", "mem_reclaim_latency_ms")
 PORT = 7301
 COUNT = 20
 
@@ -51,6 +52,7 @@ def _work(gate, pinned):
                 sock.connect((net.addr("s", family), 53))
                 sock.send(slodns.query(77, f"ok.p{os.getpid()}.test"))
                 sock.recv(512)
+    slolimit.compact()
     until = time.monotonic() + 1.5
     while time.monotonic() < until:
         time.sleep(0.005)

@@ -8,9 +8,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import slolimit
 import slonet
 import slotest
-from slotest import ends, equal, one, samples, test
+from slotest import ends, equal, holds, one, samples, test
 
 SIGNAL = "connect_latency_ms"
 net = None
@@ -90,6 +91,20 @@ def pod_path(n):
 
 
 @test
+def a_container_at_its_limits():
+    """What is measured without a connection: stalls of its processes, and its quota."""
+    cgroup = limited
+    slonet.spawn(slolimit.compact, cgroup=cgroup, comm="slopod").result()
+    slonet.spawn(slonet.spin, 1.5, cgroup=cgroup, comm="slopod").result()
+    records = yield
+    for name in ("mem_reclaim_latency_ms", "cfs_throttled_ms"):
+        mine = [r for r in records if r["signal"] == name and r.get("cgroup_id") == cgroup.id]
+        holds(f"{name}: records of the container", mine, len(mine))
+        equal(f"{name}: container_id", {r.get("container_id") for r in mine}, {hexid(11)})
+        equal(f"{name}: pod_uid", {r.get("pod_uid") for r in mine}, {uid(11)})
+
+
+@test
 def container_that_starts_while_the_agent_runs():
     cgroup = slonet.Cgroup(pod_path(8))
     time.sleep(2.5)
@@ -121,15 +136,18 @@ def container_that_ends_before_the_agent():
 
 
 cgroups = {}
+limited = None
 
 
 def make():
-    global net
+    global net, limited
     if not slonet.cgroup2_root():
         slotest.skip("no cgroup2 mounted")
     net = slonet.Net()
     for name, (path, *_) in LAYOUTS.items():
         cgroups[name] = slonet.Cgroup(path)
+    limited = slolimit.Limit(pod_path(11), "cpu")
+    limited.quota(20)
 
 
-slotest.main({"signals": SIGNAL}, setup=make)
+slotest.main({"signals": f"{SIGNAL},mem_reclaim_latency_ms,cfs_throttled_ms", "backend": "auto"}, setup=make)

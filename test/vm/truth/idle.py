@@ -12,18 +12,19 @@ from slotest import Agent, aggregates, check, detail, equal, samples, test
 
 # contracts.md 1, default warning thresholds
 THRESHOLDS = {"dns_latency_ms": 40, "connect_latency_ms": 80, "runqueue_delay_ms": 10, "disk_io_latency_ms": 10,
-              "syscall_latency_ms": 50, "tls_handshake_ms": 60}
+              "syscall_latency_ms": 50, "tls_handshake_ms": 60, "mem_reclaim_latency_ms": 5}
 COUNTS = ("tcp_retransmits_total", "connect_errors_total", "tls_handshake_fail_total")
+THROTTLED = "cfs_throttled_ms"  # once an interval, whatever it is: of cgroups with a quota that ran, and there are none
 SECONDS = 5
 
 
 @test
 def an_idle_machine_reports_no_event():
-    supported = ",".join([*THRESHOLDS, *COUNTS])
+    supported = ",".join([*THRESHOLDS, *COUNTS, THROTTLED])
     idle = slonet.Netns(f"slo{os.getpid()}i")
     try:
         before = idle.counters()
-        agent = Agent(supported, emit=None)
+        agent = Agent(supported, emit=None, backend="auto")
         time.sleep(SECONDS)
         records = agent.stop()
         assert slonet.delta(before, idle.counters(), "Tcp.ActiveOpens") == 0
@@ -39,10 +40,31 @@ def an_idle_machine_reports_no_event():
     if slotest.ON_HOST:
         print("  not checked here: no event at all (a build host is never idle)")
         return
-    for signal in ("dns_latency_ms", "connect_latency_ms", "disk_io_latency_ms", "tls_handshake_ms", *COUNTS):
+    for signal in ("dns_latency_ms", "connect_latency_ms", "disk_io_latency_ms", "tls_handshake_ms",
+                   "mem_reclaim_latency_ms", THROTTLED, *COUNTS):
         equal(f"{signal}: events", samples(records, signal), [])
         equal(f"{signal}: measurements", agent.stats[signal]["made"], 0)
         equal(f"{signal}: aggregates", aggregates(records, signal), [])
+
+
+# columns of kernels/matrix.tsv; run.sh passes those of the kernel's row
+COLUMNS = {"dns": "dns_latency_ms", "retransmit": "tcp_retransmits_total", "connect": "connect_latency_ms",
+           "runqueue": "runqueue_delay_ms", "reclaim": "mem_reclaim_latency_ms", "throttle": THROTTLED}
+
+
+@test
+def each_signal_is_served_as_the_matrix_says():
+    rows = {signal: os.environ[f"SLO_ROW_{column.upper()}"] for column, signal in COLUMNS.items()
+            if f"SLO_ROW_{column.upper()}" in os.environ}
+    if not rows:
+        slotest.skip("this machine has no row in kernels/matrix.tsv")
+    agent = Agent(",".join(rows), emit=None, backend="auto")
+    ready = next(line for line in agent.log().splitlines() if "agent ready" in line)
+    agent.stop()
+    for signal, mechanism in rows.items():
+        backend = "procfs" if mechanism == "procfs" else "libbpf"
+        check(f"{signal}={backend}/{mechanism}" in ready, signal, ready.partition(f"{signal}=")[2].split(" ")[0],
+              f"{backend}/{mechanism}")
 
 
 slotest.main()
