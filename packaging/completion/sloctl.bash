@@ -14,7 +14,7 @@ _llm_slo() {
 	esac
 	case $path in
 	"")
-		words="prereq config schema schemavalidate collector slo cdgate faultreplay loadgen docs --help --version"
+		words="prereq config schema correlationeval m5gate attributor benchgen explain calibrate schemavalidate collector slo cdgate faultreplay loadgen docs --help --version"
 		;;
 	llm-slo-agent)
 		case $prev in
@@ -61,6 +61,91 @@ _llm_slo() {
 		case $prev in
 		esac
 		words="list print --help --version"
+		;;
+	"correlationeval")
+		case $prev in
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--predictions-out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--window-ms) return ;;
+		--threshold) return ;;
+		--min-precision) return ;;
+		--min-recall) return ;;
+		--distance) mapfile -t COMPREPLY < <(compgen -W "point interval" -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--input --out --predictions-out --window-ms --threshold --min-precision --min-recall --distance --output --help --version"
+		;;
+	"m5gate")
+		case $prev in
+		--candidate-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--baseline-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--baseline-manifest) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--candidate-ref) return ;;
+		--candidate-commit) return ;;
+		--scenarios) return ;;
+		--gate) mapfile -t COMPREPLY < <(compgen -W "noninferiority reference" -- "$cur") && return ;;
+		--margin-pct) return ;;
+		--max-overhead-pct) return ;;
+		--max-variance-pct) return ;;
+		--min-runs) return ;;
+		--bootstrap) return ;;
+		--seed) return ;;
+		--out-json) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--out-md) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--candidate-root --baseline-root --baseline-manifest --require-manifest --candidate-ref --candidate-commit --scenarios --gate --margin-pct --max-overhead-pct --max-variance-pct --min-runs --bootstrap --seed --out-json --out-md --output --help --version"
+		;;
+	"attributor")
+		case $prev in
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--summary-out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--confusion-out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--attribution-mode | -m) mapfile -t COMPREPLY < <(compgen -W "noisy-or bayes rule" -- "$cur") && return ;;
+		--model) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--schema) mapfile -t COMPREPLY < <(compgen -W "v1beta1 v1" -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--input --out --summary-out --confusion-out --attribution-mode --model --config --schema --output --help --version"
+		;;
+	"benchgen")
+		case $prev in
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--scenario) return ;;
+		--attribution-mode | -m) mapfile -t COMPREPLY < <(compgen -W "noisy-or bayes rule" -- "$cur") && return ;;
+		--model) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--seed) return ;;
+		--commit) return ;;
+		--time) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--input --out --scenario --attribution-mode --model --seed --commit --time --output --help --version"
+		;;
+	"explain")
+		case $prev in
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--id) return ;;
+		--model) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--input --id --model --config --output --help --version"
+		;;
+	"calibrate")
+		case $prev in
+		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--model) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--name) return ;;
+		--folds) return ;;
+		--alpha) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--input --out --model --name --folds --alpha --keep-lambdas --output --help --version"
 		;;
 	"schemavalidate")
 		case $prev in

@@ -99,7 +99,8 @@ static void judge(const struct slo_selftest *t, struct slo_selftest_result *r,
 			c.value = slo_event_value(ev);
 	}
 	c.seen = count >= t->disk.done;
-	if (count > t->disk.done)
+	/* A filesystem may read blocks of its own on our behalf, but hardly as many. */
+	if (count >= 2 * t->disk.done)
 		c.fault = "more were reported than made";
 	slo_selftest_check(r, &c);
 }
