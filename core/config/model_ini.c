@@ -85,7 +85,7 @@ static const char *section_name(unsigned int section)
 static void from_row(const struct row *row, void *base, struct param *ret)
 {
 	*ret = (struct param){ .key = row->key,
-		               .field = (double *)((char *)base + row->offset),
+		               .field = (double *)(void *)((char *)base + row->offset),
 		               .min = row->min,
 		               .max = row->max,
 		               .bound = row->bound };
