@@ -176,6 +176,7 @@ test_vm() {
 	for series in $VM_SERIES host; do
 		vm_results "$series"
 	done
+	step vm/mechanisms test/vm/mechanisms.py --check
 }
 
 # The lines of one run.sh as results; one that ended without its totals failed as a whole.

@@ -118,6 +118,7 @@ void slo_detail_decode(const struct slo_abi_event *h, struct slo_probe_event *re
 		ret->detail.reclaim.kind = x->reclaim.kind;
 		ret->detail.reclaim.order = x->reclaim.order;
 		ret->detail.reclaim.pages = x->reclaim.pages;
+		ret->detail.reclaim.throttled_ns = x->reclaim.throttled_ns;
 		break;
 	case SLO_ABI_DISK_IO:
 		decode_disk(h, ret);
@@ -175,6 +176,7 @@ void slo_detail_encode(const struct slo_probe_event *ev, struct slo_abi_event *h
 		x->reclaim.kind = ev->detail.reclaim.kind;
 		x->reclaim.order = ev->detail.reclaim.order;
 		x->reclaim.pages = ev->detail.reclaim.pages;
+		x->reclaim.throttled_ns = ev->detail.reclaim.throttled_ns;
 		break;
 	case SLO_ABI_DISK_IO:
 		x->disk.device_ns = ev->detail.disk.device_ns;

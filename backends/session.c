@@ -29,7 +29,9 @@ static uint64_t hooked_signals(void)
 	uint64_t set = 0;
 
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
-		if (slo_signal_desc((enum slo_signal)i)->built && i != SLO_SIG_CPU_STEAL)
+		const struct slo_signal_desc *d = slo_signal_desc((enum slo_signal)i);
+
+		if (d->built && !d->counted)
 			set |= SLO_SIG_BIT(i);
 	}
 	return set;
@@ -326,6 +328,10 @@ void slo_session_stats(struct slo_session *s, struct slo_backend_stats *ret)
 		s->opened[i].ops->stats(s->opened[i].be, &one);
 		for (int sig = 0; sig < SLO_SIG_MAX_; sig++)
 			add_stats(&ret->signal[sig], &one.signal[sig]);
+		for (int sig = 0; sig < SLO_SIG_MAX_; sig++)
+			ret->program[sig] |= one.program[sig];
+		ret->cost_known |= one.cost_known;
+		ret->entry_ns = one.entry_ns > 0 ? one.entry_ns : ret->entry_ns;
 		ret->map_bytes += one.map_bytes;
 		ret->rejected += one.rejected;
 	}

@@ -5,23 +5,11 @@
  * from connect(2)'s exit, where a hook for it can be had.
  */
 #include "bpf/slo_bpf.h"
+#include "bpf/slo_sock.h"
 
 #define SLO_EADDRNOTAVAIL 99
 #define SLO_EINPROGRESS 115
 #define SLO_EINTR 4
-
-struct connect_begin {
-	struct slo_abi_owner owner;
-	__u64 start_ns;
-};
-
-/* Keyed by the socket's address: a socket always passes CLOSE before its memory is used again. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct connect_begin);
-} conn_begins SEC(".maps");
 
 /* A connect(2) under way that has not sent a SYN yet. Keyed by the task's address, which no program follows. */
 struct connect_call {
@@ -51,20 +39,16 @@ static __always_inline void call_over(void)
 
 static __always_inline void begin(const struct sock *sk, __u64 key)
 {
-	struct connect_begin b = { .start_ns = bpf_ktime_get_ns() };
+	struct slo_abi_sock s = { .start_ns = bpf_ktime_get_ns() };
 
 	call_over();
-	slo_owner_current(&b.owner);
-	if (slo_cgroup_v1)
-		b.owner.cgroup_id = 0;
-	b.owner.netns = slo_sock_netns(sk);
-	if (!slo_admit(SLO_ABI_CONNECT_LATENCY, &b.owner))
-		return;
-	if (bpf_map_update_elem(&conn_begins, &key, &b, BPF_ANY))
+	slo_sock_owner(sk, &s.owner);
+	s.admitted = slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
+	if (bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY))
 		slo_stat_inc(SLO_ABI_CONNECT_LATENCY, inflight_full);
 }
 
-static __always_inline void established(const struct sock *sk, const struct connect_begin *b)
+static __always_inline void established(const struct sock *sk, const struct slo_abi_sock *b)
 {
 	struct slo_measure m = { .start_ns = b->start_ns, .ns = bpf_ktime_get_ns() - b->start_ns };
 	struct slo_abi_event *e;
@@ -99,7 +83,7 @@ static __always_inline void count_key(struct slo_abi_count_key *key, const struc
  * sk_err names a failure. Without one: no segment was ever sent (no free local port, see inet_hash_connect()), or the
  * application closed the socket: after a repeated SYN it gave up on a silent peer, before that it raced another address.
  */
-static __always_inline void failed(const struct sock *sk, const struct connect_begin *b)
+static __always_inline void failed(const struct sock *sk, const struct slo_abi_sock *b)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)bpf_skc_to_tcp_sock((void *)sk);
 	__u32 retrans = tp ? tp->total_retrans : 0;
@@ -131,31 +115,43 @@ static __always_inline void failed(const struct sock *sk, const struct connect_b
 	slo_submit(e);
 }
 
+/* A socket whose beginning was not seen: the agent is younger, or the map has forgotten it. */
+static __always_inline void ended(const struct sock *sk, __u64 key, int oldstate, int newstate)
+{
+	struct slo_abi_sock *found = bpf_map_lookup_elem(&slo_socks, &key), s;
+
+	if (!found || !found->start_ns) {
+		if (oldstate == SLO_TCP_SYN_SENT)
+			slo_stat_inc(SLO_ABI_CONNECT_LATENCY, unmatched);
+		return;
+	}
+	if (!found->admitted)
+		return;
+	s = *found;
+	if (newstate == SLO_TCP_ESTABLISHED)
+		established(sk, &s);
+	else
+		failed(sk, &s);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(conn_set_state, const struct sock *sk, int oldstate, int newstate)
 {
 	__u64 key = (__u64)sk;
-	struct connect_begin *found, b;
 
+	if (newstate != SLO_TCP_ESTABLISHED && newstate != SLO_TCP_CLOSE &&
+	    newstate != SLO_TCP_SYN_SENT && newstate != SLO_TCP_LISTEN)
+		return 0;
 	if (sk->sk_protocol != SLO_IPPROTO_TCP)
 		return 0;
-	if (newstate == SLO_TCP_SYN_SENT) {
+	if (newstate == SLO_TCP_SYN_SENT)
 		begin(sk, key);
-		return 0;
-	}
-	if (oldstate != SLO_TCP_SYN_SENT && oldstate != SLO_TCP_SYN_RECV)
-		return 0;
-	if (newstate != SLO_TCP_ESTABLISHED && newstate != SLO_TCP_CLOSE)
-		return 0;
-	found = bpf_map_lookup_elem(&conn_begins, &key);
-	if (!found)
-		return 0;
-	b = *found;
-	bpf_map_delete_elem(&conn_begins, &key);
-	if (newstate == SLO_TCP_ESTABLISHED)
-		established(sk, &b);
-	else
-		failed(sk, &b);
+	else if (newstate == SLO_TCP_LISTEN)
+		slo_sock_listens(sk);
+	else if (oldstate == SLO_TCP_SYN_SENT || oldstate == SLO_TCP_SYN_RECV)
+		ended(sk, key, oldstate, newstate);
+	if (newstate == SLO_TCP_CLOSE)
+		bpf_map_delete_elem(&slo_socks, &key);
 	return 0;
 }
 

@@ -111,10 +111,18 @@ struct sk_buff {
 
 struct rq {
 	__u64 clock;
+	__u64 clock_task;
+	__u64 clock_pelt;
 };
 
 struct cfs_rq {
 	struct rq *rq;
+	__u64 throttled_clock_pelt; /* from 5.19 */
+};
+
+/* Before 5.19. */
+struct cfs_rq___task_clock {
+	__u64 throttled_clock_task;
 };
 
 struct sched_entity {
@@ -263,6 +271,7 @@ enum cgroup_subsys_id {
 
 #pragma clang attribute pop
 
+#define SLO_PF_KTHREAD 0x00200000 /* include/linux/sched.h, since 2.6.35 */
 #define SLO_AF_INET 2
 #define SLO_AF_INET6 10
 #define SLO_IPPROTO_TCP 6

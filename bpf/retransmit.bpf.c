@@ -4,40 +4,23 @@
  * the current task is a bystander: the owner is remembered when the socket is connected or begins to listen.
  */
 #include "bpf/slo_bpf.h"
+#include "bpf/slo_sock.h"
 
 #define SLO_CA_RECOVERY 3
 #define SLO_CA_LOSS 4
 #define SLO_ICSK_TIME_LOSS_PROBE 5
 
-/* LRU: an owner that fell out costs a name, not a count. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct slo_abi_owner);
-} retr_owners SEC(".maps");
-
-struct listener {
-	__u32 netns;
-	__u32 port;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct listener);
-	__type(value, struct slo_abi_owner);
-} retr_listeners SEC(".maps");
-
 static __always_inline void find_owner(const struct sock *sk, struct slo_abi_owner *o)
 {
 	__u64 key = (__u64)sk;
-	struct listener l = { .netns = slo_sock_netns(sk), .port = sk->__sk_common.skc_num };
-	struct slo_abi_owner *known = bpf_map_lookup_elem(&retr_owners, &key);
+	struct slo_abi_listener l = {};
+	struct slo_abi_sock *connected = bpf_map_lookup_elem(&slo_socks, &key);
+	struct slo_abi_owner *known = connected ? &connected->owner : 0;
 	__u64 cgroup_id = slo_sock_cgroup_id(sk);
 
+	slo_listener_key(&l, sk);
 	if (!known) {
-		known = bpf_map_lookup_elem(&retr_listeners, &l);
+		known = bpf_map_lookup_elem(&slo_listeners, &l);
 		o->flags = known ? SLO_ABI_F_PASSIVE : 0;
 	}
 	if (known) {
@@ -146,28 +129,25 @@ int BPF_PROG(retr_synack, const struct sock *sk, const struct request_sock *req)
 	return 0;
 }
 
+/* Only where the connect signal's program, which does the same, is not attached. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(retr_set_state, const struct sock *sk, int oldstate, int newstate)
 {
-	struct listener l = { .netns = slo_sock_netns(sk), .port = sk->__sk_common.skc_num };
-	struct slo_abi_owner o = {};
 	__u64 key = (__u64)sk;
+	struct slo_abi_sock s = {};
 
+	if (newstate != SLO_TCP_CLOSE && newstate != SLO_TCP_SYN_SENT && newstate != SLO_TCP_LISTEN)
+		return 0;
 	if (sk->sk_protocol != SLO_IPPROTO_TCP)
 		return 0;
 	if (newstate == SLO_TCP_CLOSE) {
-		bpf_map_delete_elem(&retr_owners, &key);
-		return 0;
+		bpf_map_delete_elem(&slo_socks, &key);
+	} else if (newstate == SLO_TCP_LISTEN) {
+		slo_sock_listens(sk);
+	} else {
+		slo_sock_owner(sk, &s.owner);
+		bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY);
 	}
-	/* The only two transitions made by the owner itself, in its own context. */
-	if (newstate != SLO_TCP_SYN_SENT && newstate != SLO_TCP_LISTEN)
-		return 0;
-	slo_owner_current(&o);
-	o.netns = l.netns;
-	if (newstate == SLO_TCP_SYN_SENT)
-		bpf_map_update_elem(&retr_owners, &key, &o, BPF_ANY);
-	else
-		bpf_map_update_elem(&retr_listeners, &l, &o, BPF_ANY);
 	return 0;
 }
 
@@ -177,8 +157,8 @@ int retr_existing(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct slo_abi_owner o = {};
-	struct listener l = {};
+	struct slo_abi_listener l = {};
+	struct slo_abi_sock s = {};
 	struct socket *socket;
 	struct sock *sk;
 	__u64 key;
@@ -192,16 +172,15 @@ int retr_existing(struct bpf_iter__task_file *ctx)
 	if (!sk || sk->sk_protocol != SLO_IPPROTO_TCP)
 		return 0;
 	key = (__u64)sk;
-	o.tgid = task->tgid;
-	o.tid = task->tgid;
-	o.netns = slo_sock_netns(sk);
-	o.cgroup_id = slo_task_cgroup_id(task);
-	__builtin_memcpy(o.comm, task->comm, sizeof(o.comm));
-	l.netns = o.netns;
-	l.port = sk->__sk_common.skc_num;
+	s.owner.tgid = task->tgid;
+	s.owner.tid = task->tgid;
+	s.owner.netns = slo_sock_netns(sk);
+	s.owner.cgroup_id = slo_task_cgroup_id(task);
+	__builtin_memcpy(s.owner.comm, task->comm, sizeof(s.owner.comm));
+	slo_listener_key(&l, sk);
 	if (sk->__sk_common.skc_state == SLO_TCP_LISTEN)
-		bpf_map_update_elem(&retr_listeners, &l, &o, BPF_NOEXIST);
+		bpf_map_update_elem(&slo_listeners, &l, &s.owner, BPF_NOEXIST);
 	else
-		bpf_map_update_elem(&retr_owners, &key, &o, BPF_NOEXIST);
+		bpf_map_update_elem(&slo_socks, &key, &s, BPF_NOEXIST);
 	return 0;
 }

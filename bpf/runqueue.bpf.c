@@ -14,7 +14,78 @@ struct {
 	__type(value, __u64);
 } runq_queued SEC(".maps");
 
-static __always_inline void finish(void *ctx, struct task_struct *next, __u64 start_ns, __u64 ns)
+/* When a CFS queue (one cgroup on one CPU) was last throttled, and when one of its tasks first ran after that. */
+struct throttling {
+	__u64 began; /* the queue's own stamp; names the episode */
+	__u64 over_ns; /* rq->clock */
+};
+
+/* LRU: only queues that were throttled ever are in it; one that fell out begins anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, __u64);
+	__type(value, struct throttling);
+} runq_throttled SEC(".maps");
+
+/* A period of the quota is 100 ms by default; a throttling that began before that is over. */
+#define PERIOD_NS 100000000ULL
+/* The stamp is taken just before the task that used up the quota is queued again. */
+#define STAMP_SLACK_NS 2000000ULL
+
+/*
+ * Time since @cfs was throttled last, or since a parent was; ~0 never. The stamp's clock runs no faster than rq->clock.
+ */
+static __always_inline __u64 throttled_ago(const struct cfs_rq *cfs, const struct rq *rq,
+                                           __u64 *began)
+{
+	const struct cfs_rq___task_clock *old = (const void *)cfs;
+	__u64 now = 0;
+
+	if (bpf_core_field_exists(cfs->throttled_clock_pelt)) {
+		*began = cfs->throttled_clock_pelt;
+		now = rq->clock_pelt;
+	} else if (bpf_core_field_exists(old->throttled_clock_task)) {
+		*began = old->throttled_clock_task;
+		now = rq->clock_task;
+	}
+	return *began && now >= *began ? now - *began : ~0ULL;
+}
+
+/* Was the wait of @wait_ns that ends now begun before the last throttling of @cfs was over? */
+static __always_inline int waited_for_quota(const struct cfs_rq *cfs, const struct rq *rq,
+                                            __u64 wait_ns)
+{
+	__u64 key = (__u64)cfs, now = rq->clock;
+	struct throttling *known, fresh = {};
+	__u64 ago = throttled_ago(cfs, rq, &fresh.began);
+
+	if (ago == ~0ULL || ago > wait_ns + PERIOD_NS)
+		return 0;
+	known = bpf_map_lookup_elem(&runq_throttled, &key);
+	if (known && known->began == fresh.began)
+		return now - wait_ns < known->over_ns;
+	/* The first of its tasks to run since. */
+	fresh.over_ns = now;
+	bpf_map_update_elem(&runq_throttled, &key, &fresh, BPF_ANY);
+	return ago <= wait_ns + STAMP_SLACK_NS || wait_ns > STAMP_SLACK_NS;
+}
+
+static __always_inline __u32 cause_of(struct task_struct *prev, struct task_struct *next,
+                                      __u64 cgroup_id, __u64 wait_ns)
+{
+	const struct cfs_rq *cfs = next->se.cfs_rq;
+
+	if (waited_for_quota(cfs, cfs->rq, wait_ns))
+		return SLO_ABI_WAIT_QUOTA;
+	/* Who left the CPU to it stands for all who had it meanwhile. */
+	if (prev->pid && (prev->cgroups == next->cgroups || slo_task_cgroup_id(prev) == cgroup_id))
+		return SLO_ABI_WAIT_OWN;
+	return SLO_ABI_WAIT_OTHER;
+}
+
+static __always_inline void finish(struct task_struct *prev, struct task_struct *next,
+                                   __u64 start_ns, __u64 ns)
 {
 	struct slo_abi_owner o = { .tgid = next->tgid, .tid = next->pid };
 	struct slo_measure m = { .ns = ns };
@@ -24,6 +95,7 @@ static __always_inline void finish(void *ctx, struct task_struct *next, __u64 st
 	__builtin_memcpy(o.comm, next->comm, sizeof(o.comm));
 	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, &o))
 		return;
+	m.tag = cause_of(prev, next, o.cgroup_id, ns);
 	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, &m);
 	if (!e)
 		return;
@@ -32,6 +104,7 @@ static __always_inline void finish(void *ctx, struct task_struct *next, __u64 st
 	e->source = SLO_ABI_SRC_TP_BTF;
 	e->extra.runq.cpu = bpf_get_smp_processor_id();
 	e->extra.runq.prio = next->prio;
+	e->extra.runq.cause = m.tag;
 	slo_submit(e);
 }
 
@@ -44,7 +117,7 @@ int BPF_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_s
 	/* The idle task never waits; a clock behind is the cfs_rq of a task last seen on another CPU. */
 	if (!next->pid || !queued || clock < queued)
 		return 0;
-	finish(ctx, next, 0, clock - queued);
+	finish(prev, next, 0, clock - queued);
 	return 0;
 }
 
@@ -92,7 +165,7 @@ int BPF_PROG(runq_switch_map, _Bool preempt, struct task_struct *prev, struct ta
 	if (!queued)
 		return 0;
 	if (now >= *queued)
-		finish(ctx, next, *queued, now - *queued);
+		finish(prev, next, *queued, now - *queued);
 	bpf_map_delete_elem(&runq_queued, &pid);
 	return 0;
 }

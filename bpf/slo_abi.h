@@ -183,6 +183,7 @@ struct slo_abi_reclaim {
 	__u32 kind; /* enum slo_abi_reclaim_kind */
 	__u32 order; /* of the allocation that stalled */
 	__u64 pages; /* reclaimed; 0 unknown */
+	__u64 throttled_ns; /* of the value, made to wait for others' progress */
 };
 
 struct slo_abi_disk {
@@ -280,8 +281,8 @@ struct slo_abi_worst {
 struct slo_abi_hist_val {
 	__u64 count;
 	__u64 sum; /* ns */
+	struct slo_abi_worst worst; /* before the slots: one cache line with the sums */
 	__u32 slot[SLO_ABI_SLOTS];
-	struct slo_abi_worst worst;
 };
 
 struct slo_abi_count_val {
@@ -323,6 +324,19 @@ struct slo_abi_owner {
 	char comm[SLO_ABI_COMM_LEN];
 };
 
+/* A TCP socket that this host connected. */
+struct slo_abi_sock {
+	struct slo_abi_owner owner;
+	__u64 start_ns; /* of the connect; 0: it was not seen */
+	__u32 admitted; /* inside the targets when it began */
+	__u32 pad;
+};
+
+struct slo_abi_listener {
+	__u32 netns;
+	__u32 port;
+};
+
 struct slo_abi_dns_query {
 	struct slo_abi_owner owner;
 	__u64 first_ns;
@@ -362,6 +376,16 @@ struct slo_abi_ctl {
 	__u32 off; /* 1: measure nothing (the hook serves another signal too) */
 };
 
+/*
+ * Token bucket of single events, mapped into user space, which adds tokens; a program takes one per event. A race may take
+ * as many too many as there are CPUs.
+ */
+struct slo_abi_bucket {
+	__s64 tokens;
+	__u32 unlimited; /* 1: no limit */
+	__u32 pad;
+};
+
 /* Binary capture: this header, then records, each a struct slo_abi_event or slo_abi_agg, 8-byte aligned. */
 #define SLO_ABI_CAPTURE_MAGIC 0x31504143304f4c53ULL /* "SLO0CAP1", little endian */
 struct slo_abi_capture {
@@ -378,6 +402,7 @@ _Static_assert(sizeof(union slo_abi_extra) == 104, "abi: extra");
 _Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
 _Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");
 _Static_assert(sizeof(struct slo_abi_owner) == 40, "abi: owner");
+_Static_assert(sizeof(struct slo_abi_sock) == 56, "abi: sock");
 _Static_assert(sizeof(struct slo_abi_dns_query) == 136, "abi: dns query");
 _Static_assert(sizeof(struct slo_abi_hist_key) == 16, "abi: hist key");
 _Static_assert(sizeof(struct slo_abi_count_key) == 32, "abi: count key");

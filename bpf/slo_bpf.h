@@ -46,6 +46,14 @@ struct {
 } slo_stats SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct slo_abi_bucket);
+} slo_bucket SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
@@ -157,7 +165,8 @@ static __always_inline void slo_owner_current(struct slo_abi_owner *o)
 	o->tgid = id >> 32;
 	o->tid = (__u32)id;
 	bpf_get_current_comm(o->comm, sizeof(o->comm));
-	o->cgroup_id = bpf_get_current_cgroup_id();
+	/* A v2 id; where containers live in v1 it names nothing. */
+	o->cgroup_id = slo_cgroup_v1 ? 0 : bpf_get_current_cgroup_id();
 }
 
 static __always_inline __u32 slo_sock_netns(const struct sock *sk)
@@ -282,6 +291,20 @@ static __always_inline int slo_count_update(const struct slo_abi_count_key *key,
 	return 0;
 }
 
+/* One token of the rate limit. Without fetching atomics (before 5.12) two CPUs may take the same last one. */
+static __always_inline int slo_may_send(void)
+{
+	__u32 zero = 0;
+	struct slo_abi_bucket *b = bpf_map_lookup_elem(&slo_bucket, &zero);
+
+	if (!b || b->unlimited)
+		return 1;
+	if (b->tokens <= 0)
+		return 0;
+	__sync_fetch_and_add(&b->tokens, -1);
+	return 1;
+}
+
 /*
  * The one place where a measurement's fate is decided and counted: sent, aggregated, or lost.
  * Returns a zeroed event with its header filled, for the caller to complete and slo_submit(), or NULL.
@@ -299,6 +322,10 @@ static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *s
 			slo_add(&st->lost_map, 1);
 		else
 			slo_add(&st->aggregated, 1);
+		return 0;
+	}
+	if (!slo_may_send()) {
+		slo_add(&st->shed, 1);
 		return 0;
 	}
 	e = bpf_ringbuf_reserve(&slo_events, sizeof(*e), 0);

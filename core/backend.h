@@ -41,6 +41,10 @@ struct slo_backend_config {
 	slo_event_fn on_event; /* required */
 	slo_record_fn on_record; /* nullable */
 	void *user; /* for both */
+	bool measure_cost; /* keep the kernel's account of BPF run time on (needs CAP_SYS_ADMIN at open()) */
+	uint64_t
+		events_per_second; /* single events sent at most, after a burst of @burst; 0: no limit */
+	uint64_t burst;
 	bool emit_all; /* an event for each measurement, not only above threshold or on error */
 	bool by_turns; /* the caller enables signals whose verdict says by_turns only now and then: see SLO_TURN_* */
 	bool tell; /* fill every refused row's reason, also below the one that serves (prereq) */
@@ -68,12 +72,18 @@ struct slo_signal_stats {
 	uint64_t filtered; /* outside the targets */
 	uint64_t
 		missed; /* hook fired while the same program ran on that CPU: up to so many were never seen */
+	/* Of the program that measures it; where several signals share one, with the first of them only. */
 	uint64_t run_count; /* BPF program runs; 0 unknown */
 	uint64_t run_ns; /* BPF program time; 0 unknown */
+	uint64_t cost_ns; /* with the calibrated cost of getting there; 0 unknown */
 };
 
 struct slo_backend_stats {
 	struct slo_signal_stats signal[SLO_SIG_MAX_];
+	uint64_t program
+		[SLO_SIG_MAX_]; /* SLO_SIG_BIT of all that the program of this one measures; 0 not served */
+	bool cost_known; /* run_ns and cost_ns are measured */
+	double entry_ns; /* calibrated cost of getting into a program; 0 unknown */
 	uint64_t rejected; /* records that could not be decoded */
 	uint64_t map_bytes; /* kernel memory of the maps, estimated from their sizes */
 };
@@ -101,7 +111,7 @@ struct slo_backend_ops {
 	            void **ret_be, struct slo_err *err);
 	/* Attach or detach one signal at run time; idempotent. -ENOTSUP where its verdict does not serve. */
 	int (*enable)(void *be, enum slo_signal sig, bool on, struct slo_err *err);
-	/* Replace thresholds, emit_all and targets at run time, nothing is detached; other fields of @cfg ignored. */
+	/* Replace thresholds, emit_all, the rate limit and targets at run time, nothing is detached; other fields of @cfg ignored. */
 	int (*retarget)(void *be, const struct slo_backend_config *cfg, struct slo_err *err);
 	/* Descriptor for the caller's epoll set (readable: call poll), owned by the backend; -1: none. */
 	int (*fd)(void *be);

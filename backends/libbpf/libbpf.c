@@ -13,6 +13,7 @@
 #include "backends/backends.h"
 #include "backends/decode.h"
 #include "backends/libbpf/aggregate.h"
+#include "backends/libbpf/cost.h"
 #include "backends/libbpf/disk.h"
 #include "backends/libbpf/dns.h"
 #include "backends/libbpf/maps.h"
@@ -47,6 +48,7 @@ struct libbpf_be {
 	struct slo_disks disks;
 	uint64_t dns_timeouts; /* made here, not in the kernel */
 	uint64_t rejected;
+	struct slo_cost cost;
 };
 
 static void deliver(struct libbpf_be *be, const void *record, size_t size)
@@ -158,15 +160,21 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 		                       be->root);
 }
 
+static int keep_one_tracker(struct libbpf_be *be, struct slo_err *err)
+{
+	return slo_bpf_obj_stand_in(&be->obj[SLO_OBJ_RETRANSMIT], !be->obj[SLO_OBJ_CONNECT].links,
+	                            err);
+}
+
 static void refuse_rest(uint64_t wanted, struct slo_verdict *verdicts, int code, const char *why)
 {
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 		if (!(wanted & SLO_SIG_BIT(sig)) || verdicts[sig].serves ||
 		    verdicts[sig].refused_count)
 			continue;
-		if (sig == SLO_SIG_CPU_STEAL)
+		if (slo_signal_desc((enum slo_signal)sig)->counted)
 			slo_verdict_refuse(&verdicts[sig], "libbpf", -ENOTSUP,
-			                   "no kernel hook tells steal; procfs serves it");
+			                   "the kernel counts it by itself; procfs serves it");
 		else if (code && slo_signal_desc((enum slo_signal)sig)->built)
 			slo_verdict_refuse(&verdicts[sig], "bpf(2)", code, "%s", why);
 		else
@@ -246,6 +254,7 @@ static void libbpf_close(void *vbe)
 		slo_bpf_obj_close(&be->obj[i]);
 	ring_buffer__free(be->ring);
 	slo_shared_close(&be->shared);
+	slo_cost_end(&be->cost);
 	slo_closep(&be->epoll);
 	slo_closep(&be->timer);
 	slo_closep(&be->cgroup);
@@ -277,7 +286,7 @@ static struct libbpf_be *new_be(const struct slo_backend_config *cfg)
 	be->on_event = cfg->on_event;
 	be->on_record = cfg->on_record;
 	be->user = cfg->user;
-	be->epoll = be->timer = be->root = be->cgroup = -1;
+	be->epoll = be->timer = be->root = be->cgroup = be->cost.stats_fd = -1;
 	for (int i = 0; i < SLO_SHARED_MAX_; i++)
 		be->shared.map[i].fd = -1;
 	return be;
@@ -347,14 +356,19 @@ static int libbpf_open(const struct slo_backend_config *cfg,
 		return r;
 	if (cfg->signals && !be->served)
 		return slo_err_set(err, -ENOTSUP, "libbpf: none of the signals can be had here");
-	r = open_aggregates(be, err);
+	r = keep_one_tracker(be, err);
+	if (!r)
+		r = open_aggregates(be, err);
 	if (!r)
 		r = open_ring(be, err);
 	if (r < 0)
 		return r;
 	be->cfg = *cfg;
 	be->enabled = be->served;
+	if (cfg->measure_cost)
+		slo_cost_begin(&be->cost);
 	be->interval_start_ns = slo_clock_monotonic_ns();
+	slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst, be->interval_start_ns);
 	read_offset(be, be->interval_start_ns);
 	*ret_be = slo_take_ptr(be);
 	return 0;
@@ -390,10 +404,15 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 	if (on && !o->links)
 		(void)slo_bpf_obj_set_global(o, "sys_since_ns", slo_clock_monotonic_ns());
 	/* The hook stays while another signal of the object needs it. */
-	if (be->enabled & o->row->signals)
-		return slo_bpf_obj_attach(o, &be->env, err);
-	slo_bpf_obj_detach(o);
-	return 0;
+	if (be->enabled & o->row->signals) {
+		int r = slo_bpf_obj_attach(o, &be->env, err);
+
+		if (r < 0)
+			return r;
+	} else {
+		slo_bpf_obj_detach(o);
+	}
+	return keep_one_tracker(be, err);
 }
 
 /* Targets that came later: from now on owners have to be known. */
@@ -417,6 +436,9 @@ static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, stru
 	be->cfg.emit_all = cfg->emit_all;
 	memcpy(be->cfg.threshold, cfg->threshold, sizeof(be->cfg.threshold));
 	be->cfg.targets = cfg->targets;
+	if (cfg->events_per_second != be->shared.rate || cfg->burst != be->shared.burst)
+		slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst,
+		                 slo_clock_monotonic_ns());
 	r = know_owners(be, err);
 	return r < 0 ? r : write_control(be, err);
 }
@@ -436,6 +458,7 @@ static int libbpf_poll(void *vbe, struct slo_err *err)
 
 	while (read(be->timer, &ticks, sizeof(ticks)) < 0 && errno == EINTR)
 		continue;
+	slo_shared_refill(&be->shared, slo_clock_monotonic_ns());
 	n = ring_buffer__consume(be->ring);
 	return n < 0 ? slo_err_set(err, n, "ring buffer: %s", strerror(-n)) : n;
 }
@@ -497,21 +520,22 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	return r < 0 ? r : count;
 }
 
-static void add_runtime(const struct slo_bpf_obj *o, struct slo_signal_stats *st)
+/* A program that measures several signals is counted with the first one that is served. */
+static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo_backend_stats *ret)
 {
-	struct bpf_program *prog;
+	const struct slo_bpf_obj *o = &be->obj[object_of(sig)];
+	uint64_t all = be->served & o->row->signals;
+	struct slo_signal_stats *st = &ret->signal[sig];
+	struct slo_cost_of cost;
 
-	bpf_object__for_each_program(prog, o->obj) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-		int fd = bpf_program__fd(prog);
-
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
-			continue;
-		st->run_count += info.run_cnt;
-		st->run_ns += info.run_time_ns;
-		st->missed += info.recursion_misses;
-	}
+	ret->program[sig] = all;
+	if (sig != (enum slo_signal)__builtin_ctzll(all))
+		return;
+	cost = slo_cost_object(o->obj);
+	st->run_count = cost.runs;
+	st->run_ns = cost.run_ns;
+	st->missed = cost.missed;
+	st->cost_ns = cost.run_ns + (uint64_t)((double)cost.runs * be->cost.entry_ns);
 }
 
 static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
@@ -540,11 +564,13 @@ static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 			.filtered = k.filtered,
 			.delivered = be->delivered[i],
 		};
-		add_runtime(&be->obj[object_of((enum slo_signal)i)], st);
+		add_cost(be, (enum slo_signal)i, ret);
 	}
 	ret->signal[SLO_SIG_DNS_LATENCY].made += be->dns_timeouts;
 	ret->signal[SLO_SIG_DNS_LATENCY].sent += be->dns_timeouts;
 	ret->rejected = be->rejected;
+	ret->cost_known = be->cost.stats_fd >= 0;
+	ret->entry_ns = be->cost.entry_ns;
 }
 
 const struct slo_backend_ops slo_backend_libbpf = {

@@ -4,22 +4,33 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "core/base/clock.h"
 
 struct shared_row {
 	const char *name;
 	enum bpf_map_type type;
 	uint32_t key, value, max;
+	uint32_t flags;
 };
 
 static const struct shared_row rows[] = {
-	[SLO_SHARED_EVENTS] = { "slo_events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20 },
+	[SLO_SHARED_EVENTS] = { "slo_events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20, 0 },
 	[SLO_SHARED_CTL] = { "slo_ctl", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct slo_abi_ctl),
-	                     SLO_ABI_SIGNAL_MAX },
+	                     SLO_ABI_SIGNAL_MAX, 0 },
 	[SLO_SHARED_STATS] = { "slo_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
-	                       sizeof(struct slo_abi_stats), SLO_ABI_SIGNAL_MAX },
-	[SLO_SHARED_TGT_CGROUPS] = { "slo_tgt_cgroups", BPF_MAP_TYPE_HASH, 8, 1, 4096 },
-	[SLO_SHARED_TGT_PIDS] = { "slo_tgt_pids", BPF_MAP_TYPE_HASH, 4, 1, 256 },
-	[SLO_SHARED_TGT_COMMS] = { "slo_tgt_comms", BPF_MAP_TYPE_HASH, SLO_ABI_COMM_LEN, 1, 64 },
+	                       sizeof(struct slo_abi_stats), SLO_ABI_SIGNAL_MAX, 0 },
+	[SLO_SHARED_BUCKET] = { "slo_bucket", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct slo_abi_bucket),
+	                        1, BPF_F_MMAPABLE },
+	[SLO_SHARED_TGT_CGROUPS] = { "slo_tgt_cgroups", BPF_MAP_TYPE_HASH, 8, 1, 4096, 0 },
+	[SLO_SHARED_TGT_PIDS] = { "slo_tgt_pids", BPF_MAP_TYPE_HASH, 4, 1, 256, 0 },
+	[SLO_SHARED_TGT_COMMS] = { "slo_tgt_comms", BPF_MAP_TYPE_HASH, SLO_ABI_COMM_LEN, 1, 64, 0 },
+	[SLO_SHARED_SOCKS] = { "slo_socks", BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct slo_abi_sock),
+	                       16384, 0 },
+	[SLO_SHARED_LISTENERS] = { "slo_listeners", BPF_MAP_TYPE_LRU_HASH,
+	                           sizeof(struct slo_abi_listener), sizeof(struct slo_abi_owner),
+	                           1024, 0 },
 };
 SLO_TABLE_COMPLETE(rows, SLO_SHARED_MAX_);
 
@@ -34,14 +45,58 @@ static const char *hint(int code)
 
 void slo_shared_close(struct slo_shared *s)
 {
+	if (s->bucket)
+		(void)munmap(s->bucket, (size_t)sysconf(_SC_PAGESIZE));
+	s->bucket = NULL;
 	for (int i = 0; i < SLO_SHARED_MAX_; i++)
 		slo_closep(&s->map[i].fd);
+}
+
+static int map_bucket(struct slo_shared *s, struct slo_err *err)
+{
+	void *p = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
+	               s->map[SLO_SHARED_BUCKET].fd, 0);
+
+	if (p == MAP_FAILED)
+		return slo_err_set(err, -errno, "bpf map slo_bucket: mmap: %s", strerror(errno));
+	s->bucket = p;
+	s->bucket->unlimited = 1;
+	return 0;
+}
+
+void slo_shared_limit(struct slo_shared *s, uint64_t rate, uint64_t burst, uint64_t now_ns)
+{
+	s->rate = rate;
+	s->burst = burst;
+	s->filled_ns = now_ns;
+	__atomic_store_n(&s->bucket->tokens, (int64_t)burst, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->bucket->unlimited, !rate, __ATOMIC_RELAXED);
+}
+
+void slo_shared_refill(struct slo_shared *s, uint64_t now_ns)
+{
+	uint64_t passed = now_ns - s->filled_ns, due;
+	int64_t have;
+
+	if (!s->rate || now_ns <= s->filled_ns)
+		return;
+	/* After a pause the bucket is full at most: no need to multiply days. */
+	passed = passed < SLO_NS_PER_SEC ? passed : SLO_NS_PER_SEC;
+	due = passed * s->rate / SLO_NS_PER_SEC;
+	if (!due)
+		return;
+	s->filled_ns = now_ns;
+	have = __atomic_load_n(&s->bucket->tokens, __ATOMIC_RELAXED);
+	if (have + (int64_t)due > (int64_t)s->burst)
+		due = have < (int64_t)s->burst ? s->burst - (uint64_t)have : 0;
+	__atomic_fetch_add(&s->bucket->tokens, (int64_t)due, __ATOMIC_RELAXED);
 }
 
 int slo_shared_open(struct slo_shared *ret, struct slo_err *err)
 {
 	struct slo_shared s = { 0 };
 	int cpus = libbpf_num_possible_cpus();
+	int r;
 
 	if (cpus < 0)
 		return slo_err_set(err, cpus, "number of CPUs: %s", strerror(-cpus));
@@ -49,20 +104,27 @@ int slo_shared_open(struct slo_shared *ret, struct slo_err *err)
 	for (int i = 0; i < SLO_SHARED_MAX_; i++)
 		s.map[i].fd = -1;
 	for (int i = 0; i < SLO_SHARED_MAX_; i++) {
-		const struct shared_row *r = &rows[i];
-		int fd = bpf_map_create(r->type, r->name, r->key, r->value, r->max, NULL);
+		const struct shared_row *row = &rows[i];
+		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = row->flags);
+		int fd =
+			bpf_map_create(row->type, row->name, row->key, row->value, row->max, &opts);
 		int code = errno;
 
 		if (fd < 0) {
 			slo_shared_close(&s);
-			return slo_err_set(err, -code, "bpf map %s: %s%s", r->name, strerror(code),
-			                   hint(-code));
+			return slo_err_set(err, -code, "bpf map %s: %s%s", row->name,
+			                   strerror(code), hint(-code));
 		}
-		s.map[i].name = r->name;
+		s.map[i].name = row->name;
 		s.map[i].fd = fd;
-		s.bytes += i == SLO_SHARED_EVENTS ? r->max
-		                                  : (uint64_t)(r->key + r->value) * r->max *
+		s.bytes += i == SLO_SHARED_EVENTS ? row->max
+		                                  : (uint64_t)(row->key + row->value) * row->max *
 		                                            (i == SLO_SHARED_STATS ? s.cpus : 1);
+	}
+	r = map_bucket(&s, err);
+	if (r < 0) {
+		slo_shared_close(&s);
+		return r;
 	}
 	*ret = s;
 	return 0;

@@ -11,9 +11,12 @@ enum slo_shared_id {
 	SLO_SHARED_EVENTS,
 	SLO_SHARED_CTL,
 	SLO_SHARED_STATS,
+	SLO_SHARED_BUCKET,
 	SLO_SHARED_TGT_CGROUPS,
 	SLO_SHARED_TGT_PIDS,
 	SLO_SHARED_TGT_COMMS,
+	SLO_SHARED_SOCKS,
+	SLO_SHARED_LISTENERS,
 	SLO_SHARED_MAX_,
 };
 
@@ -21,6 +24,9 @@ struct slo_shared {
 	struct slo_shared_map map[SLO_SHARED_MAX_ + 1]; /* last one ends the list for objects */
 	unsigned int cpus; /* possible CPUs */
 	uint64_t bytes; /* kernel memory, estimated */
+	struct slo_abi_bucket *bucket; /* the map's memory */
+	uint64_t rate, burst; /* tokens a second, and at most; 0: no limit */
+	uint64_t filled_ns; /* CLOCK_MONOTONIC up to which tokens were given */
 };
 
 /* 0, or negative errno with everything closed and @err saying what the kernel refused. */
@@ -30,6 +36,11 @@ void slo_shared_close(struct slo_shared *s);
 /* Writes thresholds, flags and targets of @cfg; @epoch is kept by the caller. */
 int slo_shared_control(const struct slo_shared *s, const struct slo_backend_config *cfg,
                        uint64_t enabled, uint32_t epoch, struct slo_err *err);
+
+/* Limits single events to @rate a second after a burst of @burst; 0: no limit. */
+void slo_shared_limit(struct slo_shared *s, uint64_t rate, uint64_t burst, uint64_t now_ns);
+/* Gives the tokens due since the last call; to be called some times a second. */
+void slo_shared_refill(struct slo_shared *s, uint64_t now_ns);
 
 /* Sums the CPUs. */
 void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct slo_abi_stats *ret);

@@ -179,6 +179,10 @@ static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
 	}
 	if (!link)
 		return -errno;
+	if (o->rung->stand_in && strcmp(o->rung->stand_in, bpf_program__name(prog)) == 0) {
+		o->stand_in = link;
+		return 0;
+	}
 	assert(o->links < SLO_OBJ_LINKS);
 	o->link[o->links++] = link;
 	return 0;
@@ -191,8 +195,28 @@ static bool is_on_demand(const struct slo_rung *r, const char *prog)
 	return extra >= 0 && r->extra[extra].on_demand;
 }
 
+int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err)
+{
+	struct bpf_program *prog;
+
+	if (!o->links || !o->rung->stand_in || on == (o->stand_in != NULL))
+		return 0;
+	if (!on) {
+		(void)bpf_link__destroy(slo_take_ptr(o->stand_in));
+		return 0;
+	}
+	prog = bpf_object__find_program_by_name(o->obj, o->rung->stand_in);
+	o->stand_in = prog ? bpf_program__attach(prog) : NULL;
+	if (!o->stand_in)
+		return slo_err_set(err, -errno, "attach %s: %s", o->rung->stand_in,
+		                   strerror(errno));
+	return 0;
+}
+
 void slo_bpf_obj_detach(struct slo_bpf_obj *o)
 {
+	if (o->stand_in)
+		(void)bpf_link__destroy(slo_take_ptr(o->stand_in));
 	while (o->links)
 		(void)bpf_link__destroy(o->link[--o->links]);
 }

@@ -40,6 +40,7 @@ struct slo_bpf_obj {
 	struct bpf_object *obj;
 	struct bpf_link *link[SLO_OBJ_LINKS];
 	unsigned int links;
+	struct bpf_link *stand_in; /* of the rung's stand_in; NULL: not attached */
 	unsigned int extras; /* bit i: the rung's optional part i is in */
 	bool late; /* on-demand parts are attached, or to be attached with the others */
 };
@@ -58,6 +59,8 @@ int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *
 /* What env.know_owner means at open, at run time. 0 or negative errno. */
 int slo_bpf_obj_know_owner(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                            struct slo_err *err);
+/* Attaches or detaches the rung's stand-in, where it has one and the object is attached; idempotent. */
+int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err);
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
 /* Safe on a zeroed object. */
 void slo_bpf_obj_close(struct slo_bpf_obj *o);

@@ -14,6 +14,7 @@ embed dns
 embed retransmit
 embed runqueue
 embed connect
+embed reclaim
 embed disk
 embed syscall
 

@@ -7,6 +7,7 @@ EMBEDDED(dns);
 EMBEDDED(retransmit);
 EMBEDDED(runqueue);
 EMBEDDED(connect);
+EMBEDDED(reclaim);
 EMBEDDED(disk);
 EMBEDDED(syscall);
 
@@ -20,6 +21,7 @@ static const struct slo_obj_row objects[] = {
 	                      SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
 	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
 	                      false },
+	[SLO_OBJ_RECLAIM] = { OBJECT(reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), false },
 	[SLO_OBJ_DISK] = { OBJECT(disk), SLO_SIG_BIT(SLO_SIG_DISK_IO), false },
 	[SLO_OBJ_SYSCALL] = { OBJECT(syscall), SLO_SIG_BIT(SLO_SIG_SYSCALL), false },
 };
@@ -36,7 +38,7 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 #define RETR_COMMON                                                                                  \
 	.obj = SLO_OBJ_RETRANSMIT,                                                                   \
 	.hooks = "tp_btf/tcp_retransmit_skb, tcp_retransmit_synack, inet_sock_set_state",            \
-	.source = SLO_SRC_TP_BTF, .unused_maps = { "slo_hist" },                                     \
+	.source = SLO_SRC_TP_BTF, .stand_in = "retr_set_state", .unused_maps = { "slo_hist" },       \
 	.extra[0] = { .prog = { "retr_existing" },                                                   \
 		      .missing =                                                                     \
 		              "the process of sockets opened before the agent started is unknown" }, \
@@ -50,6 +52,20 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 		.signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)                                     \
 	}
 
+#define RECLAIM_COMMON                                                              \
+	.obj = SLO_OBJ_RECLAIM, .source = SLO_SRC_TP_BTF,                           \
+	.hooks = "tp_btf/mm_vmscan_{direct,memcg,node}_reclaim_{begin,end}, "       \
+		 "mm_vmscan_throttled, mm_compaction_{begin,end}",                  \
+	.progs = { "direct_begin", "direct_end" }, .unused_maps = { "slo_counts" }, \
+	.extra = { { .prog = { "memcg_begin", "memcg_end" },                        \
+		     .missing = "reclaim at a cgroup's own limit is not seen" },    \
+		   { .prog = { "compact_begin", "compact_end" },                    \
+		     .missing = "compaction is not seen" },                         \
+		   { .prog = { "throttled" },                                       \
+		     .missing = "throttling of reclaim is not told apart" },        \
+		   { .prog = { "node_begin", "node_end" },                          \
+		     .missing = "reclaim of one NUMA node is not seen" } },         \
+	.needs = "BTF, CAP_BPF, CAP_PERFMON"
 #define SYS_UNSEEN "not seen: io_uring, splice, sendfile, page faults"
 
 #define SYS_FUNCTIONS                                                                                    \
@@ -113,6 +129,9 @@ static const struct slo_rung rungs[] = {
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON; CAP_NET_ADMIN and cgroup2 for local errors",
 	  .note = "" },
 
+	{ RECLAIM_COMMON, .mechanism = "tp_btf", .rodata = { "reclaim_task_by", 2 }, .note = "" },
+	{ RECLAIM_COMMON, .mechanism = "tp_btf, task by probe read",
+	  .rodata = { "reclaim_task_by", 1 }, .note = "" },
 	{ .obj = SLO_OBJ_DISK,
 	  .mechanism = "tp_btf, stamps",
 	  .hooks =

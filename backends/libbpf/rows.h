@@ -13,6 +13,7 @@ enum slo_obj {
 	SLO_OBJ_RETRANSMIT,
 	SLO_OBJ_RUNQUEUE,
 	SLO_OBJ_CONNECT,
+	SLO_OBJ_RECLAIM,
 	SLO_OBJ_DISK,
 	SLO_OBJ_SYSCALL,
 	SLO_OBJ_MAX_,
@@ -53,6 +54,8 @@ struct slo_rung {
 	enum slo_source source;
 	const char *progs[SLO_ROW_PROGS]; /* all needed */
 	struct slo_extra extra[SLO_ROW_EXTRAS];
+	const char *
+		stand_in; /* of progs: attached only while SLO_OBJ_CONNECT, which does the same, is not; NULL none */
 	struct slo_rodata rodata;
 	const char *know_owner; /* a __u64 of .bss, 1 where env.know_owner; NULL: none */
 	const char *unused_maps[2]; /* not created */

@@ -12,6 +12,7 @@
 /* One row a signal. */
 static const struct slo_procfs_reader *const readers[] = {
 	&slo_procfs_steal,
+	&slo_procfs_throttle,
 };
 
 struct row {
@@ -27,6 +28,7 @@ struct procfs {
 	void *user;
 	struct row rows[SLO_ARRAY_SIZE(readers)];
 	struct slo_backend_stats stats;
+	uint64_t delivered; /* of all signals */
 };
 
 /* The caller's descriptor may be closed after open(). */
@@ -221,8 +223,9 @@ static int procfs_poll(void *be, struct slo_err *err)
 	return 0;
 }
 
-static void deliver(struct procfs *be, const struct slo_probe_event *ev)
+static void deliver(void *user, const struct slo_probe_event *ev)
 {
+	struct procfs *be = user;
 	struct slo_signal_stats *st = &be->stats.signal[ev->signal];
 
 	st->made++;
@@ -234,25 +237,21 @@ static void deliver(struct procfs *be, const struct slo_probe_event *ev)
 		be->on_record(be->user, &rec, size);
 	}
 	st->delivered++;
+	be->delivered++;
 	be->on_event(be->user, ev);
 }
 
 static int procfs_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 {
 	struct procfs *be = vbe;
-	int delivered = 0;
+	uint64_t before = be->delivered;
 	int failed = 0;
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
-		struct slo_probe_event ev = { 0 };
 		struct slo_err why = { 0 };
 		struct row *row = &be->rows[i];
-		int r = row->state ? readers[i]->read(row->state, now_ns, &ev, &why) : 0;
+		int r = row->state ? readers[i]->read(row->state, now_ns, deliver, be, &why) : 0;
 
-		if (r > 0) {
-			deliver(be, &ev);
-			delivered++;
-		}
 		if (r < 0)
 			be->stats.rejected++;
 		if (r < 0 && row->told != r)
@@ -260,7 +259,7 @@ static int procfs_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 			                     slo_signal_desc(readers[i]->signal)->name, why.msg);
 		row->told = r < 0 ? r : 0;
 	}
-	return failed ? failed : delivered;
+	return failed ? failed : (int)(be->delivered - before);
 }
 
 static void procfs_stats(void *vbe, struct slo_backend_stats *ret)

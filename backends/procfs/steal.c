@@ -269,9 +269,14 @@ static void steal_probe(int root, struct slo_verdict *v)
 	steal_close(state);
 }
 
-static int steal_read(void *state, uint64_t now_ns, struct slo_probe_event *ret_ev,
+static int steal_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, void *user,
                       struct slo_err *err)
 {
+	struct slo_probe_event ev = {
+		.signal = SLO_SIG_CPU_STEAL,
+		.kind = SLO_EV_GAUGE,
+		.source = SLO_SRC_PROCFS,
+	};
 	struct steal *s = state;
 	struct slo_steal_ticks to = { 0 };
 	double pct = 0;
@@ -286,17 +291,15 @@ static int steal_read(void *state, uint64_t now_ns, struct slo_probe_event *ret_
 	if (r == 0)
 		return 0;
 	if (r > 0) {
-		ret_ev->signal = SLO_SIG_CPU_STEAL;
-		ret_ev->kind = SLO_EV_GAUGE;
-		ret_ev->source = SLO_SRC_PROCFS;
-		ret_ev->start_ns = s->from_ns;
-		ret_ev->interval_ns = now_ns - s->from_ns;
-		ret_ev->realtime_offset_ns = slo_clock_realtime_offset_ns();
-		ret_ev->gauge = pct;
+		ev.start_ns = s->from_ns;
+		ev.interval_ns = now_ns - s->from_ns;
+		ev.realtime_offset_ns = slo_clock_realtime_offset_ns();
+		ev.gauge = pct;
+		fn(user, &ev);
 	}
 	s->from = to;
 	s->from_ns = now_ns;
-	return r > 0 ? 1 : 0;
+	return 0;
 }
 
 const struct slo_procfs_reader slo_procfs_steal = {

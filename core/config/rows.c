@@ -147,12 +147,12 @@ static const struct slo_config_row rows[] = {
 	  "Folders with external BTF files (reserved: not searched yet)", 0, NULL, NULL },
 
 	{ "sampling", "events_per_second_limit", SLO_CONFIG_UINT, AT(sampling.events_per_second_limit), 1, 10000000,
-	  "10000", NULL, "Single events a second; more are counted, not sent", ALPHA, NULL, NULL },
+	  "10000", NULL, "Single events a second; more are counted, not sent", ALPHA | LIVE, NULL, NULL },
 	{ "sampling", "burst_limit", SLO_CONFIG_UINT, AT(sampling.burst_limit), 1, 10000000, "20000", NULL,
-	  "Single events at once", ALPHA, NULL, NULL },
+	  "Single events at once", ALPHA | LIVE, NULL, NULL },
 
 	{ "safety", "max_overhead_pct", SLO_CONFIG_NUMBER, AT(safety.max_overhead_pct), 0, 100, "3", NULL,
-	  "Own CPU use, percent of one core, above which signals are shed", ALPHA, NULL, NULL },
+	  "Cost of agent and probes, percent of a core, above which signals are shed; 0: never", ALPHA | LIVE, NULL, NULL },
 
 	{ "correlation", "window_ms", SLO_CONFIG_DURATION, AT(correlation.window_ms), 1, 3600000, "2000", NULL,
 	  "Span and event further apart than this never match", ALPHA, NULL, NULL },

@@ -101,6 +101,7 @@ static const struct slo_detail_field fields[] = {
 	{ .signals = MEM, .key = "kind", .help = "what stalled the task", ENUM(reclaims), AT(reclaim.kind), .aggregates = true },
 	{ .signals = MEM, .key = "order", .help = "of the allocation: 2^order pages", .type = SLO_DETAIL_U32, AT(reclaim.order) },
 	{ .signals = MEM, .key = "pages", .help = "reclaimed meanwhile", .type = SLO_DETAIL_U64, AT(reclaim.pages), .optional = true },
+	{ .signals = MEM, .key = "throttled_ms", .help = "of the stall, made to wait for writeback or for others' progress", .type = SLO_DETAIL_MS, AT(reclaim.throttled_ns) },
 	{ .signals = DISK, .key = "device", .help = "name, or major:minor", .type = SLO_DETAIL_TEXT, AT(disk.device), .max = SLO_DEVICE_LEN, .aggregates = true },
 	{ .signals = DISK, .key = "op", .help = "operation", ENUM(ops), AT(disk.op), .aggregates = true },
 	{ .signals = DISK, .key = "queue_ms", .help = "before the device had it", .type = SLO_DETAIL_MS, AT(disk.queue_ns) },

@@ -170,6 +170,7 @@ union slo_event_detail {
 		uint32_t kind; /* enum slo_reclaim_kind */
 		uint32_t order;
 		uint64_t pages; /* reclaimed; 0 unknown */
+		uint64_t throttled_ns; /* of the value, made to wait for others' progress */
 	} reclaim;
 	struct {
 		uint64_t queue_ns; /* before the device had it */

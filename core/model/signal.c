@@ -6,18 +6,18 @@
 
 /* clang-format off */
 static const struct slo_signal_desc signals[] = {
-	[SLO_SIG_DNS_LATENCY]     = { "dns_latency_ms", "DNS query to answer, or to giving up", SLO_UNIT_MS, 40, 120, false, true },
-	[SLO_SIG_TCP_RETRANSMITS] = { "tcp_retransmits_total", "TCP segments sent again", SLO_UNIT_COUNT, 2, 5, true, true },
-	[SLO_SIG_RUNQUEUE_DELAY]  = { "runqueue_delay_ms", "Runnable but waiting for a CPU", SLO_UNIT_MS, 10, 25, false, true },
-	[SLO_SIG_CONNECT_LATENCY] = { "connect_latency_ms", "TCP SYN to ESTABLISHED", SLO_UNIT_MS, 80, 180, false, true },
-	[SLO_SIG_CONNECT_ERRORS]  = { "connect_errors_total", "TCP connects that failed", SLO_UNIT_COUNT, 1, 3, true, true },
-	[SLO_SIG_TLS_HANDSHAKE]   = { "tls_handshake_ms", "TLS ClientHello to Finished", SLO_UNIT_MS, 60, 160, false, false },
-	[SLO_SIG_TLS_FAIL]        = { "tls_handshake_fail_total", "TLS handshakes that failed", SLO_UNIT_COUNT, 1, 3, true, false },
-	[SLO_SIG_CPU_STEAL]       = { "cpu_steal_pct", "CPU time taken by the hypervisor", SLO_UNIT_PCT, 2, 8, true, true },
-	[SLO_SIG_CFS_THROTTLED]   = { "cfs_throttled_ms", "Time throttled by a CPU quota", SLO_UNIT_MS, 40, 120, true, false },
-	[SLO_SIG_MEM_RECLAIM]     = { "mem_reclaim_latency_ms", "Stalled in direct memory reclaim", SLO_UNIT_MS, 5, 20, false, false },
-	[SLO_SIG_DISK_IO]         = { "disk_io_latency_ms", "Block I/O, queue and device", SLO_UNIT_MS, 10, 50, false, true },
-	[SLO_SIG_SYSCALL]         = { "syscall_latency_ms", "read and write on storage", SLO_UNIT_MS, 50, 200, false, true },
+	[SLO_SIG_DNS_LATENCY]     = { "dns_latency_ms", "DNS query to answer, or to giving up", SLO_UNIT_MS, 40, 120, false, true, false },
+	[SLO_SIG_TCP_RETRANSMITS] = { "tcp_retransmits_total", "TCP segments sent again", SLO_UNIT_COUNT, 2, 5, true, true, false },
+	[SLO_SIG_RUNQUEUE_DELAY]  = { "runqueue_delay_ms", "Runnable but waiting for a CPU", SLO_UNIT_MS, 10, 25, false, true, false },
+	[SLO_SIG_CONNECT_LATENCY] = { "connect_latency_ms", "TCP SYN to ESTABLISHED", SLO_UNIT_MS, 80, 180, false, true, false },
+	[SLO_SIG_CONNECT_ERRORS]  = { "connect_errors_total", "TCP connects that failed", SLO_UNIT_COUNT, 1, 3, true, true, false },
+	[SLO_SIG_TLS_HANDSHAKE]   = { "tls_handshake_ms", "TLS ClientHello to Finished", SLO_UNIT_MS, 60, 160, false, false, false },
+	[SLO_SIG_TLS_FAIL]        = { "tls_handshake_fail_total", "TLS handshakes that failed", SLO_UNIT_COUNT, 1, 3, true, false, false },
+	[SLO_SIG_CPU_STEAL]       = { "cpu_steal_pct", "CPU time taken by the hypervisor", SLO_UNIT_PCT, 2, 8, true, true, true },
+	[SLO_SIG_CFS_THROTTLED]   = { "cfs_throttled_ms", "Time throttled by a CPU quota", SLO_UNIT_MS, 40, 120, true, true, true },
+	[SLO_SIG_MEM_RECLAIM]     = { "mem_reclaim_latency_ms", "Stalled in memory reclaim or compaction", SLO_UNIT_MS, 5, 20, false, true, false },
+	[SLO_SIG_DISK_IO]         = { "disk_io_latency_ms", "Block I/O, queue and device", SLO_UNIT_MS, 10, 50, false, true, false },
+	[SLO_SIG_SYSCALL]         = { "syscall_latency_ms", "read and write on storage", SLO_UNIT_MS, 50, 200, false, true, false },
 };
 /* clang-format on */
 SLO_TABLE_COMPLETE(signals, SLO_SIG_MAX_);

@@ -43,6 +43,7 @@ struct slo_signal_desc {
 	double crit; /* in @unit; >= warn; status is "error" at or above */
 	bool windowed; /* thresholds apply to the sum (counts) or mean (pct) over 10 s, not to one value */
 	bool built; /* measured by this version; the others are refused with that reason */
+	bool counted; /* read from the kernel's own counters: there is no hook to have */
 };
 
 /* Never NULL for a valid @sig. */

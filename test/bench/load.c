@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes one kind of event for some seconds on one CPU, as fast as it goes, and says how many there were and how long
- * they took:  load switch|connect|retransmit|block|read CPU SECONDS [COMMAND...]. The time per event with and without a tool
- * attached is what that tool costs. block reads the file $SLO_BENCH_FILE directly, read by way of the page cache.
- * Retransmits want a COMMAND that makes loopback lossy; it is run when all streams
- * are connected, for a lost SYN waits a second.
+ * they took:  load switch|connect|retransmit|block|read CPU SECONDS [COMMAND...]. The time per event with and without
+ * a tool attached is what that tool costs. block reads the file $SLO_BENCH_FILE directly, read by way of the page cache.
+ * Retransmits want a COMMAND that makes loopback lossy; it is run when all streams are connected, for a lost SYN waits a
+ * second. LOAD_RATE=N in the environment: N switches or connects a second, not more.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,6 +38,18 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
+static uint64_t rate; /* events a second; 0: as fast as it goes */
+
+/* Sleeps until @done events are due. */
+static void pace(uint64_t begin_ns, uint64_t done)
+{
+	uint64_t due = rate ? begin_ns + done * SLO_NS_PER_SEC / rate : 0;
+	uint64_t now = rate ? slo_clock_monotonic_ns() : 0;
+
+	if (due > now)
+		(void)usleep((useconds_t)((due - now) / 1000));
+}
+
 /* --- context switches: two processes on one CPU wake each other ------------------------------------------------ */
 
 static void echo_bytes(const int in[2], const int out[2])
@@ -65,7 +77,7 @@ static uint64_t switches(int who)
 
 static struct result make_switches(uint64_t duration_ns, char **command)
 {
-	uint64_t begin, before, ns;
+	uint64_t begin, before, ns, done = 0;
 	int there[2], back[2];
 	char byte = 0;
 	pid_t child;
@@ -85,6 +97,8 @@ static struct result make_switches(uint64_t duration_ns, char **command)
 			if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
 				die("pipe");
 		}
+		done += 2 * BATCH;
+		pace(begin, done);
 		ns = slo_clock_monotonic_ns() - begin;
 	} while (ns < duration_ns);
 	(void)close(there[1]);
@@ -141,6 +155,8 @@ static struct result make_connects(uint64_t duration_ns, char **command)
 		reset(fds[0]);
 		reset(fds[1]);
 		res.events++;
+		if (res.events % 16 == 0)
+			pace(begin, res.events);
 		res.ns = slo_clock_monotonic_ns() - begin;
 	} while (res.ns < duration_ns);
 	return res;
@@ -275,6 +291,7 @@ int main(int argc, char **argv)
 			"usage: load switch|connect|retransmit|block|read CPU SECONDS [COMMAND...]\n");
 		return 2;
 	}
+	rate = getenv("LOAD_RATE") ? strtoull(getenv("LOAD_RATE"), NULL, 10) : 0;
 	CPU_ZERO(&cpu);
 	CPU_SET(strtoul(argv[2], NULL, 10), &cpu);
 	if (sched_setaffinity(0, sizeof(cpu), &cpu))

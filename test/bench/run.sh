@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures, each figure anew: run.sh [PART...] with the parts throughput footprint host 6.1 6.12 (all); prints a table and writes build/bench.json.
-# needs: python3 iproute2 procps util-linux coreutils kmod dpkg apt libbpf-tools bpfcc-tools bpftrace qemu-system-x86
+# Measures, each figure anew: run.sh [PART...] with the parts throughput footprint mixed nginx host 6.1 6.12 (all); prints a table and writes build/bench.json.
+# needs: fio nginx-light wrk python3 iproute2 procps util-linux coreutils kmod dpkg apt libbpf-tools bpfcc-tools bpftrace qemu-system-x86
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -67,6 +67,8 @@ part() {
 	case $1 in
 	throughput) "$here/throughput.py" ;;
 	footprint) "$here/footprint.py" start cpu ;;
+	mixed) "$here/mixed.py" ;;
+	nginx) "$here/nginx.py" ;;
 	host) "$here/overhead.py" switch:5:0.4:3 connect:3:0.4:3 block:3:0.4:3 read:3:0.4:3 ;;
 	6.1)
 		SLO_BENCH_HEADERS=$(kernel_headers 6.1) || say "no headers of the 6.1 kernel: bpftrace's tcpretrans.bt stands in for bcc's"
@@ -75,14 +77,14 @@ part() {
 		unset SLO_BENCH_HEADERS
 		;;
 	6.12) guest 6.12 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 ;;
-	*) die "no part '$1'; there are: throughput footprint host 6.1 6.12" ;;
+	*) die "no part '$1'; there are: throughput footprint mixed nginx host 6.1 6.12" ;;
 	esac
 	say "$1: $((SECONDS - begin)) s"
 }
 
 main() {
 	local parts=("$@") p sources=()
-	((${#parts[@]})) || parts=(throughput footprint host 6.1 6.12)
+	((${#parts[@]})) || parts=(throughput footprint mixed nginx host 6.1 6.12)
 	[[ $EUID == 0 ]] || die "BPF needs root"
 	export SLO_BENCH_OUT=$tree/build/bench SLO_BENCH_BIN=$tree/build/bench/bin
 	rm -rf "$SLO_BENCH_OUT"

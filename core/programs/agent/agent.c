@@ -63,6 +63,8 @@ int slo_agent_target(struct slo_agent *a, const struct slo_config *cfg, struct s
 	t->comms = (const char(*)[SLO_COMM_LEN])a->comms;
 	t->comm_count = cfg->targets.comm.count;
 	a->be_cfg.emit_all = cfg->agent.emit == SLO_CONFIG_EMIT_ALL;
+	a->be_cfg.events_per_second = cfg->sampling.events_per_second_limit;
+	a->be_cfg.burst = cfg->sampling.burst_limit;
 	memcpy(a->be_cfg.threshold, cfg->thresholds, sizeof(a->be_cfg.threshold));
 	return 0;
 }
@@ -190,10 +192,17 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	be->user = a;
 	be->host_root = a->host_root;
 	be->btf_path = *a->cfg->agent.btf ? a->cfg->agent.btf : NULL;
+	be->measure_cost = touches_kernel(a->cfg) && a->cfg->safety.max_overhead_pct > 0;
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;
 	be->parse_event = slo_event_json_parse;
 	be->by_turns = a->view != NULL;
+	if (touches_kernel(a->cfg)) {
+		int r = slo_guard_new(&a->guard.guard, a->cfg->safety.max_overhead_pct, err);
+
+		if (r < 0)
+			return r;
+	}
 	return slo_session_open(&a->session, be, names[a->cfg->agent.backend], err);
 }
 
@@ -228,14 +237,14 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 
 void slo_agent_take_turns(struct slo_agent *a)
 {
-	bool on = ++a->turn % SLO_TURN_INTERVALS == 0;
+	/* The first interval, before any tick, is one of them. */
+	bool turn = ++a->turn % SLO_TURN_INTERVALS == 0;
 	struct slo_err err = { 0 };
 
-	/* The first interval is one of them. */
-	if (!on && a->turn % SLO_TURN_INTERVALS != 1)
-		return;
+	/* Each tick, for the guard may have restored one out of its turn; what it shed stays off. */
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		const struct slo_choice *c = slo_session_choice(a->session, (enum slo_signal)i);
+		bool on = turn && !(a->guard.shed & SLO_SIG_BIT(i));
 
 		if (c->backend && c->verdict.by_turns &&
 		    slo_session_enable(a->session, (enum slo_signal)i, on, &err) < 0)
@@ -262,6 +271,7 @@ void slo_agent_fini(struct slo_agent *a)
 	close_sink(a);
 	slo_view_freep(&a->view);
 	slo_windows_freep(&a->windows);
+	slo_guard_freep(&a->guard.guard);
 	slo_identity_cache_freep(&a->identity);
 	slo_freep(&a->cgroup_ids);
 	slo_freep(&a->comms);

@@ -7,12 +7,24 @@
 #include "backends/session.h"
 #include "compat/identity_cache.h"
 #include "core/config/config.h"
+#include "core/engine/guard.h"
 #include "core/engine/window.h"
 #include "core/programs/agent/view.h"
 #include "core/programs/options.h"
 #include "core/store/sink.h"
 
 #define SLO_AGENT_WAITING_MAX 256
+
+/* The overhead guard and what it has done. */
+struct slo_agent_guard {
+	struct slo_guard *guard; /* NULL: nothing to guard (replay, null) */
+	bool told; /* the first tick was */
+	uint64_t shed; /* SLO_SIG_BIT of each that is off for now */
+	uint64_t sheds, restores;
+	uint64_t process_ns; /* CPU time at the last tick */
+	uint64_t delivered[SLO_SIG_MAX_]; /* at the last tick */
+	uint64_t own_ns[SLO_SIG_MAX_]; /* the process' time that went into the signal */
+};
 
 struct slo_agent {
 	const struct slo_agent_options *opt;
@@ -35,6 +47,7 @@ struct slo_agent {
 	struct slo_probe_event
 		*waiting; /* SLO_AGENT_WAITING_MAX events whose cgroup is not known yet */
 	size_t waiting_count;
+	struct slo_agent_guard guard;
 	bool capture_dated; /* the capture's clock offset is that of its first replayed event */
 	uint64_t turn; /* intervals so far */
 	uint64_t unencodable; /* events that could not be written as JSON */
@@ -58,6 +71,11 @@ void slo_agent_on_event(void *user, const struct slo_probe_event *ev);
 void slo_agent_on_record(void *user, const void *record, size_t size);
 /* Once a tick: the events that waited for their cgroup's name and have it now, or waited long enough; @all at the end. */
 void slo_agent_put_waiting(struct slo_agent *agent, bool all);
+/* Once a tick: weighs what the agent costs, sheds or restores a program where the limit says so. */
+void slo_agent_guard_tick(struct slo_agent *agent);
+/* One log line: overhead, what was shed and restored. */
+void slo_agent_guard_stats(const struct slo_agent *agent);
+
 /* Flushes the ways out; logs an outage once. */
 void slo_agent_flush(struct slo_agent *agent);
 

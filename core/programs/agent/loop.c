@@ -105,6 +105,7 @@ static void on_tick(struct loop *l, struct slo_agent *a)
 	tell(slo_session_interval(a->session, a->now_ns, &err), &err);
 	slo_agent_take_turns(a);
 	slo_agent_flush(a);
+	slo_agent_guard_tick(a);
 	slo_windows_expire(a->windows, a->now_ns);
 	if (a->view)
 		slo_view_tick(a->view, a->session, a->now_ns - l->last_tick_ns);
@@ -165,6 +166,7 @@ static void wind_down(struct loop *l, struct slo_agent *a)
 	if (a->view)
 		slo_view_summary(a->view, a->session, a->now_ns - l->begin_ns);
 	slo_agent_log_stats(a);
+	slo_agent_guard_stats(a);
 }
 
 int slo_agent_loop(struct slo_agent *a, struct slo_err *err)

@@ -29,6 +29,8 @@ struct slo_view {
 	FILE *out;
 	bool ansi, color;
 	unsigned int lines; /* of the table on screen */
+	double overhead_pct; /* below 0: not known */
+	uint64_t shed;
 	unsigned int at; /* slot of the running interval */
 	struct tally recent[WINDOW][SLO_SIG_MAX_];
 	struct tally total[SLO_SIG_MAX_];
@@ -43,6 +45,7 @@ int slo_view_new(struct slo_view **ret_view, FILE *out, bool ansi, bool color, s
 	v->out = out;
 	v->ansi = ansi;
 	v->color = color;
+	v->overhead_pct = -1;
 	*ret_view = v;
 	return 0;
 }
@@ -51,6 +54,12 @@ void slo_view_freep(struct slo_view **view)
 {
 	free(*view);
 	*view = NULL;
+}
+
+void slo_view_overhead(struct slo_view *v, double pct, uint64_t shed)
+{
+	v->overhead_pct = pct;
+	v->shed = shed;
 }
 
 static void name_owner(char *buf, size_t size, const struct slo_identity *who)
@@ -187,6 +196,19 @@ static void print_count(FILE *out, const struct tally *t)
 	print_worst(out, t, SLO_UNIT_COUNT);
 }
 
+/* Means of intervals: percent of all time, or of milliseconds the sum per second. */
+static void print_gauge(FILE *out, const struct tally *t, enum slo_unit unit)
+{
+	double seconds = (double)t->ns / 1e9;
+
+	if (unit == SLO_UNIT_PCT) {
+		(void)fprintf(out, "%9.2f %%", t->gauges ? t->gauge_sum / (double)t->gauges : 0);
+		return;
+	}
+	(void)fprintf(out, "%9.1f ms a second %17s", seconds > 0 ? t->gauge_sum / seconds : 0, "");
+	print_worst(out, t, unit);
+}
+
 static void print_row(struct slo_view *v, const struct slo_session *s, enum slo_signal sig,
                       const struct tally *t)
 {
@@ -199,12 +221,15 @@ static void print_row(struct slo_view *v, const struct slo_session *s, enum slo_
 	              c->backend ? slo_source_name(c->verdict.source) : "-");
 	if (!c->backend)
 		print_refusal(v->out, c);
+	else if (v->shed & SLO_SIG_BIT(sig))
+		(void)fputs("shed: the agent cost more than [safety] max_overhead_pct allows",
+		            v->out);
+	else if (d->counted)
+		print_gauge(v->out, t, d->unit);
 	else if (d->unit == SLO_UNIT_MS)
 		print_latency(v->out, t, c->verdict.by_turns ? SLO_TURN_INTERVALS : 1);
-	else if (d->unit == SLO_UNIT_COUNT)
-		print_count(v->out, t);
 	else
-		(void)fprintf(v->out, "%9.2f %%", t->gauges ? t->gauge_sum / (double)t->gauges : 0);
+		print_count(v->out, t);
 	(void)fputc('\n', v->out);
 }
 
@@ -215,6 +240,15 @@ static void print_head(struct slo_view *v, const char *span)
 	(void)fprintf(v->out, "%s%-24s %-12s %11s %9s %9s %9s  %s%s\n", v->color ? "\033[1m" : "",
 	              "signal", "measured by", "rate", "p50 ms", "p95 ms", "p99 ms", span,
 	              v->color ? "\033[0m" : "");
+}
+
+static void print_foot(struct slo_view *v)
+{
+	if (v->overhead_pct < 0)
+		return;
+	(void)fprintf(v->out, "%sthe agent and its BPF programs cost %.2f %% of one core\n",
+	              v->ansi ? "\033[K" : "", v->overhead_pct);
+	v->lines++;
 }
 
 void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t interval_ns)
@@ -236,6 +270,7 @@ void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t int
 		print_row(v, s, (enum slo_signal)sig, &t);
 		v->lines++;
 	}
+	print_foot(v);
 	if (!v->ansi)
 		(void)fputc('\n', v->out);
 	(void)fflush(v->out);

@@ -19,6 +19,9 @@ void slo_view_freep(struct slo_view **view);
 void slo_view_add(struct slo_view *v, const struct slo_probe_event *ev,
                   const struct slo_identity *who);
 
+/* Percent of one core that the agent costs, and which signals are shed for it (SLO_SIG_BIT of each). */
+void slo_view_overhead(struct slo_view *v, double pct, uint64_t shed);
+
 /* Ends the current interval and prints the table. */
 void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t interval_ns);
 

@@ -433,6 +433,7 @@ static void random_detail(uint64_t *seed, struct slo_probe_event *ev)
 		ev->detail.reclaim.kind = (uint32_t)(r % SLO_RECLAIM_MAX_);
 		ev->detail.reclaim.order = (uint32_t)r;
 		ev->detail.reclaim.pages = next_random(seed);
+		ev->detail.reclaim.throttled_ns = next_random(seed);
 		break;
 	case SLO_SIG_DISK_IO:
 		if (ev->kind == SLO_EV_SAMPLE && ev->value_ns > 1) {

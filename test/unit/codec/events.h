@@ -56,6 +56,7 @@ static void fill_detail(struct slo_probe_event *ev)
 		ev->detail.reclaim.kind = SLO_RECLAIM_MEMCG;
 		ev->detail.reclaim.order = 9;
 		ev->detail.reclaim.pages = 512;
+		ev->detail.reclaim.throttled_ns = 50000001;
 	} else if (ev->signal == SLO_SIG_DISK_IO) {
 		ev->detail.disk.device_ns = 10000000;
 		ev->detail.disk.queue_ns = 177654321;

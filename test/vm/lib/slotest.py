@@ -136,7 +136,11 @@ class Agent:
 
     READY_S = 120  # programs are verified under emulation on two slow CPUs
 
-    def __init__(self, signals, emit="all", pids=(), cgroups=(), comms=(), args=(), path=None, stdout=None):
+    # Tests ask for each event, and run under emulation, where everything is dear: neither limit is theirs but guard.py's.
+    UNLIMITED = {"SLO_SAMPLING_EVENTS_PER_SECOND_LIMIT": "10000000", "SLO_SAMPLING_BURST_LIMIT": "10000000",
+                 "SLO_SAFETY_MAX_OVERHEAD_PCT": "0"}
+
+    def __init__(self, signals, emit="all", pids=(), cgroups=(), comms=(), args=(), path=None, stdout=None, env=None):
         self.proc, self.bad_lines, self.code, self.stats = None, [], None, {}
         self.path = path or os.path.join(tmp, f"records.{time.monotonic_ns()}.jsonl")
         self.log_path = os.path.join(tmp, f"agent.{time.monotonic_ns()}.log")
@@ -154,6 +158,7 @@ class Agent:
         self.argv = argv
         with open(self.log_path, "wb") as log:
             self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log,
+                                         env={**os.environ, **(self.UNLIMITED if env is None else env)},
                                          stdout=subprocess.DEVNULL if stdout is None else stdout)
         _agents.append(self)
         self._wait_ready()

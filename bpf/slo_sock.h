@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose a TCP socket is, remembered in its owner's own context: when it is connected or begins to listen. Both signals of
+ * TCP need it, so the maps are shared, and one program fills them for both (SLO_OBJ_CONNECT's where that is attached).
+ */
+#ifndef SLO_BPF_SLO_SOCK_H
+#define SLO_BPF_SLO_SOCK_H
+
+#include "bpf/slo_bpf.h"
+
+/* Keyed by the socket's address: a socket always passes CLOSE before its memory is used again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct slo_abi_sock);
+} slo_socks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct slo_abi_listener);
+	__type(value, struct slo_abi_owner);
+} slo_listeners SEC(".maps");
+
+static __always_inline void slo_listener_key(struct slo_abi_listener *l, const struct sock *sk)
+{
+	l->netns = slo_sock_netns(sk);
+	l->port = sk->__sk_common.skc_num;
+}
+
+/* The running task is the socket's: true at the transitions to SYN_SENT and LISTEN, which the owner makes itself. */
+static __always_inline void slo_sock_owner(const struct sock *sk, struct slo_abi_owner *o)
+{
+	slo_owner_current(o);
+	o->netns = slo_sock_netns(sk);
+}
+
+static __always_inline void slo_sock_listens(const struct sock *sk)
+{
+	struct slo_abi_listener l = {};
+	struct slo_abi_owner o = {};
+
+	slo_listener_key(&l, sk);
+	slo_sock_owner(sk, &o);
+	bpf_map_update_elem(&slo_listeners, &l, &o, BPF_ANY);
+}
+
+#endif
