@@ -237,14 +237,14 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 
 void slo_agent_take_turns(struct slo_agent *a)
 {
-	bool on = ++a->turn % SLO_TURN_INTERVALS == 0;
+	/* The first interval, before any tick, is one of them. */
+	bool turn = ++a->turn % SLO_TURN_INTERVALS == 0;
 	struct slo_err err = { 0 };
 
-	/* The first interval is one of them. */
-	if (!on && a->turn % SLO_TURN_INTERVALS != 1)
-		return;
+	/* Each tick, for the guard may have restored one out of its turn; what it shed stays off. */
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		const struct slo_choice *c = slo_session_choice(a->session, (enum slo_signal)i);
+		bool on = turn && !(a->guard.shed & SLO_SIG_BIT(i));
 
 		if (c->backend && c->verdict.by_turns &&
 		    slo_session_enable(a->session, (enum slo_signal)i, on, &err) < 0)
