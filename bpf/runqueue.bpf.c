@@ -71,59 +71,80 @@ static __always_inline int waited_for_quota(const struct cfs_rq *cfs, const stru
 	return ago <= wait_ns + STAMP_SLACK_NS || wait_ns > STAMP_SLACK_NS;
 }
 
-/* Whose tasks have this CPU without a break, since when, and who had it before them. Cgroup ids; 0 nobody. */
+/* A time in which tasks of one cgroup had the CPU without a break; it ends where the next begins. */
 struct turn {
-	__u64 holder;
-	__u64 before;
+	__u64 holder; /* cgroup id; 0 nobody */
 	__u64 since_ns;
+};
+
+#define TURNS 8 /* a power of two; of a wait that saw more, what is older counts as others' */
+
+struct turns {
+	__u64 at; /* number of the present one */
+	struct turn turn[TURNS];
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct turn);
-} runq_turn SEC(".maps");
+	__type(value, struct turns);
+} runq_turns SEC(".maps");
 
-/*
- * Who had the CPU for the longer part of a wait: the holder, or who was before. Several tasks of a cgroup that waited for a
- * neighbour get the CPU one after the other; the first to run must not take the blame for the next one's wait.
- */
-static __always_inline __u64 in_the_way(const struct turn *turn, __u64 now, __u64 wait_ns)
-{
-	return now > turn->since_ns && (now - turn->since_ns) * 2 >= wait_ns ? turn->holder
-	                                                                     : turn->before;
-}
-
-static __always_inline struct turn *this_turn(void)
+static __always_inline struct turns *turns_here(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&runq_turn, &zero);
+	return bpf_map_lookup_elem(&runq_turns, &zero);
 }
 
-static __always_inline void take_turn(struct turn *turn, __u64 cgroup_id, __u64 now)
+static __always_inline void take_turn(struct turns *t, __u64 cgroup_id, __u64 now)
 {
+	struct turn *turn = &t->turn[t->at & (TURNS - 1)];
+
 	if (turn->holder == cgroup_id)
 		return;
-	turn->before = turn->holder;
+	t->at++;
+	turn = &t->turn[t->at & (TURNS - 1)];
 	turn->holder = cgroup_id;
 	turn->since_ns = now;
 }
 
-static __always_inline __u32 cause_of(struct task_struct *next, __u64 cgroup_id, __u64 rival,
-                                      __u64 wait_ns)
+/*
+ * Did its own cgroup have the CPU for the longer part of a wait? Who left the CPU last does not tell: several tasks that
+ * waited for a neighbour get it one after the other, and the first to run is not to blame for the next one's wait.
+ */
+static __always_inline int waited_for_own(const struct turns *t, __u64 cgroup_id, __u64 now,
+                                          __u64 wait_ns)
+{
+	__u64 begin = now - wait_ns, end = now, own = 0, from;
+
+	for (int i = 0; i < TURNS; i++) {
+		const struct turn *turn = &t->turn[(t->at - i) & (TURNS - 1)];
+
+		from = turn->since_ns > begin ? turn->since_ns : begin;
+		if (turn->holder == cgroup_id && end > from)
+			own += end - from;
+		if (turn->since_ns <= begin)
+			break;
+		end = turn->since_ns;
+	}
+	return own * 2 > wait_ns;
+}
+
+static __always_inline __u32 cause_of(struct task_struct *next, const struct turns *t,
+                                      __u64 cgroup_id, __u64 now, __u64 wait_ns)
 {
 	const struct cfs_rq *cfs = next->se.cfs_rq;
 
 	if (waited_for_quota(cfs, cfs->rq, wait_ns))
 		return SLO_ABI_WAIT_QUOTA;
-	return rival == cgroup_id ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
+	return waited_for_own(t, cgroup_id, now, wait_ns) ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
 }
 
-/* @rival: cgroup that had the CPU meanwhile. */
-static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __u64 rival,
-                                   __u64 start_ns, __u64 ns)
+/* A wait of @ns is over @now, by the clock of @t; @start_ns 0: not known by the monotonic clock. */
+static __always_inline void finish(struct task_struct *next, const struct turns *t, __u64 cgroup_id,
+                                   __u64 now, __u64 start_ns, __u64 ns)
 {
 	struct slo_abi_owner o = { .cgroup_id = cgroup_id, .tgid = next->tgid, .tid = next->pid };
 	struct slo_measure m = { .ns = ns };
@@ -132,7 +153,7 @@ static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __
 	__builtin_memcpy(o.comm, next->comm, sizeof(o.comm));
 	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, &o))
 		return;
-	m.tag = cause_of(next, cgroup_id, rival, ns);
+	m.tag = cause_of(next, t, cgroup_id, now, ns);
 	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, &m);
 	if (!e)
 		return;
@@ -151,16 +172,16 @@ int BPF_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_s
 	__u64 queued = next->sched_info.last_queued;
 	__u64 clock = next->se.cfs_rq->rq->clock, left = prev->se.cfs_rq->rq->clock;
 	__u64 cgroup_id = next->pid ? slo_task_cgroup_id(next) : 0;
-	struct turn *turn = this_turn();
+	struct turns *turns = turns_here();
 	/* A clock behind is the cfs_rq of a task last seen on another CPU. */
 	__u64 now = clock > left ? clock : left;
 
-	if (!turn)
+	if (!turns)
 		return 0;
 	/* The idle task never waits. */
 	if (next->pid && queued && clock >= queued)
-		finish(next, cgroup_id, in_the_way(turn, now, clock - queued), 0, clock - queued);
-	take_turn(turn, cgroup_id, now);
+		finish(next, turns, cgroup_id, now, 0, clock - queued);
+	take_turn(turns, cgroup_id, now);
 	return 0;
 }
 
@@ -201,19 +222,18 @@ int BPF_PROG(runq_switch_map, _Bool preempt, struct task_struct *prev, struct ta
 	__u32 pid = next->pid;
 	__u64 cgroup_id = pid ? slo_task_cgroup_id(next) : 0;
 	__u64 now = bpf_ktime_get_ns();
-	struct turn *turn = this_turn();
+	struct turns *turns = turns_here();
 	__u64 *queued;
 
 	if (is_running(prev))
 		queue(prev->pid);
-	if (!turn)
+	if (!turns)
 		return 0;
 	queued = bpf_map_lookup_elem(&runq_queued, &pid);
 	if (queued && now >= *queued)
-		finish(next, cgroup_id, in_the_way(turn, now, now - *queued), *queued,
-		       now - *queued);
+		finish(next, turns, cgroup_id, now, *queued, now - *queued);
 	if (queued)
 		bpf_map_delete_elem(&runq_queued, &pid);
-	take_turn(turn, cgroup_id, now);
+	take_turn(turns, cgroup_id, now);
 	return 0;
 }
