@@ -194,9 +194,11 @@ int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int by
 	if (started)
 		s.start_ns = started;
 	now = bpf_ktime_get_ns();
-	/* A clock behind: the block layer may keep a time for as long as a plug is open. */
-	if (!s.start_ns || now < s.start_ns || !slo_admit(SLO_ABI_DISK_IO, &s.owner))
+	if (!s.start_ns || !slo_admit(SLO_ABI_DISK_IO, &s.owner))
 		return 0;
+	/* The clocks of two CPUs may differ a little: a request took no less than nothing. */
+	if (now < s.start_ns)
+		now = s.start_ns;
 	report(rq, &s, bytes, now);
 	return 0;
 }

@@ -129,7 +129,6 @@ struct slo_selftest_throttle {
 /* CLOCK_MONOTONIC about the one write that has to reclaim. */
 struct slo_selftest_squeezed {
 	uint64_t begin_ns, end_ns;
-	uint64_t cpu_ns; /* used meanwhile */
 };
 
 struct slo_selftest_reclaim {

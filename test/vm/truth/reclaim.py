@@ -119,7 +119,9 @@ def explained(what, mine, before, after, agent, away_ms=0, key="freepages"):
 def as_counted(what, count, cgroup, refused, agent):
     """Against the kernel's count of charges over the limit."""
     if cgroup.v2:
-        between(f"{what} = memory.events max", count, refused - missed(agent), refused, "what is counted as missed")
+        # the event is raised before reclaim begins: now and then room is there by then (delay accounting says the same)
+        between(f"{what} = memory.events max", count, refused * 0.99 - missed(agent), refused,
+                "what is counted as missed, and 1 % that found room without reclaim")
         return
     # v1 also counts a batch that was refused before its single page was not; one stall drops no more than all there is
     between(f"{what}, by memory.failcnt", count, (STREAM - LIMIT) // LIMIT, refused,

@@ -193,7 +193,11 @@ def a_storm_that_fits_loses_nothing_unsaid():
               got, asked, f"only what is counted as lost: {lost['dns_latency_ms']}")
     if disk:
         pid, count = truth["disk"]
-        equal("disk_io_latency_ms made = direct reads", agent.stats["disk_io_latency_ms"]["made"], count)
+        # the stalling reader shares the disk, but what is read ahead for it is larger
+        got = len(samples(records, "disk_io_latency_ms", lambda r: detail(r, "bytes") == 4096))
+        low = count - lost["disk_io_latency_ms"]
+        check(low <= got <= count + 16, "disk_io_latency_ms of the direct reads", got, count,
+              f"what is counted as lost: {lost['disk_io_latency_ms']}; 16 for single pages of the other reader")
     # v1 counts batches of a charge too, so there it is an upper bound only; both processes of the cgroup charge
     got = len(samples(records, STALLS, lambda r: r.get("cgroup_id") == small.id and detail(r, "kind") == "memcg"))
     low = refused - lost[STALLS] if small.v2 else 1
