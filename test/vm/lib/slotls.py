@@ -191,8 +191,7 @@ def handshake_in_pieces(sock, ctx, sni, size, fast_open=None):
             done = False
         data = out.read()
         if fast_open:
-            sock.sendto(data, socket.MSG_FASTOPEN, fast_open)
-            data, fast_open = b"", None
+            data, fast_open = data[sock.sendto(data, socket.MSG_FASTOPEN, fast_open):], None
         while data:
             sock.sendall(data[:size])
             data = data[size:]

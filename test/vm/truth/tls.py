@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -486,6 +487,7 @@ def hello_inside_a_syn_is_not_misread():
     for _ in range(3):
         with net.socket("c", 4) as sock:
             sock.settimeout(None)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("qq", 20, 0))
             done = slotls.handshake_in_pieces(sock, slotls.client_context(slotest.tmp), fresh(), 4096,
                                               (net.addr("s", 4), 7435))
             names.append(done.sni)
