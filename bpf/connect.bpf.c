@@ -123,11 +123,16 @@ static __always_inline void ended(const struct sock *sk, __u64 key, int oldstate
 	if (!found || !found->start_ns) {
 		if (oldstate == SLO_TCP_SYN_SENT)
 			slo_stat_inc(SLO_ABI_CONNECT_LATENCY, unmatched);
+		else if (found)
+			/* Of the socket that had this memory before: the kernel left out the run that saw it close. */
+			bpf_map_delete_elem(&slo_socks, &key);
 		return;
 	}
 	if (!found->admitted)
 		return;
 	s = *found;
+	/* Measured once; the owner stays, for retransmits. */
+	found->start_ns = 0;
 	if (newstate == SLO_TCP_ESTABLISHED)
 		established(sk, &s);
 	else
