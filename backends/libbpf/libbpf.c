@@ -541,12 +541,13 @@ static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo
 	struct slo_cost_of cost;
 
 	ret->program[sig] = all;
+	cost = slo_cost_object(o->obj);
+	/* A bound, not a sum: what was left out may have been of any of them. */
+	st->missed = cost.missed;
 	if (sig != (enum slo_signal)__builtin_ctzll(all))
 		return;
-	cost = slo_cost_object(o->obj);
 	st->run_count = cost.runs;
 	st->run_ns = cost.run_ns;
-	st->missed = cost.missed;
 	st->cost_ns = cost.run_ns + (uint64_t)((double)cost.runs * be->cost.entry_ns);
 }
 
