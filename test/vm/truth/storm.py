@@ -184,7 +184,8 @@ def a_storm_that_fits_loses_nothing_unsaid():
         pid, good, bad = truth[f"connect{family}"]
         for name, count in (("connect_latency_ms", good), ("connect_errors_total", bad)):
             got = by_pid.get((name, pid), 0)
-            check(got <= count and count - got <= lost[name], f"{name} of the storm, IPv{family}", got, count,
+            # where the run that saw a SYN leave was left out, a connect that was reset at once is taken for a failed one
+            check(got <= count + agent.stats[name]["missed"] and count - got <= lost[name], f"{name} of the storm, IPv{family}", got, count,
                   f"only what is counted as lost: {lost[name]}")
         pid, asked, answered = truth[f"dns{family}"]
         assert asked == answered
