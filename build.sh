@@ -181,9 +181,9 @@ test_vm() {
 	mkdir -p build/vm
 	export SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl SLO_STATIC_CTL=$PWD/build/static/sloctl
 	# shellcheck disable=SC2086
-	printf '%s\n' $VM_SERIES | xargs -P2 -I{} sh -c 'test/vm/run.sh {} >build/vm/{}.out 2>&1;
+	printf '%s\n' $VM_SERIES | xargs -P2 -I{} sh -c 'test/vm/lane.sh {} >build/vm/{}.out 2>&1;
 		test/vm/initramfs_selftest.sh {} >build/vm/{}.self 2>&1; echo $? >build/vm/{}.self.code'
-	test/vm/run.sh host >build/vm/host.out 2>&1 || true
+	test/vm/lane.sh host >build/vm/host.out 2>&1 || true
 	for series in $VM_SERIES host; do
 		vm_results "$series"
 	done
