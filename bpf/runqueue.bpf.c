@@ -113,12 +113,15 @@ static __always_inline void take_turn(struct turns *t, __u64 cgroup_id, __u64 no
 /*
  * Did its own cgroup have the CPU for the longer part of a wait? Who left the CPU last does not tell: several tasks that
  * waited for a neighbour get it one after the other, and the first to run is not to blame for the next one's wait.
+ * Not static: verified once and by itself, or its loop would multiply what comes after it (0.16 s of loading).
  */
-static __always_inline int waited_for_own(const struct turns *t, __u64 cgroup_id, __u64 now,
-                                          __u64 wait_ns)
+__attribute__((noinline)) int waited_for_own(__u64 cgroup_id, __u64 now, __u64 wait_ns)
 {
 	__u64 begin = now - wait_ns, end = now, own = 0, from;
+	const struct turns *t = turns_here();
 
+	if (!t)
+		return 0;
 	for (int i = 0; i < TURNS; i++) {
 		const struct turn *turn = &t->turn[(t->at - i) & (TURNS - 1)];
 
@@ -132,19 +135,19 @@ static __always_inline int waited_for_own(const struct turns *t, __u64 cgroup_id
 	return own * 2 > wait_ns;
 }
 
-static __always_inline __u32 cause_of(struct task_struct *next, const struct turns *t,
-                                      __u64 cgroup_id, __u64 now, __u64 wait_ns)
+static __always_inline __u32 cause_of(struct task_struct *next, __u64 cgroup_id, __u64 now,
+                                      __u64 wait_ns)
 {
 	const struct cfs_rq *cfs = next->se.cfs_rq;
 
 	if (waited_for_quota(cfs, cfs->rq, wait_ns))
 		return SLO_ABI_WAIT_QUOTA;
-	return waited_for_own(t, cgroup_id, now, wait_ns) ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
+	return waited_for_own(cgroup_id, now, wait_ns) ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
 }
 
-/* A wait of @ns is over @now, by the clock of @t; @start_ns 0: not known by the monotonic clock. */
-static __always_inline void finish(struct task_struct *next, const struct turns *t, __u64 cgroup_id,
-                                   __u64 now, __u64 start_ns, __u64 ns)
+/* A wait of @ns is over @now, by the clock of the turns; @start_ns 0: not known by the monotonic clock. */
+static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __u64 now,
+                                   __u64 start_ns, __u64 ns)
 {
 	struct slo_abi_owner o = { .cgroup_id = cgroup_id, .tgid = next->tgid, .tid = next->pid };
 	struct slo_measure m = { .ns = ns };
@@ -153,7 +156,7 @@ static __always_inline void finish(struct task_struct *next, const struct turns 
 	__builtin_memcpy(o.comm, next->comm, sizeof(o.comm));
 	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, &o))
 		return;
-	m.tag = cause_of(next, t, cgroup_id, now, ns);
+	m.tag = cause_of(next, cgroup_id, now, ns);
 	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, &m);
 	if (!e)
 		return;
@@ -180,7 +183,7 @@ int BPF_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_s
 		return 0;
 	/* The idle task never waits. */
 	if (next->pid && queued && clock >= queued)
-		finish(next, turns, cgroup_id, now, 0, clock - queued);
+		finish(next, cgroup_id, now, 0, clock - queued);
 	take_turn(turns, cgroup_id, now);
 	return 0;
 }
@@ -231,7 +234,7 @@ int BPF_PROG(runq_switch_map, _Bool preempt, struct task_struct *prev, struct ta
 		return 0;
 	queued = bpf_map_lookup_elem(&runq_queued, &pid);
 	if (queued && now >= *queued)
-		finish(next, turns, cgroup_id, now, *queued, now - *queued);
+		finish(next, cgroup_id, now, *queued, now - *queued);
 	if (queued)
 		bpf_map_delete_elem(&runq_queued, &pid);
 	take_turn(turns, cgroup_id, now);
