@@ -142,12 +142,12 @@ static void print_signals(const struct prereq *p)
 				print_verdict((enum slo_signal)sig, &r->verdict[sig]);
 		}
 	}
-	(void)printf("\nnot built in this version:");
+	(void)printf("\nnot built in this version: backend bcc");
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 		if (!slo_signal_desc((enum slo_signal)sig)->built)
-			(void)printf(" %s", slo_signal_desc((enum slo_signal)sig)->name);
+			(void)printf(", %s", slo_signal_desc((enum slo_signal)sig)->name);
 	}
-	(void)printf("; backend bcc\n");
+	(void)putchar('\n');
 }
 
 static void json_pair(struct slo_jsonw *w, const char *key, const char *value)
