@@ -31,6 +31,8 @@ struct ack {
 struct slo_spool {
 	char dir[512];
 	uint64_t max_bytes, max_age_ms;
+	void (*on_lost)(void *user, uint32_t tag);
+	void *user;
 	int dirfd, lockfd, ackfd;
 	struct segment segment[SEGMENTS_MAX]; /* ascending */
 	size_t count;
@@ -90,8 +92,33 @@ static void remove_first(struct slo_spool *s)
 	s->at = SLO_SPOOL_SEGMENT_BYTES;
 }
 
+static void tell_lost(const struct slo_spool *s, uint32_t tag)
+{
+	if (s->on_lost)
+		s->on_lost(s->user, tag);
+}
+
+/* Each record that waits in the first segment. */
+static void tell_first_lost(const struct slo_spool *s)
+{
+	const struct segment *g = &s->segment[0];
+	uint64_t size, at = SLO_SPOOL_SEGMENT_BYTES;
+	slo_cleanup(slo_closep) int fd = -1;
+	struct slo_spool_head head;
+
+	if (!s->on_lost)
+		return;
+	fd = slo_spool_segment_open(s->dirfd, g->first, &size);
+	while (fd >= 0 && slo_spool_segment_head(fd, at, g->size, &head) == 0) {
+		if (head.position > s->acked)
+			tell_lost(s, head.tag);
+		at += SLO_SPOOL_HEAD_BYTES + head.len;
+	}
+}
+
 static void drop_first(struct slo_spool *s)
 {
+	tell_first_lost(s);
 	s->stats.dropped += waiting_in(s, &s->segment[0]);
 	remove_first(s);
 	save_ack(s);
@@ -258,6 +285,8 @@ int slo_spool_open(struct slo_spool **ret, const struct slo_spool_config *cfg, s
 	s->dirfd = s->lockfd = s->ackfd = s->writefd = s->readfd = -1;
 	s->max_bytes = cfg->max_bytes;
 	s->max_age_ms = cfg->max_age_ms;
+	s->on_lost = cfg->on_lost;
+	s->user = cfg->user;
 	s->next = 1;
 	n = snprintf(s->dir, sizeof(s->dir), "%s", cfg->dir);
 	if (n < 1 || (size_t)n >= sizeof(s->dir))
@@ -444,6 +473,7 @@ int slo_spool_peek(struct slo_spool *s, struct slo_spool_record *ret)
 			return 0;
 		}
 		s->stats.damaged++;
+		tell_lost(s, head.tag);
 		step_over(s, &head);
 		save_ack(s);
 	}
@@ -472,6 +502,7 @@ void slo_spool_expire(struct slo_spool *s, int64_t unix_ms)
 	while (oldest(s, &head) == 0 && head.unix_ms < unix_ms &&
 	       (uint64_t)(unix_ms - head.unix_ms) > s->max_age_ms) {
 		s->stats.dropped++;
+		tell_lost(s, head.tag);
 		step_over(s, &head);
 		any = true;
 	}

@@ -19,6 +19,11 @@ struct slo_spool_config {
 	uint64_t
 		max_bytes; /* on disk, SLO_SPOOL_BYTES_MIN or more; an older cap may have left more: it is cut at open */
 	uint64_t max_age_ms; /* 0: any */
+	void (*on_lost)(
+		void *user,
+		uint32_t
+			tag); /* for each record dropped or damaged whose head is known; NULL: none */
+	void *user;
 };
 
 struct slo_spool_stats {
@@ -34,7 +39,7 @@ struct slo_spool_record {
 	uint64_t position; /* from 1, ascending; none is used twice */
 	int64_t unix_ms; /* when it was appended */
 	uint32_t tag; /* the writer's */
-	const uint8_t *data; /* borrowed until the next call but for slo_spool_stats() */
+	const uint8_t *data; /* borrowed until the next slo_spool_peek() or the end */
 	size_t len;
 };
 

@@ -199,6 +199,35 @@ static void oldest_go_first_past_the_cap(void **state)
 	slo_spool_freep(&s);
 }
 
+static void count_lost(void *user, uint32_t tag)
+{
+	*(uint64_t *)user += tag;
+}
+
+static void each_lost_record_is_told(void **state)
+{
+	static char big[1000];
+	uint64_t lost = 0;
+	const struct slo_spool_config cfg = { .dir = dir,
+		                              .max_bytes = SLO_SPOOL_BYTES_MIN,
+		                              .max_age_ms = 1000,
+		                              .on_lost = count_lost,
+		                              .user = &lost };
+	struct slo_spool *s = NULL;
+
+	(void)state;
+	assert_int_equal(slo_spool_open(&s, &cfg, NULL), 0);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(slo_spool_append(s, 3, big, sizeof(big), false, NULL, NULL), 0);
+	assert_true(lost > 0);
+	assert_int_equal(lost, 3 * stats_of(s).dropped);
+	slo_spool_ack(s, 450);
+	slo_spool_expire(s, (int64_t)(slo_clock_realtime_ns() / SLO_NS_PER_MS) + 5000);
+	assert_int_equal(stats_of(s).records, 0);
+	assert_int_equal(lost, 3 * stats_of(s).dropped);
+	slo_spool_freep(&s);
+}
+
 static void record_larger_than_the_spool_is_refused(void **state)
 {
 	static char big[SLO_SPOOL_BYTES_MIN];
@@ -492,6 +521,7 @@ int main(void)
 		                                make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(one_owner_at_a_time, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(oldest_go_first_past_the_cap, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(each_lost_record_is_told, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(record_larger_than_the_spool_is_refused, make_dir,
 		                                remove_dir),
 		cmocka_unit_test_setup_teardown(old_ones_are_given_up, make_dir, remove_dir),
