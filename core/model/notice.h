@@ -41,7 +41,8 @@ struct slo_notice {
 	double confidence, burn_rate;
 	int64_t started_unix_ns, unix_ns; /* of the incident, of this message */
 	int64_t ended_unix_ns; /* RESOLVE; else 0 */
-	const char *json; /* the incident as one object, incident-attribution v1beta1, without a newline */
+	const char *
+		json; /* the incident as one object, incident-attribution v1beta1, without a newline */
 	size_t json_len;
 	bool synthetic;
 };
