@@ -23,7 +23,8 @@ enum slo_webhook_format { /* in the order of the configuration's */
 struct slo_webhook_config {
 	enum slo_webhook_format format;
 	const char *url; /* "": the format's own public address, where it has one */
-	const char *secret; /* generic, slack: signing key (Standard Webhooks: "whsec_" and base64, or base64); pagerduty: routing key; opsgenie, jsm: API key */
+	const char *
+		secret; /* generic, slack: signing key (Standard Webhooks: "whsec_" and base64, or base64); pagerduty: routing key; opsgenie, jsm: API key */
 	bool legacy_signature; /* X-Webhook-Signature too */
 	uint64_t timeout_ms;
 	struct slo_http_tls tls;
