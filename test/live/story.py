@@ -164,7 +164,7 @@ WINDOWS = (6, 8, 12, 14, 20, 30, 40)
 class Story:
     """All of it, running when the constructor returns. scale: how much slower this machine is (emulation)."""
 
-    def __init__(self, agent, python, scale=1, threshold_ms=300, work_ms=10, app_args=(), overhead=3, controllers=("cpu", "memory")):
+    def __init__(self, agent, python, scale=1, threshold_ms=300, work_ms=10, app_args=(), overhead=3, controllers=()):
         self.tmp = tempfile.mkdtemp(prefix="slo-story.")
         self.scale, self.agent_path, self.ctl = scale, agent, os.path.join(os.path.dirname(agent), "sloctl")
         self.sink = Sink()
@@ -188,10 +188,8 @@ class Story:
         self.app = self._start_app(argv)
 
     def _cgroup(self, controllers):
-        try:
-            return slolimit.Limit(f"slo-story-{os.getpid()}", *controllers)
-        except (OSError, RuntimeError, slonet_skip()):
-            return slonet.Cgroup(f"slo-story-{os.getpid()}")
+        name = f"slo-story-{os.getpid()}"
+        return slolimit.Limit(name, *controllers) if controllers else slonet.Cgroup(name)
 
     def _start_app(self, argv):
         with open(os.path.join(self.tmp, "app.log"), "wb") as log:
@@ -279,8 +277,3 @@ class Story:
         slonet.cleanup()
         shutil.rmtree(self.tmp, ignore_errors=True)
 
-
-def slonet_skip():
-    """What the libraries raise where a controller is not to be had."""
-    import slotest
-    return slotest.Skip
