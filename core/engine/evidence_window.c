@@ -284,6 +284,9 @@ static double latency_ms(const struct slo_evidence_windows *w, const struct slo_
 				slo_hist_merge(&all, &s->hist[sig]);
 		}
 	}
+	/* A request is hundreds of turns on a CPU, most of which need not be waited for. */
+	if (sig == SLO_SIG_RUNQUEUE_DELAY)
+		return slo_hist_time_quantile(&all, 0.5) / 1e6;
 	return slo_hist_quantile(&all, QUANTILE) / 1e6;
 }
 

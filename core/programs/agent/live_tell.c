@@ -114,6 +114,7 @@ static void send(struct slo_live *l, struct slo_notice *n, const struct slo_inci
 	}
 	n->json = json;
 	n->json_len = (size_t)len - 1;
+	json[n->json_len] = '\0';
 	who.service = record->service;
 	who.namespace_ = record->namespace_;
 	if (l->exporter)
