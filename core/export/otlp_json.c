@@ -446,6 +446,8 @@ static int put_bool(struct writer *w, const struct field *f, const json_t *v,
 
 /* --- messages -------------------------------------------------------------------------------------------------- */
 
+/* NOLINTBEGIN(misc-no-recursion): bounded by DEPTH_MAX. */
+
 static int put_object(struct writer *w, const struct field *fields, const json_t *object,
                       const struct place *at, unsigned int depth);
 
@@ -523,6 +525,8 @@ static int put_object(struct writer *w, const struct field *fields, const json_t
 	}
 	return 0;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 /* --- the request ----------------------------------------------------------------------------------------------- */
 
