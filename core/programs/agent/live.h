@@ -25,6 +25,7 @@
 #define SLO_LIVE_PLACES 16 /* cgroups of one service on this node */
 #define SLO_LIVE_NAME_LEN 128
 #define SLO_LIVE_HISTORY 32 /* incidents kept for sloctl */
+#define SLO_LIVE_SECRET_LEN 4096
 #define SLO_LIVE_PLACE_CACHE 256 /* senders whose cgroup is known */
 #define SLO_LIVE_BATCHES 4096 /* waiting for their signals */
 
@@ -130,6 +131,7 @@ struct slo_live {
 	struct slo_otlp_exporter *exporter; /* NULL: none */
 	struct slo_webhook *webhook; /* NULL: none */
 	char trace_id[33]; /* of the latest request that went bad */
+	char token[SLO_LIVE_SECRET_LEN]; /* that senders must give; "": none asked */
 	struct slo_live_counts count;
 	uint64_t slot_ns;
 	uint64_t next_evaluation_ns, next_metrics_ns, next_state_ns; /* CLOCK_MONOTONIC */

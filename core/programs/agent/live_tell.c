@@ -11,8 +11,6 @@
 #include "core/programs/agent/live.h"
 #include "core/store/infile.h"
 
-#define SECRET_MAX 4096
-
 static const struct {
 	const char *status; /* on the wire */
 	enum slo_notice_kind kind;
@@ -180,7 +178,7 @@ static int read_secret(const char *path, char *buf, size_t size, struct slo_err 
 
 	if (!*path)
 		return 0;
-	r = slo_infile_read(path, SECRET_MAX, &text, &len, err);
+	r = slo_infile_read(path, SLO_LIVE_SECRET_LEN, &text, &len, err);
 	if (r < 0)
 		return r;
 	len = strcspn(text, "\r\n");
@@ -266,10 +264,9 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 /* The usual port may be a collector's: then the agent goes without, unless somebody asked for it. */
 static int open_receiver(struct slo_live *l, struct slo_err *err)
 {
-	char token[SECRET_MAX] = "";
 	const struct slo_otlp_receiver_config r_cfg = {
 		.listen = l->cfg->receiver.listen,
-		.token = token,
+		.token = l->token,
 		.max_body = (size_t)l->cfg->receiver.max_body_bytes,
 		.on_batch = slo_live_take_batch,
 		.user = l,
@@ -279,7 +276,7 @@ static int open_receiver(struct slo_live *l, struct slo_err *err)
 
 	if (!*l->cfg->receiver.listen)
 		return 0;
-	r = read_secret(l->cfg->receiver.token_file, token, sizeof(token), err);
+	r = read_secret(l->cfg->receiver.token_file, l->token, sizeof(l->token), err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[receiver] token_file");
 	r = slo_otlp_receiver_open(&l->receiver, &r_cfg, &why);
