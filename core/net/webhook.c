@@ -105,11 +105,11 @@ static int store(struct slo_webhook *w, const struct slo_notice *n, enum slo_not
 	int r = slo_webhook_message_encode(w->cfg.format, n, kind, &record, &len, &tag);
 
 	if (r < 0)
-		return slo_err_set(err, r, "webhook: %s",
+		return slo_err_set(err, r, "%s",
 		                   r == -ENOMEM ? "no memory" : "a notice without id or key");
 	if (!w->spool)
 		return keep_in_memory(w, tag, record, len) < 0
-		               ? slo_err_set(err, -ENOMEM, "webhook: too many notices wait already")
+		               ? slo_err_set(err, -ENOMEM, "too many notices wait already")
 		               : 0;
 	r = slo_spool_append(w->spool, tag, record, len, kind != SLO_NOTICE_UPDATE, NULL, err);
 	/* It is sent all the same; only a restart would forget it. */
@@ -348,7 +348,7 @@ int slo_webhook_new(struct slo_webhook **ret, const struct slo_webhook_config *c
 	int r;
 
 	if (!w)
-		return slo_err_set(err, -ENOMEM, "webhook: no memory");
+		return slo_err_set(err, -ENOMEM, "no memory");
 	w->cfg = (struct slo_webhook_config){ .format = cfg->format, .client = cfg->client };
 	w->backoff.base_ms = BACKOFF_BASE_MS;
 	w->backoff.cap_ms = BACKOFF_CAP_MS;

@@ -177,7 +177,7 @@ static void write_pagerduty(struct slo_jsonw *w, const struct slo_notice *n,
 	slo_jsonw_object_begin(w);
 	put_cut(w, "summary", line_of(n, line, sizeof(line)), 1024);
 	put(w, "source", *n->service ? n->service : *n->cluster ? n->cluster : "llm-slo");
-	put(w, "severity", slo_severity_name(n->severity));
+	put(w, "severity", slo_notice_severity_name(n->severity));
 	put_time(w, "timestamp", n->unix_ns);
 	put_known(w, "component", n->service);
 	put_known(w, "group", n->namespace_);
@@ -264,7 +264,7 @@ static void write_alert(struct slo_jsonw *w, const struct slo_notice *n, enum sl
 	slo_jsonw_key(w, "labels");
 	slo_jsonw_object_begin(w);
 	put(w, "alertname", "LLMSLOIncident");
-	put(w, "severity", slo_severity_name(severity));
+	put(w, "severity", slo_notice_severity_name(severity));
 	put_known(w, "cluster", n->cluster);
 	put_known(w, "namespace", n->namespace_);
 	put_known(w, "service", n->service);

@@ -141,14 +141,14 @@ static int set_url(struct slo_webhook_sender *s, const struct slo_webhook_config
 	size_t n = strlen(base), size = n + strlen(desc->path) + 1;
 
 	if (!*base)
-		return slo_err_set(err, -EINVAL, "webhook: format %s needs a url", desc->name);
+		return slo_err_set(err, -EINVAL, "format %s needs a url", desc->name);
 	/* The address itself stays out of the message: Slack's is a secret. */
 	if (strncasecmp(base, "http://", 7) != 0 && strncasecmp(base, "https://", 8) != 0)
 		return slo_err_set(err, -EINVAL,
-		                   "webhook: the url begins with neither http:// nor https://");
+		                   "the url begins with neither http:// nor https://");
 	s->url = malloc(size);
 	if (!s->url)
-		return slo_err_set(err, -ENOMEM, "webhook: no memory");
+		return slo_err_set(err, -ENOMEM, "no memory");
 	if (strchr(base, '?') || ends_in(base, desc->path)) {
 		(void)snprintf(s->url, size, "%s", base);
 		return 0;
@@ -167,20 +167,20 @@ static int check_secret(const char *secret, const struct slo_webhook_format_desc
 	if (desc->needs_secret && !n)
 		return slo_err_set(
 			err, -EINVAL,
-			"webhook: format %s needs a %s: set secret_file, or SLO_WEBHOOK_SECRET",
+			"format %s needs a %s: set secret_file, or SLO_WEBHOOK_SECRET",
 			desc->name,
 			desc->auth == SLO_WEBHOOK_ROUTING_KEY ? "routing key" : "API key");
 	for (size_t i = 0; i < n; i++) {
 		if (!isgraph((unsigned char)secret[i]))
 			return slo_err_set(err, -EINVAL,
-			                   "webhook: the secret has blanks, control or non-ASCII "
+			                   "the secret has blanks, control or non-ASCII "
 			                   "characters");
 	}
 	if (desc->auth == SLO_WEBHOOK_ROUTING_KEY &&
 	    (n != ROUTING_KEY_LEN || strpbrk(secret, "\"\\")))
 		return slo_err_set(
 			err, -EINVAL,
-			"webhook: a routing key of PagerDuty has %d characters, the secret has %zu",
+			"a routing key of PagerDuty has %d characters, the secret has %zu",
 			ROUTING_KEY_LEN, n);
 	return 0;
 }
@@ -236,7 +236,7 @@ int slo_webhook_sender_init(struct slo_webhook_sender *s, const struct slo_webho
 	if (r == 0)
 		r = set_url(s, cfg, desc, err);
 	if (r == 0 && (copy_strings(s, cfg) < 0 || set_key(s) < 0))
-		r = slo_err_set(err, -ENOMEM, "webhook: no memory");
+		r = slo_err_set(err, -ENOMEM, "no memory");
 	return r;
 }
 
@@ -369,7 +369,7 @@ int slo_webhook_submit(const struct slo_webhook_sender *s, const struct slo_webh
 	int r;
 
 	if (!url || !body)
-		return slo_err_set(err, -ENOMEM, "webhook: no memory");
+		return slo_err_set(err, -ENOMEM, "no memory");
 	(void)snprintf(url, url_size, "%s%.*s", s->url, (int)m->suffix_len, m->suffix);
 	fill_headers(&headers, s, m, body, len);
 	req.headers = headers.row;
@@ -394,8 +394,8 @@ int slo_webhook_render(const struct slo_webhook_config *cfg, const struct slo_no
 	int r = slo_webhook_message_encode(cfg->format, n, n->kind, &record, &len, &tag);
 
 	if (r < 0 || !slo_webhook_message_decode(cfg->format, tag, record, len, &m))
-		return slo_err_set(err, r < 0 ? r : -EINVAL, "webhook: %s",
+		return slo_err_set(err, r < 0 ? r : -EINVAL, "%s",
 		                   r == -ENOMEM ? "no memory" : "a notice without id or key");
 	*ret_body = body_with(&m, keyed ? "***" : "", ret_len);
-	return *ret_body ? 0 : slo_err_set(err, -ENOMEM, "webhook: no memory");
+	return *ret_body ? 0 : slo_err_set(err, -ENOMEM, "no memory");
 }
