@@ -14,16 +14,6 @@ static bool is_protobuf(const struct slo_http_reply *reply)
 	return strncmp(reply->content_type, "application/x-protobuf", 22) == 0;
 }
 
-/* Text of the other side into a log line: printable, short. */
-static void quote(char *to, size_t size, const char *s, size_t n)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < n && s[i] && len + 1 < size; i++)
-		to[len++] = s[i] >= 0x20 && s[i] < 0x7f ? s[i] : ' ';
-	to[len] = '\0';
-}
-
 static void quote_failure(const struct slo_http_reply *reply, char *to, size_t size)
 {
 	SloProto__RpcStatus *status = NULL;
@@ -31,10 +21,10 @@ static void quote_failure(const struct slo_http_reply *reply, char *to, size_t s
 	if (is_protobuf(reply))
 		status = slo_proto__rpc_status__unpack(NULL, reply->body_len, reply->body);
 	if (status) {
-		quote(to, size, status->message, strlen(status->message));
+		slo_http_quote(to, size, status->message, strlen(status->message));
 		slo_proto__rpc_status__free_unpacked(status, NULL);
 	} else if (!is_protobuf(reply)) {
-		quote(to, size, (const char *)reply->body, reply->body_len);
+		slo_http_quote(to, size, (const char *)reply->body, reply->body_len);
 	}
 }
 
@@ -68,7 +58,8 @@ static void read_success(const struct slo_http_reply *reply, uint64_t items,
 		ret->rejected = partial->rejected > 0 ? (uint64_t)partial->rejected : 0;
 		if (ret->rejected > items)
 			ret->rejected = items;
-		quote(said, sizeof(said), partial->error_message, strlen(partial->error_message));
+		slo_http_quote(said, sizeof(said), partial->error_message,
+		               strlen(partial->error_message));
 		(void)snprintf(ret->why, sizeof(ret->why), "%llu of %llu items rejected: %s",
 		               (unsigned long long)ret->rejected, (unsigned long long)items, said);
 	}

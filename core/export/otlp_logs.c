@@ -181,7 +181,7 @@ int slo_otlp_log_notice(struct slo_otlp_group *g, const struct slo_notice *n)
 	slo_otlp_attr_known(&r.attrs, "sli", n->sli);
 	slo_otlp_attr_known(&r.attrs, "predicted_fault_domain", n->domain);
 	slo_otlp_attr_known(&r.attrs, "next_step", n->next_step);
-	slo_otlp_attr_str(&r.attrs, "severity", slo_severity_name(n->severity));
+	slo_otlp_attr_str(&r.attrs, "severity", slo_notice_severity_name(n->severity));
 	slo_otlp_attr_double(&r.attrs, "confidence", n->confidence);
 	slo_otlp_attr_double(&r.attrs, "burn_rate", n->burn_rate);
 	slo_otlp_attr_i64(&r.attrs, "started_unix_nano", n->started_unix_ns);

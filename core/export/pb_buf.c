@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/export/wire.h"
+
 #define FIRST_BYTES ((size_t)1024)
-#define VARINT_MAX 10
-#define WIRE_VARINT 0U
-#define WIRE_BYTES 2U
 
 void slo_pb_buf_fini(struct slo_pb_buf *b)
 {
@@ -42,30 +41,17 @@ static uint8_t *room(struct slo_pb_buf *b, size_t need)
 	return b->data + b->len;
 }
 
-static size_t varint_len(uint64_t v)
-{
-	size_t n = 1;
-
-	for (; v > 0x7f; v >>= 7)
-		n++;
-	return n;
-}
-
 static void varint(struct slo_pb_buf *b, uint64_t v)
 {
-	uint8_t *p = room(b, VARINT_MAX);
+	uint8_t *p = room(b, SLO_WIRE_VARINT_MAX);
 
-	if (!p)
-		return;
-	for (; v > 0x7f; v >>= 7)
-		*p++ = (uint8_t)(v | 0x80);
-	*p++ = (uint8_t)v;
-	b->len = (size_t)(p - b->data);
+	if (p)
+		b->len = (size_t)(slo_wire_put_varint(p, v) - b->data);
 }
 
 size_t slo_pb_wrapped(unsigned int field, size_t len)
 {
-	return varint_len((uint64_t)field << 3) + varint_len(len) + len;
+	return slo_wire_varint_size((uint64_t)field << 3) + slo_wire_varint_size(len) + len;
 }
 
 void slo_pb_put_raw(struct slo_pb_buf *b, const void *data, size_t len)
@@ -80,7 +66,7 @@ void slo_pb_put_raw(struct slo_pb_buf *b, const void *data, size_t len)
 
 void slo_pb_put_head(struct slo_pb_buf *b, unsigned int field, size_t len)
 {
-	varint(b, (uint64_t)field << 3 | WIRE_BYTES);
+	varint(b, (uint64_t)field << 3 | SLO_WIRE_BYTES);
 	varint(b, len);
 }
 
@@ -98,7 +84,7 @@ void slo_pb_put_string(struct slo_pb_buf *b, unsigned int field, const char *s)
 
 void slo_pb_put_varint(struct slo_pb_buf *b, unsigned int field, uint64_t v)
 {
-	varint(b, (uint64_t)field << 3 | WIRE_VARINT);
+	varint(b, (uint64_t)field << 3 | SLO_WIRE_VARINT);
 	varint(b, v);
 }
 

@@ -24,7 +24,7 @@ const char *slo_notice_kind_name(enum slo_notice_kind kind)
 	return kinds[kind];
 }
 
-const char *slo_severity_name(enum slo_severity severity)
+const char *slo_notice_severity_name(enum slo_severity severity)
 {
 	return severities[severity];
 }
