@@ -23,6 +23,10 @@ enum slo_severity {
 	SLO_SEVERITY_MAX_,
 };
 
+/* "open", "update", "resolve", "test"; "critical", "error", "warning", "info". */
+const char *slo_notice_kind_name(enum slo_notice_kind kind);
+const char *slo_notice_severity_name(enum slo_severity severity);
+
 #define SLO_DEDUP_KEY_LEN 33 /* 32 hexadecimal digits and the NUL */
 
 /* Borrowed strings, never NULL; "" unknown. */

@@ -44,6 +44,9 @@ struct slo_http_reply {
 	size_t body_len;
 };
 
+/* Text of the other side for a log line: the first @size - 1 bytes of @n, blanks for what is not printable ASCII. */
+void slo_http_quote(char *to, size_t size, const char *s, size_t n);
+
 typedef void (*slo_http_done_fn)(void *user, const struct slo_http_reply *reply);
 /* A piece of a streamed body (status 2xx only; others are gathered). Not 0: the request ends with -ECANCELED. */
 typedef int (*slo_http_data_fn)(void *user, const uint8_t *data, size_t len);

@@ -145,6 +145,15 @@ static int error_of(const struct slo_http_transfer *t, CURLcode code)
 	return -EPROTO;
 }
 
+void slo_http_quote(char *to, size_t size, const char *s, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n && s[i] && len + 1 < size; i++)
+		to[len++] = s[i] >= 0x20 && s[i] < 0x7f ? s[i] : ' ';
+	to[len] = '\0';
+}
+
 void slo_http_transfer_reply(const struct slo_http_transfer *t, CURLcode code,
                              struct slo_http_reply *ret)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/programs/sloctl/explain.h"
+#include "core/programs/explain.h"
 
 #include <errno.h>
 #include <math.h>

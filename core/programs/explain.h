@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One verdict laid open: what each piece of evidence adds, what could not be seen, what to do next. */
-#ifndef SLO_SLOCTL_EXPLAIN_H
-#define SLO_SLOCTL_EXPLAIN_H
+#ifndef SLO_PROGRAMS_EXPLAIN_H
+#define SLO_PROGRAMS_EXPLAIN_H
 
 #include <stdbool.h>
 #include <stdio.h>
