@@ -131,8 +131,7 @@ void slo_live_tick(struct slo_live *l, uint64_t now_ns)
 {
 	slo_live_run(l, now_ns);
 	slo_correlator_advance(l->correlator, now_ns);
-	slo_storms_expire(l->storms,
-	                  (int64_t)(slo_clock_realtime_ns() - SLO_CORR_RETAIN_NS));
+	slo_storms_expire(l->storms, (int64_t)(slo_clock_realtime_ns() - SLO_CORR_RETAIN_NS));
 	slo_live_release_held(l, false);
 	if (now_ns >= l->next_evaluation_ns) {
 		slo_live_evaluate(l);

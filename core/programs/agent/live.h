@@ -59,7 +59,8 @@ struct slo_live_objective {
 /* An incident as people ask for it. */
 struct slo_live_incident {
 	char id[33];
-	char service[SLO_LIVE_NAME_LEN], namespace_[SLO_LIVE_NAME_LEN], objective[SLO_LIVE_NAME_LEN];
+	char service[SLO_LIVE_NAME_LEN], namespace_[SLO_LIVE_NAME_LEN],
+		objective[SLO_LIVE_NAME_LEN];
 	char sli[32];
 	char trace_id[33]; /* of a request that went bad; "" none */
 	char dedup_key[SLO_DEDUP_KEY_LEN];

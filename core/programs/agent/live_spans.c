@@ -123,7 +123,9 @@ static uint64_t correlate_span(struct slo_live *l, const struct slo_span *span,
 		         .conn = span->conn,
 		         .service = s->r->who.service,
 		         /* Without a host's name it is of this node only where the process was found here. */
-		         .node = *s->r->who.node ? s->r->who.node : s->place ? l->c.node : "",
+		         .node = *s->r->who.node ? s->r->who.node
+		                 : s->place      ? l->c.node
+		                                 : "",
 		         .pid = s->r->pid },
 		.start_ns = span->start_ns,
 		.end_ns = span->end_ns,

@@ -109,7 +109,8 @@ static void send(struct slo_live *l, struct slo_notice *n, const struct slo_inci
 	ssize_t len = slo_incident_json_write(json, sizeof(json), record, false);
 
 	if (len < 0) {
-		slo_log_err("incident %s could not be written: %s", n->incident_id, strerror((int)-len));
+		slo_log_err("incident %s could not be written: %s", n->incident_id,
+		            strerror((int)-len));
 		return;
 	}
 	n->json = json;
