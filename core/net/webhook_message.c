@@ -167,8 +167,7 @@ static int check_secret(const char *secret, const struct slo_webhook_format_desc
 	if (desc->needs_secret && !n)
 		return slo_err_set(
 			err, -EINVAL,
-			"format %s needs a %s: set secret_file, or SLO_WEBHOOK_SECRET",
-			desc->name,
+			"format %s needs a %s: set secret_file, or SLO_WEBHOOK_SECRET", desc->name,
 			desc->auth == SLO_WEBHOOK_ROUTING_KEY ? "routing key" : "API key");
 	for (size_t i = 0; i < n; i++) {
 		if (!isgraph((unsigned char)secret[i]))
