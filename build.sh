@@ -226,9 +226,13 @@ test_soak() {
 	step soak test/soak.sh
 }
 
+# Other people's programs over what we make; each script skips with its reason where its peer is not here.
 test_peers() {
-	echo "peers: no peer of this version's outputs yet; the kernel's own tools are compared by ./build.sh bench"
-	result skip peers "nothing to peer with yet"
+	local script
+	for script in test/peers/*.sh; do
+		[[ $script != *_venv.sh ]] || continue
+		step "peers/$(basename "$script" .sh)" "$script" build/debug
+	done
 }
 
 totals() {

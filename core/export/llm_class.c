@@ -38,40 +38,40 @@ bool slo_llm_contains(const struct slo_llm_reading *r, enum slo_llm_field field,
 
 /* One value of one field, and the class it tells. In order: the first that fits decides. */
 struct class_row {
-	enum slo_llm_field field;
 	const char *value;
+	enum slo_llm_field field;
 	enum slo_llm_class class;
 };
 
 static const struct class_row classes[] = {
-	{ SLO_LLM_OPERATION, "chat", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_OPERATION, "text_completion", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_OPERATION, "generate_content", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_OPERATION, "completion", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_OPERATION, "chat_completion", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_OPERATION, "responses", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_OPERATION, "retrieval", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_OPERATION, "vectordb", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_OPENINFERENCE_KIND, "LLM", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_OPENINFERENCE_KIND, "RETRIEVER", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_REQUEST_TYPE, "chat", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_REQUEST_TYPE, "completion", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_LANGFUSE_TYPE, "generation", SLO_LLM_CLASS_REQUEST },
-	{ SLO_LLM_LANGFUSE_TYPE, "retriever", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "pinecone", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "chroma", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "chromadb", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "qdrant", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "weaviate", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "milvus", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "marqo", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "lancedb", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "pgvector", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "vespa", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "vald", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "faiss", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "elasticsearch", SLO_LLM_CLASS_RETRIEVAL },
-	{ SLO_LLM_DB_SYSTEM, "opensearch", SLO_LLM_CLASS_RETRIEVAL },
+	{ "chat", SLO_LLM_OPERATION, SLO_LLM_CLASS_REQUEST },
+	{ "text_completion", SLO_LLM_OPERATION, SLO_LLM_CLASS_REQUEST },
+	{ "generate_content", SLO_LLM_OPERATION, SLO_LLM_CLASS_REQUEST },
+	{ "completion", SLO_LLM_OPERATION, SLO_LLM_CLASS_REQUEST },
+	{ "chat_completion", SLO_LLM_OPERATION, SLO_LLM_CLASS_REQUEST },
+	{ "responses", SLO_LLM_OPERATION, SLO_LLM_CLASS_REQUEST },
+	{ "retrieval", SLO_LLM_OPERATION, SLO_LLM_CLASS_RETRIEVAL },
+	{ "vectordb", SLO_LLM_OPERATION, SLO_LLM_CLASS_RETRIEVAL },
+	{ "LLM", SLO_LLM_OPENINFERENCE_KIND, SLO_LLM_CLASS_REQUEST },
+	{ "RETRIEVER", SLO_LLM_OPENINFERENCE_KIND, SLO_LLM_CLASS_RETRIEVAL },
+	{ "chat", SLO_LLM_REQUEST_TYPE, SLO_LLM_CLASS_REQUEST },
+	{ "completion", SLO_LLM_REQUEST_TYPE, SLO_LLM_CLASS_REQUEST },
+	{ "generation", SLO_LLM_LANGFUSE_TYPE, SLO_LLM_CLASS_REQUEST },
+	{ "retriever", SLO_LLM_LANGFUSE_TYPE, SLO_LLM_CLASS_RETRIEVAL },
+	{ "pinecone", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "chroma", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "chromadb", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "qdrant", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "weaviate", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "milvus", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "marqo", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "lancedb", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "pgvector", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "vespa", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "vald", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "faiss", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "elasticsearch", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
+	{ "opensearch", SLO_LLM_DB_SYSTEM, SLO_LLM_CLASS_RETRIEVAL },
 };
 
 /* A field whose other values are GenAI's too, but nothing that is counted. */
@@ -195,40 +195,47 @@ static enum slo_llm_error by_status(const struct status_row *rows, size_t count,
 	return SLO_LLM_OK;
 }
 
-static enum slo_llm_error by_name(struct slo_wire name)
+static enum slo_llm_error by_name(const struct slo_llm_reading *r, enum slo_llm_field field)
 {
-	const struct slo_otlp_value value = { .type = SLO_OTLP_VALUE_TEXT, .text = name };
-	double status = slo_otlp_value_number(&value);
-
-	if (isfinite(status))
-		return by_status(http_statuses, SLO_ARRAY_SIZE(http_statuses), status);
+	if (!slo_llm_has(r, field))
+		return SLO_LLM_OK;
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(error_names); i++) {
-		if (contains(name, error_names[i].part))
+		if (contains(r->text[field], error_names[i].part))
 			return error_names[i].error;
 	}
 	return SLO_LLM_OK;
 }
 
-static enum slo_llm_error by_field(const struct slo_llm_reading *r, enum slo_llm_field field)
+/* Of HTTP, also where error.type holds it, else of gRPC. */
+static enum slo_llm_error status_error(const struct slo_llm_reading *r)
 {
-	return slo_llm_has(r, field) ? by_name(r->text[field]) : SLO_LLM_OK;
+	struct slo_otlp_value type = { .type = SLO_OTLP_VALUE_NONE };
+	enum slo_llm_error error = SLO_LLM_OK;
+
+	if (slo_llm_has(r, SLO_LLM_HTTP_STATUS))
+		error = by_status(http_statuses, SLO_ARRAY_SIZE(http_statuses),
+		                  r->number[SLO_LLM_HTTP_STATUS]);
+	if (error == SLO_LLM_OK && slo_llm_has(r, SLO_LLM_ERROR_TYPE)) {
+		type.type = SLO_OTLP_VALUE_TEXT;
+		type.text = r->text[SLO_LLM_ERROR_TYPE];
+		error = by_status(http_statuses, SLO_ARRAY_SIZE(http_statuses),
+		                  slo_otlp_value_number(&type));
+	}
+	if (error == SLO_LLM_OK && slo_llm_has(r, SLO_LLM_GRPC_STATUS))
+		error = by_status(grpc_statuses, SLO_ARRAY_SIZE(grpc_statuses),
+		                  r->number[SLO_LLM_GRPC_STATUS]);
+	return error;
 }
 
 enum slo_llm_error slo_llm_error(const struct slo_llm_reading *r, const struct slo_span *span)
 {
-	enum slo_llm_error status = SLO_LLM_OK, name;
+	enum slo_llm_error status = status_error(r), name;
 
-	if (slo_llm_has(r, SLO_LLM_HTTP_STATUS))
-		status = by_status(http_statuses, SLO_ARRAY_SIZE(http_statuses),
-		                   r->number[SLO_LLM_HTTP_STATUS]);
-	if (status == SLO_LLM_OK && slo_llm_has(r, SLO_LLM_GRPC_STATUS))
-		status = by_status(grpc_statuses, SLO_ARRAY_SIZE(grpc_statuses),
-		                   r->number[SLO_LLM_GRPC_STATUS]);
 	if (status == SLO_LLM_OK && !span->is_error && !slo_llm_has(r, SLO_LLM_ERROR_TYPE))
 		return SLO_LLM_OK;
-	name = by_field(r, SLO_LLM_ERROR_TYPE);
+	name = by_name(r, SLO_LLM_ERROR_TYPE);
 	if (name == SLO_LLM_OK)
-		name = by_field(r, SLO_LLM_EXCEPTION_TYPE);
+		name = by_name(r, SLO_LLM_EXCEPTION_TYPE);
 	/* Of all 429, those of an empty account are the client's own. */
 	if (status == SLO_LLM_THROTTLED && name == SLO_LLM_CLIENT_ERROR)
 		return name;
@@ -246,14 +253,17 @@ struct end_fields {
 	enum slo_llm_field address, port;
 };
 
-/* The text of an address and port as correlation compares them: IPv4 within IPv6 is IPv4. Its length, 0: not said. */
-static size_t put_end(const struct slo_llm_reading *r, struct end_fields f, char *out, size_t size)
+/*
+ * Writes address and port as correlation compares them: IPv4 within IPv6 is IPv4. Its family, 4 or 6; 0: not said, or no
+ * address but a name.
+ */
+static int put_end(const struct slo_llm_reading *r, struct end_fields f, char *out, size_t size)
 {
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char text[SLO_IP_TEXT_SIZE];
 	uint8_t addr[16];
 	size_t len;
-	int family, n;
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	int family;
 
 	if (!slo_llm_has(r, f.address) || !slo_llm_has(r, f.port))
 		return 0;
@@ -265,21 +275,22 @@ static size_t put_end(const struct slo_llm_reading *r, struct end_fields f, char
 	family = slo_ip_parse(text, addr);
 	if (family < 0)
 		return 0;
-	if (family == 6 && memcmp(addr, mapped, sizeof(mapped)) == 0)
-		(void)slo_ip_text(4, addr + 12, text), family = 4;
-	else
-		(void)slo_ip_text((uint8_t)family, addr, text);
-	n = snprintf(out, size, family == 4 ? "%s:%u" : "[%s]:%u", text,
-	             (unsigned int)r->number[f.port]);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+	if (family == 6 && memcmp(addr, mapped, sizeof(mapped)) == 0) {
+		family = 4;
+		memmove(addr, addr + sizeof(mapped), 4);
+	}
+	(void)slo_ip_text((uint8_t)family, addr, text);
+	(void)snprintf(out, size, "%s%s%s:%u", family == 6 ? "[" : "", text, family == 6 ? "]" : "",
+	               (unsigned int)r->number[f.port]);
+	return family;
 }
 
-static size_t put_one_of(const struct slo_llm_reading *r, struct end_fields socket_end,
-                         struct end_fields role_end, char *out, size_t size)
+static int put_one_of(const struct slo_llm_reading *r, struct end_fields socket_end,
+                      struct end_fields role_end, char *out, size_t size)
 {
-	size_t n = put_end(r, socket_end, out, size);
+	int family = put_end(r, socket_end, out, size);
 
-	return n ? n : put_end(r, role_end, out, size);
+	return family ? family : put_end(r, role_end, out, size);
 }
 
 static const char *protocol(const struct slo_llm_reading *r)
@@ -299,12 +310,13 @@ void slo_llm_conn(const struct slo_llm_reading *r, enum slo_span_kind kind,
 	static const struct end_fields client = { SLO_LLM_CLIENT_ADDRESS, SLO_LLM_CLIENT_PORT };
 	bool serves = kind == SLO_SPAN_SERVER || kind == SLO_SPAN_CONSUMER;
 	char here[64], there[64];
+	int family;
 
 	conn[0] = '\0';
 	if (!slo_llm_has(r, SLO_LLM_LOCAL_ADDRESS) && !slo_llm_has(r, SLO_LLM_SERVER_ADDRESS) &&
 	    !slo_llm_has(r, SLO_LLM_CLIENT_ADDRESS))
 		return;
-	if (put_one_of(r, local, serves ? server : client, here, sizeof(here)) &&
-	    put_one_of(r, peer, serves ? client : server, there, sizeof(there)))
+	family = put_one_of(r, local, serves ? server : client, here, sizeof(here));
+	if (family && put_one_of(r, peer, serves ? client : server, there, sizeof(there)) == family)
 		(void)snprintf(conn, SLO_SPAN_CONN_LEN, "%s->%s/%s", here, there, protocol(r));
 }

@@ -12,7 +12,7 @@
 
 #define ANY_DEPTH_MAX \
 	32 /* lists within lists; protobuf's own libraries stop at 100 messages, three a level */
-#define PIECES_MAX (4 * SLO_OTLP_SPANS_MAX)
+#define PIECES_MAX ((size_t)4 * SLO_OTLP_SPANS_MAX)
 
 /* Which name of a workload a resource attribute gives. */
 struct who_row {
@@ -89,6 +89,8 @@ static int read_attr(struct parser *ps, struct slo_wire w, unsigned int depth, s
 static int read_any(struct parser *ps, struct slo_wire w, unsigned int depth,
                     struct slo_otlp_value *ret);
 
+/* NOLINTBEGIN(misc-no-recursion): bounded by ANY_DEPTH_MAX. */
+
 /* An ArrayValue of values, or a KeyValueList of attributes. */
 static int read_list(struct parser *ps, struct slo_wire w, unsigned int depth, bool of_attrs)
 {
@@ -164,6 +166,8 @@ static int read_attr(struct parser *ps, struct slo_wire w, unsigned int depth, s
 	return r;
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 /* A message of which nothing but its attributes, field @number, is nested. */
 static int check_attrs(struct parser *ps, struct slo_wire w, uint32_t number)
 {
@@ -236,6 +240,7 @@ static int read_resource(struct parser *ps, struct slo_wire w)
 static void keep_who(struct parser *ps)
 {
 	struct slo_span_resource *resource = &ps->b->resources[ps->b->resource_count - 1];
+	const char **names = (const char **)&resource->who; /* which has nothing else in it */
 
 	for (size_t name = 0; name < WHO_NAMES; name++) {
 		const char *text = "";
@@ -247,7 +252,7 @@ static void keep_who(struct parser *ps)
 			ps->string_len += len;
 			ps->b->strings[ps->string_len++] = '\0';
 		}
-		memcpy((char *)&resource->who + name * sizeof(text), &text, sizeof(text));
+		names[name] = text;
 	}
 }
 
@@ -486,12 +491,13 @@ static struct slo_otlp_piece *add_piece(struct parser *ps, const struct slo_wire
 	struct slo_otlp_batch *b = ps->b;
 	struct slo_otlp_piece *piece = ps->counting ? NULL : &b->pieces[b->piece_count];
 
-	if (piece)
+	if (piece) {
 		*piece = (struct slo_otlp_piece){ .tag_at = (uint32_t)(f->at - b->body),
 			                          .at = (uint32_t)(f->bytes.p - b->body),
 			                          .end = (uint32_t)(f->bytes.end - b->body),
 			                          .parent = parent,
 			                          .kind = kind };
+	}
 	b->piece_count++;
 	return piece;
 }

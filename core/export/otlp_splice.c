@@ -300,6 +300,7 @@ static uint8_t *write_all(const struct splicer *sp, uint8_t *out)
 		out = write_span(sp, piece, change, cut, out);
 		cut += change->cuts;
 		if (change->added) {
+			assert(added);
 			out = copy(out, added, change->added);
 			added += change->added;
 		}

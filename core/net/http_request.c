@@ -289,6 +289,7 @@ void *slo_http_request_begin(void *user, const char *uri, struct MHD_Connection 
 	return q;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library's own signature */
 enum MHD_Result slo_http_request_piece(void *user, struct MHD_Connection *connection,
                                        const char *url, const char *method, const char *version,
                                        const char *data, size_t *data_len, void **context)

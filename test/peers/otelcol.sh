@@ -7,7 +7,8 @@ set -euo pipefail
 readonly VERSION=0.161.0 # all of the collector's modules are of one release; the stable ones count as below
 readonly STABLE=1.67.0
 readonly GO_MIN=25 # 1.25, which that release asks for
-readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/llm-slo/peers/otelcol-$VERSION
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/llm-slo/peers/otelcol-$VERSION-$(sha256sum <"$0" | cut -c1-8)
+readonly CACHE
 
 skip() {
 	echo "${0##*/}: $*" >&2
@@ -91,6 +92,7 @@ write_main() {
 				Factories: factories,
 				ConfigProviderSettings: otelcol.ConfigProviderSettings{
 					ResolverSettings: confmap.ResolverSettings{
+							DefaultScheme:     "file",
 						ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()},
 					},
 				},
