@@ -380,6 +380,20 @@ static void observe_spans(const struct service *s, const struct span_of_slots *s
 		                    ratio(all.retrieval_ms, all.latency_ms));
 }
 
+static bool is_silent(const struct slo_evidence_windows *w, const struct slo_evidence_query *q,
+                      const struct span_of_slots *span, unsigned int sig)
+{
+	for (unsigned int i = 0; i < span->count; i++) {
+		for (size_t p = 0; p < q->place_count; p++) {
+			const struct place_slot *s = place_slot(w, q->places[p], span->first + i);
+
+			if (s && s->readings[sig])
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Throttled time is a latency by its unit and a sum by its nature. */
 static bool is_summed(unsigned int sig)
 {
@@ -398,6 +412,8 @@ unsigned int slo_evidence_observe(const struct slo_evidence_windows *w,
 		bool mean = slo_signal_desc((enum slo_signal)sig)->unit == SLO_UNIT_PCT;
 
 		if (!(q->measured & SLO_SIG_BIT(sig)) || (!q->place_count && !mean))
+			continue;
+		if (sig == SLO_SIG_CFS_THROTTLED && is_silent(w, q, &span, sig))
 			continue;
 		slo_observation_set(ret, sig,
 		                    is_summed(sig) ? summed(w, q, &span, sig, mean)

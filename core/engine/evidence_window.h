@@ -53,7 +53,10 @@ struct slo_evidence_query {
 	const uint64_t *places;
 	size_t place_count;
 	int64_t from_ns, to_ns; /* CLOCK_REALTIME */
-	uint64_t measured; /* SLO_SIG_BIT: of these, silence means zero; others are missing */
+	/*
+	 * SLO_SIG_BIT: of these, silence means zero; others are missing. But a cgroup that was never seen throttled may
+	 * have no quota at all: silence of cfs_throttled_ms says nothing, least of all that nobody waits for a CPU. */
+	uint64_t measured;
 	bool bad_only; /* slots in which a request was going on that went bad; all, where there are none */
 };
 

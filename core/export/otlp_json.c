@@ -592,12 +592,12 @@ static int read_text(const char *text, size_t len, uint8_t **ret, size_t *ret_le
 		return slo_err_set(err, -E2BIG,
 		                   "%zu bytes are too many for one request, send at most %u", len,
 		                   SLO_OTLP_BODY_MAX);
-	if (count_values(text, len) > VALUES_MAX)
-		return slo_err_set(
-			err, -E2BIG,
-			"more than %zu JSON values in one request: lower the sender's batch "
-			"size, or send protobuf",
-			VALUES_MAX);
+	if (count_values(text, len) > VALUES_MAX) {
+		return slo_err_set(err, -E2BIG,
+		                   "more than %zu JSON values in one request: send smaller "
+		                   "batches, or send protobuf",
+		                   VALUES_MAX);
+	}
 	root = json_loadb(text, len, JSON_ALLOW_NUL, &why);
 	if (!root && json_error_code(&why) == json_error_out_of_memory)
 		return slo_err_set(err, -ENOMEM, "no memory for a request of %zu bytes", len);

@@ -146,6 +146,8 @@ static void take_spans(struct slo_live *l, struct slo_live_wait *w)
 		look_up(l, w->batch, spans[i].resource, &s);
 		w->id[i] = correlate_span(l, &spans[i], &s);
 		slo_live_count(l, s.service, &spans[i]);
+		if (spans[i].llm.is_request)
+			slo_metrics_request(l->metrics, &spans[i], &s.r->who, spans[i].end_ns);
 	}
 	l->count.spans += n;
 	l->wait_spans += n;
