@@ -29,7 +29,7 @@ static void lower(struct slo_wire text, char buf[LOOKED_AT])
 
 		if (c >= 'A' && c <= 'Z')
 			c |= 0x20;
-		buf[i] = c ? (char)c : ' ';
+		buf[i] = (char)(c ? c : ' ');
 	}
 	buf[len] = '\0';
 }
