@@ -50,10 +50,10 @@ static void fill_objectives(struct slo_live *l)
 		(void)slo_metrics_set(l->metrics, SLO_MET_BUDGET,
 		                      SLO_LABELS(o->name, o->service->name),
 		                      o->result.budget_remaining);
-		(void)slo_metrics_set(l->metrics, SLO_MET_SLO_STATE,
-		                      SLO_LABELS(o->name, o->service->name,
-		                                 slo_burn_state_name(o->result.state)),
-		                      1);
+		(void)slo_metrics_set(
+			l->metrics, SLO_MET_SLO_STATE,
+			SLO_LABELS(o->name, o->service->name, slo_burn_state_name(o->result.state)),
+			1);
 	}
 }
 
@@ -138,7 +138,8 @@ static void fill_webhook(struct slo_live *l)
 	set(l, SLO_MET_WEBHOOK_MESSAGES, "retried", NULL, (double)st.retried);
 	set(l, SLO_MET_WEBHOOK_MESSAGES, "dead", NULL, (double)st.dead);
 	set(l, SLO_MET_WEBHOOK_MESSAGES, "dropped", NULL, (double)st.dropped);
-	(void)slo_metrics_set(l->metrics, SLO_MET_WEBHOOK_WAITING, SLO_LABELS(NULL), (double)st.waiting);
+	(void)slo_metrics_set(l->metrics, SLO_MET_WEBHOOK_WAITING, SLO_LABELS(NULL),
+	                      (double)st.waiting);
 	set(l, SLO_MET_WEBHOOK_DISABLED, "gone", NULL, st.disabled);
 	set(l, SLO_MET_WEBHOOK_DISABLED, "open_circuit", NULL, st.open_circuit);
 }
@@ -232,8 +233,7 @@ static const struct slo_http_route routes[] = {
 int slo_live_metrics_init(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_metrics_config m = { .aggregates = true,
-		                              .start_unix_ns =
-		                                      (int64_t)slo_clock_realtime_ns() };
+		                              .start_unix_ns = (int64_t)slo_clock_realtime_ns() };
 	const struct slo_http_server_config http = { .listen = l->cfg->metrics.listen,
 		                                     .token = l->metrics_token,
 		                                     .routes = routes,

@@ -162,10 +162,10 @@ void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_in
 	l->count.updated += step == SLO_INCIDENT_UPDATE;
 	l->count.resolved += step == SLO_INCIDENT_RESOLVE;
 	if (step == SLO_INCIDENT_OPEN)
-		(void)slo_metrics_add(l->metrics, SLO_MET_INCIDENTS,
-		                      SLO_LABELS(in->objective, in->service,
-		                                 slo_domain_name(in->verdict.top)),
-		                      1);
+		(void)slo_metrics_add(
+			l->metrics, SLO_MET_INCIDENTS,
+			SLO_LABELS(in->objective, in->service, slo_domain_name(in->verdict.top)),
+			1);
 	slo_incident_notice_id(&o->track, id, sizeof(id));
 	summarise(in, step, summary, sizeof(summary));
 	log_step(in, step, summary);

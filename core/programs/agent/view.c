@@ -302,7 +302,8 @@ static void json_number(struct slo_jsonw *w, const char *key, double value)
 	slo_jsonw_double(w, value);
 }
 
-static void json_values(const struct tally *t, enum slo_unit unit, bool counted, struct slo_jsonw *w)
+static void json_values(const struct tally *t, enum slo_unit unit, bool counted,
+                        struct slo_jsonw *w)
 {
 	const struct slo_hist *h = t->hist.count ? &t->hist : &t->samples;
 	double seconds = t->ns ? (double)t->ns / 1e9 : 1;
@@ -316,8 +317,7 @@ static void json_values(const struct tally *t, enum slo_unit unit, bool counted,
 		json_number(w, "p99", slo_hist_quantile(h, 0.99) / 1e6);
 		json_number(w, "unanswered", (double)t->timeouts);
 	} else {
-		json_number(w, "rate",
-		            (double)(t->count ? t->count : t->count_samples) / seconds);
+		json_number(w, "rate", (double)(t->count ? t->count : t->count_samples) / seconds);
 	}
 }
 
@@ -339,7 +339,8 @@ static void json_row(const struct slo_view *v, const struct slo_choice *c, int s
 	json_text(w, "mechanism", c->backend ? slo_source_name(c->verdict.source) : "");
 	json_text(w, "status", status);
 	if (!c->backend)
-		json_text(w, "why", c->verdict.refused_count ? c->verdict.refused[0].why : "not asked for");
+		json_text(w, "why",
+		          c->verdict.refused_count ? c->verdict.refused[0].why : "not asked for");
 	json_values(&t, d->unit, d->counted, w);
 	if (t.worst > 0) {
 		slo_jsonw_key(w, "worst");
