@@ -16,6 +16,7 @@ readonly VM_SERIES="5.10 6.1 6.12 newest"
 usage() {
 	cat <<-'USAGE'
 	usage: ./build.sh VERB [...]
+	  demo                     two real faults on this machine and what the agent says of them (root, two minutes)
 	  run [agent options]      build, then run the agent on this machine's kernel (root): a live table
 	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers
 	  vm SERIES|host [test...] truth tests on one kernel: 5.10 6.1 6.12 newest host
@@ -183,6 +184,8 @@ test_vm() {
 	local series
 	mkdir -p build/vm
 	export SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl SLO_STATIC_CTL=$PWD/build/static/sloctl
+	SLO_OTEL_PYTHON=$(test/peers/python.sh || true)
+	export SLO_OTEL_PYTHON
 	# shellcheck disable=SC2086
 	printf '%s\n' $VM_SERIES | xargs -P2 -I{} sh -c 'test/vm/lane.sh {} >build/vm/{}.out 2>&1;
 		test/vm/initramfs_selftest.sh {} >build/vm/{}.self 2>&1; echo $? >build/vm/{}.self.code'
@@ -280,9 +283,20 @@ run() {
 	exec build/release/llm-slo-agent --output table "$@"
 }
 
+demo() {
+	local python
+	[[ $EUID == 0 ]] || die "demo: needs root: it measures the kernel, and makes a cgroup"
+	deps
+	install_packages python3 python3-venv
+	build release
+	python=$(test/peers/python.sh) || die "demo: its application needs the OpenTelemetry SDK, by pip"
+	exec test/live/demo.py build/release/llm-slo-agent "$python"
+}
+
 case ${1:-} in
 "") usage ;;
 -h | --help | help) usage ;;
+demo) demo ;;
 run) shift && run "$@" ;;
 deps) deps "${2:-}" ;;
 build) if [[ ${2:-} == static ]]; then deps static; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
@@ -292,6 +306,8 @@ vm)
 	deps test
 	build static ON
 	shift
+	SLO_OTEL_PYTHON=$(test/peers/python.sh || true)
+	export SLO_OTEL_PYTHON
 	SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl exec test/vm/run.sh "$@"
 	;;
 bench) shift && deps test && build release ON && build static ON && exec test/bench/run.sh "$@" ;;

@@ -171,10 +171,12 @@ static struct service_slot *service_slot(struct slo_evidence_windows *w, struct 
 static void count_reply(struct service_slot *slot, const struct slo_llm_request *req,
                         double latency_ms)
 {
-	slot->requests++;
 	slot->throttled += req->error == SLO_LLM_THROTTLED;
 	slot->server_errors += req->error == SLO_LLM_SERVER_ERROR;
 	slot->stream_errors += req->error == SLO_LLM_STREAM_ERROR;
+	if (!req->is_request)
+		return;
+	slot->requests++;
 	slot->latency_ms += latency_ms;
 	if (!isnan(req->queue_ms)) {
 		slot->queued++;
@@ -216,7 +218,7 @@ void slo_evidence_request(struct slo_evidence_windows *w, uint64_t service, int6
 		slot->retrieval_ms += ms;
 		s->retrieves = true;
 	}
-	if (slot && req->is_request)
+	if (slot && !req->is_retrieval)
 		count_reply(slot, req, isnan(req->latency_ms) ? ms : req->latency_ms);
 	if (bad)
 		mark_bad(w, s, start_ns, end_ns);

@@ -44,7 +44,10 @@ void slo_evidence_forget(struct slo_evidence_windows *w, uint64_t place);
 void slo_evidence_event(struct slo_evidence_windows *w, uint64_t place,
                         const struct slo_probe_event *ev);
 
-/* One request of @service, or (is_retrieval) a retrieval inside one. CLOCK_REALTIME ns. */
+/*
+ * One request of @service; or (is_retrieval) a retrieval inside one; or (neither) a reply inside one, which a client may
+ * have tried again: its error alone counts. CLOCK_REALTIME ns.
+ */
 void slo_evidence_request(struct slo_evidence_windows *w, uint64_t service, int64_t start_ns,
                           int64_t end_ns, const struct slo_llm_request *req, bool bad);
 

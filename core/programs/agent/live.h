@@ -221,8 +221,6 @@ struct slo_incident;
 void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
                               struct slo_incident *ret);
 int slo_live_tell_init(struct slo_live *l, struct slo_err *err);
-/* The first line of a file; nothing where none is named. */
-int slo_live_read_secret(const char *path, char *buf, size_t size, struct slo_err *err);
 
 /* live_metrics.c */
 int slo_live_metrics_init(struct slo_live *l, struct slo_err *err);

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/export/prometheus.h"
 #include "core/programs/agent/live.h"
+#include "core/programs/secret.h"
 
 /* An agent whose loop has not turned for so long is not well. */
 #define HEARTBEAT_NS (15 * SLO_NS_PER_SEC)
@@ -258,8 +259,8 @@ int slo_live_metrics_init(struct slo_live *l, struct slo_err *err)
 
 	if (r < 0 || !*l->cfg->metrics.listen)
 		return r;
-	r = slo_live_read_secret(l->cfg->metrics.token_file, l->metrics_token,
-	                         sizeof(l->metrics_token), err);
+	r = slo_secret_read(l->cfg->metrics.token_file, l->metrics_token, sizeof(l->metrics_token),
+	                    err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[metrics] token_file");
 	r = slo_http_server_open(&l->http, &http, &why);
