@@ -155,6 +155,8 @@ test_contract() {
 	step contract/benchgen test/contract/benchgen.sh build/debug
 	step contract/schema_peer test/contract/schema_peer.sh build/debug
 	step contract/slo_rules test/contract/slo_rules.sh build/debug
+	step contract/https python3 test/contract/https.py build/debug/sloctl
+	step contract/https_static python3 test/contract/https.py build/static/sloctl
 }
 
 # Labelled data and expected outputs of the earlier design, beside the tree; skipped where they are not.

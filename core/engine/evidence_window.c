@@ -394,6 +394,22 @@ static bool is_silent(const struct slo_evidence_windows *w, const struct slo_evi
 	return true;
 }
 
+/*
+ * A CPU is kept from somebody by a quota, by the hypervisor or by neighbours, and the run queue sees all three. That it
+ * was not this one of them speaks against none of the others: only where nobody looks at the run queue does it count.
+ */
+static void drop_silent_causes(struct slo_observation *obs)
+{
+	static const enum slo_signal causes[] = { SLO_SIG_CFS_THROTTLED, SLO_SIG_CPU_STEAL };
+
+	if (!(obs->present & SLO_EVID_BIT(SLO_SIG_RUNQUEUE_DELAY)))
+		return;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(causes); i++) {
+		if (obs->value[causes[i]] < slo_signal_desc(causes[i])->warn)
+			obs->present &= ~SLO_EVID_BIT(causes[i]);
+	}
+}
+
 /* Throttled time is a latency by its unit and a sum by its nature. */
 static bool is_summed(unsigned int sig)
 {
@@ -419,6 +435,7 @@ unsigned int slo_evidence_observe(const struct slo_evidence_windows *w,
 		                    is_summed(sig) ? summed(w, q, &span, sig, mean)
 		                                   : latency_ms(w, q, &span, sig));
 	}
+	drop_silent_causes(ret);
 	if (s)
 		observe_spans(s, &span, ret);
 	return (unsigned int)__builtin_popcountll(span.take);

@@ -216,7 +216,7 @@ static bool is_token(const char *given, const char *token)
 	size_t n = strlen(token);
 	unsigned char diff = 0;
 
-	if (strncasecmp(given, "Bearer ", 7) != 0)
+	if (strlen(given) < 7 || strncasecmp(given, "Bearer ", 7) != 0)
 		return false;
 	given += 7 + strspn(given + 7, " ");
 	if (strlen(given) != n)

@@ -167,6 +167,20 @@ static void fill_agent(struct slo_live *l)
 	set(l, SLO_MET_NO_ROOM, NULL, NULL, (double)slo_metrics_dropped(l->metrics));
 }
 
+static void fill_pods(struct slo_live *l)
+{
+	struct slo_kubernetes_stats st;
+
+	if (!l->pods)
+		return;
+	slo_kubernetes_stats(l->pods, &st);
+	set(l, SLO_MET_KUBERNETES_PODS, NULL, NULL, (double)slo_kubernetes_pods(l->pods));
+	set(l, SLO_MET_KUBERNETES_EVENTS, "list", NULL, (double)st.lists);
+	set(l, SLO_MET_KUBERNETES_EVENTS, "event", NULL, (double)st.events);
+	set(l, SLO_MET_KUBERNETES_EVENTS, "relist", NULL, (double)st.relists);
+	set(l, SLO_MET_KUBERNETES_EVENTS, "failure", NULL, (double)st.failures);
+}
+
 static void fill(struct slo_live *l)
 {
 	fill_agent(l);
@@ -176,6 +190,7 @@ static void fill(struct slo_live *l)
 	fill_receiver(l);
 	fill_exporter(l);
 	fill_webhook(l);
+	fill_pods(l);
 }
 
 /* --- answers ---------------------------------------------------------------------------------------------------- */
