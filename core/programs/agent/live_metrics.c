@@ -248,7 +248,8 @@ static const struct slo_http_route routes[] = {
 
 int slo_live_metrics_init(struct slo_live *l, struct slo_err *err)
 {
-	const struct slo_metrics_config m = { .aggregates = true,
+	const struct slo_metrics_config m = { .aggregates = l->cfg->agent.backend !=
+		                                            SLO_CONFIG_BACKEND_REPLAY,
 		                              .start_unix_ns = (int64_t)slo_clock_realtime_ns() };
 	const struct slo_http_server_config http = { .listen = l->cfg->metrics.listen,
 		                                     .token = l->metrics_token,
