@@ -412,6 +412,12 @@ static void drop_silent_causes(struct slo_observation *obs)
 	}
 }
 
+/* A cgroup that was never throttled may have no quota, one without handshakes may not speak TLS at all: no zeros. */
+static bool needs_activity(unsigned int sig)
+{
+	return sig == SLO_SIG_CFS_THROTTLED || sig == SLO_SIG_TLS_HANDSHAKE;
+}
+
 /* Throttled time is a latency by its unit and a sum by its nature. */
 static bool is_summed(unsigned int sig)
 {
@@ -431,7 +437,7 @@ unsigned int slo_evidence_observe(const struct slo_evidence_windows *w,
 
 		if (!(q->measured & SLO_SIG_BIT(sig)) || (!q->place_count && !mean))
 			continue;
-		if (sig == SLO_SIG_CFS_THROTTLED && is_silent(w, q, &span, sig))
+		if (needs_activity(sig) && is_silent(w, q, &span, sig))
 			continue;
 		slo_observation_set(ret, sig,
 		                    is_summed(sig) ? summed(w, q, &span, sig, mean)

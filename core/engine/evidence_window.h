@@ -58,8 +58,8 @@ struct slo_evidence_query {
 	int64_t from_ns, to_ns; /* CLOCK_REALTIME */
 	/*
 	 * SLO_SIG_BIT: of these, silence means zero; others are missing. But a cgroup that was never seen throttled may
-	 * have no quota at all: silence of cfs_throttled_ms is no zero. And beside the run queue, which sees every wait
-	 * for a CPU, throttling and steal are given only where there is some.
+	 * have no quota, and one without handshakes may not speak TLS: their silence is no zero. And beside the run queue,
+	 * which sees every wait for a CPU, throttling and steal are given only where there is some.
 	 */
 	uint64_t measured;
 	bool bad_only; /* slots in which a request was going on that went bad; all, where there are none */
