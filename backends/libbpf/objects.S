@@ -10,6 +10,16 @@ slo_bpf_\name\()_start:
 slo_bpf_\name\()_end:
 .endm
 
+.macro embed_free name
+	.section .rodata.free.\name, "a"
+	.balign 8
+	.global slo_bpf_free_\name\()_start
+slo_bpf_free_\name\()_start:
+	.incbin "\name\().free.o"
+	.global slo_bpf_free_\name\()_end
+slo_bpf_free_\name\()_end:
+.endm
+
 embed dns
 embed retransmit
 embed runqueue
@@ -18,5 +28,13 @@ embed reclaim
 embed disk
 embed syscall
 embed tls
+
+embed_free dns
+embed_free retransmit
+embed_free runqueue
+embed_free connect
+embed_free reclaim
+embed_free disk
+embed_free tls
 
 .section .note.GNU-stack, "", %progbits

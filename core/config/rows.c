@@ -9,10 +9,10 @@
 #include "core/config/value.h"
 
 static const char *const backends[] = {
-	[SLO_CONFIG_BACKEND_AUTO] = "auto",     [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
-	[SLO_CONFIG_BACKEND_PROCFS] = "procfs", [SLO_CONFIG_BACKEND_REPLAY] = "replay",
-	[SLO_CONFIG_BACKEND_NULL] = "null",     [SLO_CONFIG_BACKEND_BCC] = "bcc",
-	[SLO_CONFIG_BACKEND_MAX_] = NULL,
+	[SLO_CONFIG_BACKEND_AUTO] = "auto",         [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
+	[SLO_CONFIG_BACKEND_PROCFS] = "procfs",     [SLO_CONFIG_BACKEND_REPLAY] = "replay",
+	[SLO_CONFIG_BACKEND_NULL] = "null",         [SLO_CONFIG_BACKEND_BCC] = "bcc",
+	[SLO_CONFIG_BACKEND_BTF_FREE] = "btf_free", [SLO_CONFIG_BACKEND_MAX_] = NULL,
 };
 SLO_TABLE_COMPLETE(backends, SLO_CONFIG_BACKEND_MAX_ + 1);
 

@@ -178,9 +178,10 @@ static int open_outputs(struct slo_agent *a, struct slo_err *err)
 static int open_session(struct slo_agent *a, struct slo_err *err)
 {
 	static const char *const names[] = {
-		[SLO_CONFIG_BACKEND_AUTO] = "auto",     [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
-		[SLO_CONFIG_BACKEND_PROCFS] = "procfs", [SLO_CONFIG_BACKEND_REPLAY] = "replay",
-		[SLO_CONFIG_BACKEND_NULL] = "null",     [SLO_CONFIG_BACKEND_BCC] = "bcc",
+		[SLO_CONFIG_BACKEND_AUTO] = "auto",         [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
+		[SLO_CONFIG_BACKEND_PROCFS] = "procfs",     [SLO_CONFIG_BACKEND_REPLAY] = "replay",
+		[SLO_CONFIG_BACKEND_NULL] = "null",         [SLO_CONFIG_BACKEND_BCC] = "bcc",
+		[SLO_CONFIG_BACKEND_BTF_FREE] = "btf_free",
 	};
 	struct slo_backend_config *be = &a->be_cfg;
 
