@@ -18,18 +18,18 @@ struct {
 } slo_perf SEC(".maps");
 
 /* A constant that user space writes into the instruction. */
-#define slo_const(id)                                                        \
-	({                                                                   \
-		__u64 v_;                                                    \
-		asm volatile("%0 = %1" : "=r"(v_) : "i"(SLO_CONST_AT(id)));  \
-		v_;                                                          \
+#define slo_const(id)                                                       \
+	({                                                                  \
+		__u64 v_;                                                   \
+		asm volatile("%0 = %1" : "=r"(v_) : "i"(SLO_CONST_AT(id))); \
+		v_;                                                         \
 	})
 
-#define slo_load_(type, ctx, at)                                                             \
-	({                                                                                   \
-		__u64 v_;                                                                    \
+#define slo_load_(type, ctx, at)                                                            \
+	({                                                                                  \
+		__u64 v_;                                                                   \
 		asm volatile("%0 = *(" type " *)(%1 + %2)" : "=r"(v_) : "r"(ctx), "i"(at)); \
-		v_;                                                                          \
+		v_;                                                                         \
 	})
 
 /* Fields of a tracepoint's record by their size. */
@@ -40,11 +40,11 @@ struct {
 #define slo_field_u64_at(ctx, id, sub) slo_load_("u64", ctx, SLO_FIELD_AT(SLO_F_##id, sub))
 
 /* Arrays of bytes stand anywhere, and a record takes aligned loads only: copied. */
-#define slo_field_copy(to, size, ctx, id)                                                         \
-	({                                                                                        \
-		__u64 at_;                                                                        \
-		asm volatile("%0 = %1" : "=r"(at_) : "i"(SLO_OFFSET_AT(SLO_F_##id)));             \
-		bpf_probe_read(to, size, (void *)(ctx) + at_);                                    \
+#define slo_field_copy(to, size, ctx, id)                                             \
+	({                                                                            \
+		__u64 at_;                                                            \
+		asm volatile("%0 = %1" : "=r"(at_) : "i"(SLO_OFFSET_AT(SLO_F_##id))); \
+		bpf_probe_read(to, size, (void *)(ctx) + at_);                        \
 	})
 
 #define slo_cgroup_v1 slo_const(SLO_K_CGROUP_V1)
@@ -68,20 +68,20 @@ static __always_inline void slo_owner_current(struct slo_abi_owner *o)
  * Addresses of a TCP tracepoint's record as they are on the wire: the kernel writes IPv4 into the IPv6 fields too, mapped,
  * but leaves them zero where it has no IPv6. Gives the family.
  */
-#define slo_field_addresses(ctx, id, saddr, daddr)                                               \
-	({                                                                                       \
-		const __u32 *d_ = slo_addr_words(daddr);                                         \
-		__u8 family_ = SLO_AF_INET6;                                                     \
-		slo_field_copy(daddr, 16, ctx, id##_DADDR6);                                     \
-		if (!d_[0] && !d_[1] && ((!d_[2] && !d_[3]) || d_[2] == bpf_htonl(0xffff))) {    \
-			__builtin_memset(daddr, 0, 16);                                          \
-			slo_field_copy(saddr, 4, ctx, id##_SADDR);                               \
-			slo_field_copy(daddr, 4, ctx, id##_DADDR);                               \
-			family_ = SLO_AF_INET;                                                   \
-		} else {                                                                         \
-			slo_field_copy(saddr, 16, ctx, id##_SADDR6);                             \
-		}                                                                                \
-		family_;                                                                         \
+#define slo_field_addresses(ctx, id, saddr, daddr)                                            \
+	({                                                                                    \
+		const __u32 *d_ = slo_addr_words(daddr);                                      \
+		__u8 family_ = SLO_AF_INET6;                                                  \
+		slo_field_copy(daddr, 16, ctx, id##_DADDR6);                                  \
+		if (!d_[0] && !d_[1] && ((!d_[2] && !d_[3]) || d_[2] == bpf_htonl(0xffff))) { \
+			__builtin_memset(daddr, 0, 16);                                       \
+			slo_field_copy(saddr, 4, ctx, id##_SADDR);                            \
+			slo_field_copy(daddr, 4, ctx, id##_DADDR);                            \
+			family_ = SLO_AF_INET;                                                \
+		} else {                                                                      \
+			slo_field_copy(saddr, 16, ctx, id##_SADDR6);                          \
+		}                                                                             \
+		family_;                                                                      \
 	})
 
 #endif

@@ -184,64 +184,64 @@ static __always_inline void free_end(struct __sk_buff *skb)
 }
 
 /* The tails of one direction; kernels do not let those of another one be called. */
-#define TLS_DIRECTION(dir, outgoing)                                                        \
-	int tail_##dir##_insert(struct __sk_buff *skb);                                     \
-	int tail_##dir##_begin(struct __sk_buff *skb);                                      \
-	int tail_##dir##_segment(struct __sk_buff *skb);                                    \
-	int tail_##dir##_step(struct __sk_buff *skb);                                       \
-	int tail_##dir##_end(struct __sk_buff *skb);                                        \
-	struct {                                                                            \
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                      \
-		__uint(max_entries, TAIL_MAX);                                              \
-		__uint(key_size, sizeof(__u32));                                            \
-		__array(values, int(void *));                                               \
-	} tls_##dir##_tails SEC(".maps") = {                                                \
-		.values = { [TAIL_INSERT] = (void *)&tail_##dir##_insert,                   \
-		            [TAIL_BEGIN] = (void *)&tail_##dir##_begin,                     \
-		            [TAIL_SEGMENT] = (void *)&tail_##dir##_segment,                 \
-		            [TAIL_STEP] = (void *)&tail_##dir##_step,                       \
-		            [TAIL_END] = (void *)&tail_##dir##_end },                       \
-	};                                                                                  \
-	SEC("cgroup_skb/" #dir) int tail_##dir##_insert(struct __sk_buff *skb)              \
-	{                                                                                   \
-		if (free_insert(skb))                                                       \
-			bpf_tail_call(skb, &tls_##dir##_tails, TAIL_BEGIN);                 \
-		return 1;                                                                   \
-	}                                                                                   \
-	SEC("cgroup_skb/" #dir) int tail_##dir##_begin(struct __sk_buff *skb)               \
-	{                                                                                   \
-		if (free_begin(skb, outgoing))                                              \
-			bpf_tail_call(skb, &tls_##dir##_tails, TAIL_SEGMENT);               \
-		return 1;                                                                   \
-	}                                                                                   \
-	SEC("cgroup_skb/" #dir) int tail_##dir##_segment(struct __sk_buff *skb)             \
-	{                                                                                   \
-		int tail = free_segment(skb);                                               \
-                                                                                            \
-		if (tail)                                                                   \
-			bpf_tail_call(skb, &tls_##dir##_tails, tail - 1);                   \
-		return 1;                                                                   \
-	}                                                                                   \
-	SEC("cgroup_skb/" #dir) int tail_##dir##_step(struct __sk_buff *skb)                \
-	{                                                                                   \
-		int tail = free_step(skb);                                                  \
-                                                                                            \
-		if (tail)                                                                   \
-			bpf_tail_call(skb, &tls_##dir##_tails, tail - 1);                   \
-		return 1;                                                                   \
-	}                                                                                   \
-	SEC("cgroup_skb/" #dir) int tail_##dir##_end(struct __sk_buff *skb)                 \
-	{                                                                                   \
-		free_end(skb);                                                              \
-		return 1;                                                                   \
-	}                                                                                   \
-	SEC("cgroup_skb/" #dir) int tls_##dir(struct __sk_buff *skb)                        \
-	{                                                                                   \
-		int tail = free_packet(skb, outgoing);                                      \
-                                                                                            \
-		if (tail)                                                                   \
-			bpf_tail_call(skb, &tls_##dir##_tails, tail - 1);                   \
-		return 1;                                                                   \
+#define TLS_DIRECTION(dir, outgoing)                                            \
+	int tail_##dir##_insert(struct __sk_buff *skb);                         \
+	int tail_##dir##_begin(struct __sk_buff *skb);                          \
+	int tail_##dir##_segment(struct __sk_buff *skb);                        \
+	int tail_##dir##_step(struct __sk_buff *skb);                           \
+	int tail_##dir##_end(struct __sk_buff *skb);                            \
+	struct {                                                                \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                          \
+		__uint(max_entries, TAIL_MAX);                                  \
+		__uint(key_size, sizeof(__u32));                                \
+		__array(values, int(void *));                                   \
+	} tls_##dir##_tails SEC(".maps") = {                                    \
+		.values = { [TAIL_INSERT] = (void *)&tail_##dir##_insert,       \
+		            [TAIL_BEGIN] = (void *)&tail_##dir##_begin,         \
+		            [TAIL_SEGMENT] = (void *)&tail_##dir##_segment,     \
+		            [TAIL_STEP] = (void *)&tail_##dir##_step,           \
+		            [TAIL_END] = (void *)&tail_##dir##_end },           \
+	};                                                                      \
+	SEC("cgroup_skb/" #dir) int tail_##dir##_insert(struct __sk_buff *skb)  \
+	{                                                                       \
+		if (free_insert(skb))                                           \
+			bpf_tail_call(skb, &tls_##dir##_tails, TAIL_BEGIN);     \
+		return 1;                                                       \
+	}                                                                       \
+	SEC("cgroup_skb/" #dir) int tail_##dir##_begin(struct __sk_buff *skb)   \
+	{                                                                       \
+		if (free_begin(skb, outgoing))                                  \
+			bpf_tail_call(skb, &tls_##dir##_tails, TAIL_SEGMENT);   \
+		return 1;                                                       \
+	}                                                                       \
+	SEC("cgroup_skb/" #dir) int tail_##dir##_segment(struct __sk_buff *skb) \
+	{                                                                       \
+		int tail = free_segment(skb);                                   \
+                                                                                \
+		if (tail)                                                       \
+			bpf_tail_call(skb, &tls_##dir##_tails, tail - 1);       \
+		return 1;                                                       \
+	}                                                                       \
+	SEC("cgroup_skb/" #dir) int tail_##dir##_step(struct __sk_buff *skb)    \
+	{                                                                       \
+		int tail = free_step(skb);                                      \
+                                                                                \
+		if (tail)                                                       \
+			bpf_tail_call(skb, &tls_##dir##_tails, tail - 1);       \
+		return 1;                                                       \
+	}                                                                       \
+	SEC("cgroup_skb/" #dir) int tail_##dir##_end(struct __sk_buff *skb)     \
+	{                                                                       \
+		free_end(skb);                                                  \
+		return 1;                                                       \
+	}                                                                       \
+	SEC("cgroup_skb/" #dir) int tls_##dir(struct __sk_buff *skb)            \
+	{                                                                       \
+		int tail = free_packet(skb, outgoing);                          \
+                                                                                \
+		if (tail)                                                       \
+			bpf_tail_call(skb, &tls_##dir##_tails, tail - 1);       \
+		return 1;                                                       \
 	}
 
 TLS_DIRECTION(egress, 1)

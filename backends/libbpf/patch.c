@@ -98,8 +98,8 @@ static int offset_of(struct formats *f, const struct field_row *row, struct slo_
 
 	if (!f->event || strcmp(f->event, row->event) != 0) {
 		f->event = NULL;
-		r = slo_tracefs_format(f->root, row->category, row->event, f->text,
-		                       sizeof(f->text), err);
+		r = slo_tracefs_format(f->root, row->category, row->event, f->text, sizeof(f->text),
+		                       err);
 		if (r < 0)
 			return r;
 		f->event = row->event;

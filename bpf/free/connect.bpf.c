@@ -138,13 +138,11 @@ static __always_inline int take(const struct change *c, struct slo_abi_sock *ret
 		}                                                                                  \
 	} while (0)
 
-#define CHANGE(ctx, id)                                      \
-	{                                                    \
-		.sk = slo_field_u64(ctx, id##_SK),           \
-		.oldstate = slo_field_u32(ctx, id##_OLD),    \
-		.newstate = slo_field_u32(ctx, id##_NEW),    \
-		.sport = slo_field_u16(ctx, id##_SPORT),     \
-		.dport = slo_field_u16(ctx, id##_DPORT),     \
+#define CHANGE(ctx, id)                                                                            \
+	{                                                                                          \
+		.sk = slo_field_u64(ctx, id##_SK), .oldstate = slo_field_u32(ctx, id##_OLD),       \
+		.newstate = slo_field_u32(ctx, id##_NEW), .sport = slo_field_u16(ctx, id##_SPORT), \
+		.dport = slo_field_u16(ctx, id##_DPORT),                                           \
 	}
 
 SEC("tracepoint/sock/inet_sock_set_state")

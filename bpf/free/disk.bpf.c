@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Block I/O from the tracepoints' records alone. They carry no name of the request: disk and first sector have to do, of
- * two requests there at one time one is lost.
+ * Block I/O from the tracepoints' records alone. They carry no name of the request: disk and first sector have to do, and
+ * two requests there at one time are not measured, for it cannot be told which is which.
  */
 #define SLO_HIST_MAX 4096
 #include "bpf/slo_bpf.h"
@@ -13,7 +13,7 @@ struct place {
 };
 
 struct begun {
-	__u64 start_ns; /* queued or, where nothing queues, issued */
+	__u64 start_ns; /* queued or, where nothing queues, issued; 0: more than one */
 	__u64 issued_ns;
 	struct slo_abi_owner owner;
 };
@@ -42,7 +42,14 @@ int disk_insert(void *ctx)
 	struct place p = { .sector = slo_field_u64(ctx, INSERT_SECTOR),
 		           .dev = slo_field_u32(ctx, INSERT_DEV) };
 
-	if (slo_field_u32(ctx, INSERT_SECTORS))
+	struct begun *known;
+
+	if (!slo_field_u32(ctx, INSERT_SECTORS))
+		return 0;
+	known = bpf_map_lookup_elem(&disk_begun, &p);
+	if (known)
+		known->start_ns = 0;
+	else
 		begin(&p, 0);
 	return 0;
 }
@@ -58,10 +65,12 @@ int disk_issue(void *ctx)
 	if (!slo_field_u32(ctx, ISSUE_SECTORS))
 		return 0;
 	known = bpf_map_lookup_elem(&disk_begun, &p);
-	if (known && !known->issued_ns)
+	if (!known)
+		begin(&p, 1);
+	else if (!known->issued_ns)
 		known->issued_ns = bpf_ktime_get_ns();
 	else
-		begin(&p, 1);
+		known->start_ns = 0;
 	return 0;
 }
 
@@ -102,6 +111,10 @@ int disk_complete(void *ctx)
 	}
 	b = *known;
 	bpf_map_delete_elem(&disk_begun, &p);
+	if (!b.start_ns) {
+		slo_stat_inc(SLO_ABI_DISK_IO, unmatched);
+		return 0;
+	}
 	if (!slo_admit(SLO_ABI_DISK_IO, &b.owner))
 		return 0;
 	m.start_ns = b.start_ns;
