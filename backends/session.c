@@ -58,7 +58,7 @@ static const struct ladder_rung {
 } ladder[] = {
 	{ "BTF", &slo_backend_libbpf, BTF_OWN, "core_full", "core_partial",
 	  "Linux 5.8 with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux)" },
-	{ "external BTF", &slo_backend_libbpf, BTF_EXTERNAL, "core_full", "core_partial",
+	{ "external BTF", &slo_backend_libbpf_ext, BTF_EXTERNAL, "core_full", "core_partial",
 	  "this kernel's BTF in a file: --btf FILE" },
 	{ "btf_free", &slo_backend_btf_free, BTF_NONE, "btf_free", "btf_free",
 	  "Linux 4.15, tracefs, cgroup2" },
@@ -130,7 +130,7 @@ static const char *rule_out(const struct ladder_rung *rung, const struct slo_bac
 		               : "no BTF at /sys/kernel/btf/vmlinux (needs "
 		                 "CONFIG_DEBUG_INFO_BTF, usual from Linux 5.8, or --btf FILE)";
 	case BTF_EXTERNAL:
-		return cfg->btf_path ? NULL : "no file given (--btf FILE)";
+		return cfg->btf_path ? NULL : "no file given (--btf FILE), none found";
 	case BTF_NONE:
 		break;
 	}

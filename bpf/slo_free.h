@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What stands in for the features of newer kernels where an object is built with SLO_FREE: no BTF, no global data, no
- * loops, no calls between programs' functions, instructions of the first set. Included by slo_bpf.h.
+ * loops, no calls between programs' functions, instructions of the first set. Included by slo_bpf.h. With SLO_EXT besides,
+ * BTF of the kernel is at hand in a file: structures may be read, by copies, as no type is known to the verifier.
  *
  * Events: tracing programs use a perf buffer. Others may not before 5.4: what they have measured stays in their map of
  * things under way, marked, and user space makes aggregates and events of it.
@@ -83,5 +84,9 @@ static __always_inline void slo_owner_current(struct slo_abi_owner *o)
 		}                                                                             \
 		family_;                                                                      \
 	})
+
+#ifdef SLO_EXT
+#include "bpf/free/read.h"
+#endif
 
 #endif

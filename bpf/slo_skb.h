@@ -92,6 +92,17 @@ static __always_inline void slo_owner_sender(struct slo_abi_owner *o)
 {
 	__u64 id;
 
+#ifdef SLO_EXT
+	if (slo_owner_by == SLO_OWNER_TASK_PROBE) {
+		struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+		o->tgid = BPF_CORE_READ(task, tgid);
+		o->tid = BPF_CORE_READ(task, pid);
+		o->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+		BPF_CORE_READ_INTO(&o->comm, task, comm);
+		return;
+	}
+#endif
 	if (slo_owner_by != SLO_OWNER_HELPERS)
 		return;
 	id = bpf_get_current_pid_tgid();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs that libbpf loads: one object per signal family, one buffer for all events. Two backends, which differ by the
- * flavour of the objects: CO-RE with BTF (libbpf), and programs that need none (btf_free).
+ * Programs that libbpf loads: one object per signal family, one buffer for all events. Backends differ by
+ * the flavour of the objects: CO-RE with the kernel's BTF or a file's (libbpf), and programs that need none (btf_free).
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -178,7 +178,7 @@ static int keep_one_tracker(struct libbpf_be *be, struct slo_err *err)
 
 static const char *name_of(enum slo_flavour flavour)
 {
-	return flavour == SLO_FLAVOUR_CORE ? "libbpf" : "btf_free";
+	return flavour == SLO_FLAVOUR_FREE ? "btf_free" : "libbpf";
 }
 
 static void refuse_rest(enum slo_flavour flavour, uint64_t wanted, struct slo_verdict *verdicts,
@@ -466,7 +466,7 @@ static int libbpf_poll(void *vbe, struct slo_err *err)
 	uint64_t now_ns = slo_clock_monotonic_ns();
 
 	slo_shared_refill(&be->shared, now_ns);
-	if (be->flavour == SLO_FLAVOUR_FREE)
+	if (be->flavour != SLO_FLAVOUR_CORE)
 		sweep(be, now_ns);
 	return slo_events_poll(&be->events, err);
 }
@@ -602,6 +602,18 @@ static int libbpf_open(const struct slo_backend_config *cfg,
 	return open_flavour(SLO_FLAVOUR_CORE, cfg, verdicts, ret_be, err);
 }
 
+static int ext_probe(const struct slo_backend_config *cfg,
+                     struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
+{
+	return probe_flavour(SLO_FLAVOUR_EXT, cfg, verdicts, err);
+}
+
+static int ext_open(const struct slo_backend_config *cfg, struct slo_verdict verdicts[SLO_SIG_MAX_],
+                    void **ret_be, struct slo_err *err)
+{
+	return open_flavour(SLO_FLAVOUR_EXT, cfg, verdicts, ret_be, err);
+}
+
 static int free_probe(const struct slo_backend_config *cfg,
                       struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
 {
@@ -623,6 +635,13 @@ const struct slo_backend_ops slo_backend_libbpf = {
 	.name = "libbpf",
 	.probe = libbpf_probe,
 	.open = libbpf_open,
+	COMMON,
+};
+
+const struct slo_backend_ops slo_backend_libbpf_ext = {
+	.name = "libbpf",
+	.probe = ext_probe,
+	.open = ext_open,
 	COMMON,
 };
 

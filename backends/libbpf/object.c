@@ -154,8 +154,8 @@ static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env, cons
 	r = prepare_maps(o, env);
 	if (r)
 		return r;
-	return env->flavour == SLO_FLAVOUR_FREE ? set_constants(o, env, ret_failed, err)
-	                                        : set_globals(o, env);
+	return env->flavour == SLO_FLAVOUR_CORE ? set_globals(o, env)
+	                                        : set_constants(o, env, ret_failed, err);
 }
 
 /* An iterator is run once, to the end, right here: it visits what existed before the hooks. */

@@ -20,6 +20,16 @@ slo_bpf_free_\name\()_start:
 slo_bpf_free_\name\()_end:
 .endm
 
+.macro embed_ext name
+	.section .rodata.ext.\name, "a"
+	.balign 8
+	.global slo_bpf_ext_\name\()_start
+slo_bpf_ext_\name\()_start:
+	.incbin "\name\().ext.o"
+	.global slo_bpf_ext_\name\()_end
+slo_bpf_ext_\name\()_end:
+.endm
+
 embed dns
 embed retransmit
 embed runqueue
@@ -28,6 +38,12 @@ embed reclaim
 embed disk
 embed syscall
 embed tls
+
+embed_ext dns
+embed_ext retransmit
+embed_ext runqueue
+embed_ext connect
+embed_ext tls
 
 embed_free dns
 embed_free retransmit

@@ -181,6 +181,7 @@ static const struct slo_flavour_rows core = { objects, rungs, SLO_ARRAY_SIZE(run
 
 static const struct slo_flavour_rows *const flavours[] = {
 	[SLO_FLAVOUR_CORE] = &core,
+	[SLO_FLAVOUR_EXT] = &slo_rows_ext,
 	[SLO_FLAVOUR_FREE] = &slo_rows_free,
 };
 SLO_TABLE_COMPLETE(flavours, SLO_FLAVOUR_MAX_);

@@ -11,7 +11,8 @@
 /* Which set of objects: what it takes of the kernel decides. */
 enum slo_flavour {
 	SLO_FLAVOUR_CORE, /* BTF, ring buffer: from 5.8 */
-	SLO_FLAVOUR_FREE, /* neither: from 4.15; rows_free.c */
+	SLO_FLAVOUR_EXT, /* BTF out of a file, neither ring nor global data: 4.18 to 5.7; rows_ext.c */
+	SLO_FLAVOUR_FREE, /* no BTF at all: from 4.15; rows_free.c */
 	SLO_FLAVOUR_MAX_,
 };
 
@@ -38,7 +39,7 @@ struct slo_obj_row {
 	bool hist_percpu; /* its histogram is a per-CPU map */
 };
 
-/* A global in .rodata (SLO_FLAVOUR_FREE: a constant of bpf/slo_fields.h) set before load. */
+/* A global in .rodata (in the other flavours a constant of bpf/slo_fields.h) set before load. */
 struct slo_rodata {
 	const char *name; /* NULL: none */
 	uint32_t value;
@@ -86,6 +87,6 @@ struct slo_flavour_rows {
 	const struct slo_rung *rungs;
 	size_t rung_count;
 };
-extern const struct slo_flavour_rows slo_rows_free;
+extern const struct slo_flavour_rows slo_rows_ext, slo_rows_free;
 
 #endif

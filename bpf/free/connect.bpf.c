@@ -26,11 +26,34 @@ struct where {
 	__u8 family;
 };
 
+/* What the socket itself says, where it can be read. */
+struct told {
+	__u32 retrans;
+	__u32 srtt_us;
+	__s32 err;
+	__u32 unsent; /* no segment ever left */
+};
+
+#ifdef SLO_EXT
+#define SLO_EADDRNOTAVAIL 99
+
+static __always_inline void ask(const struct sock *sk, struct told *t)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	t->retrans = BPF_CORE_READ(tp, total_retrans);
+	t->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	t->err = BPF_CORE_READ(sk, sk_err);
+	t->unsent = !BPF_CORE_READ(tp, segs_out);
+}
+#endif
+
 static __always_inline void begin(__u64 key)
 {
 	struct slo_abi_sock s = { .start_ns = bpf_ktime_get_ns() };
 
 	slo_owner_current(&s.owner);
+	s.owner.netns = slo_sock_netns((const struct sock *)key);
 	s.admitted = slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
 	if (bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY))
 		slo_stat_inc(SLO_ABI_CONNECT_LATENCY, inflight_full);
@@ -58,6 +81,13 @@ static __always_inline void established(void *ctx, const struct change *c, const
 	if (!e)
 		return;
 	fill(e, c, w, b->pad);
+#ifdef SLO_EXT
+	struct told t = {};
+
+	ask((const struct sock *)c->sk, &t);
+	e->extra.conn.syn_retrans = t.retrans;
+	e->extra.conn.srtt_us = t.srtt_us;
+#endif
 	slo_output(ctx, e);
 }
 
@@ -65,22 +95,54 @@ static __always_inline void established(void *ctx, const struct change *c, const
  * Who closes tells: its own process gives up (and before any repeated SYN it raced another address), the kernel ends it
  * for a reset, for time, or for what a router said. An interrupt may run on top of the very process, hence only then.
  */
+#ifndef SLO_EXT
+static __always_inline int judge(const struct slo_abi_sock *b, struct told *t, __u8 *flags)
+{
+	int by_owner = (__u32)(bpf_get_current_pid_tgid() >> 32) == b->owner.tgid;
+
+	t->retrans = b->pad / SEEN_SYN_AGAIN;
+	if (b->pad & SEEN_RESET)
+		t->err = SLO_ECONNREFUSED;
+	else if (by_owner && !t->retrans)
+		return 0;
+	else if (t->retrans && !by_owner)
+		t->err = SLO_ETIMEDOUT;
+	*flags = by_owner && !t->err ? SLO_ABI_F_ABORTED : 0;
+	return 1;
+}
+#else
+/* As in bpf/connect.bpf.c. */
+static __always_inline int judge_told(struct told *t, __u8 *flags)
+{
+	if (!t->err && t->unsent) {
+		t->err = SLO_EADDRNOTAVAIL;
+		*flags = SLO_ABI_F_LOCAL;
+	} else if (!t->err && !t->retrans) {
+		return 0;
+	} else if (!t->err) {
+		*flags = SLO_ABI_F_ABORTED;
+	}
+	return 1;
+}
+#endif
+
 static __always_inline void failed(void *ctx, const struct change *c, const struct where *w,
                                    const struct slo_abi_sock *b)
 {
-	struct slo_abi_count_key key = { .cgroup_id = b->owner.cgroup_id };
-	int by_owner = (__u32)(bpf_get_current_pid_tgid() >> 32) == b->owner.tgid;
-	__u32 again = b->pad / SEEN_SYN_AGAIN;
+	struct slo_abi_count_key key = { .cgroup_id = b->owner.cgroup_id, .netns = b->owner.netns };
 	struct slo_abi_event *e;
-	int err = 0;
+	struct told t = {};
+	__u8 flags = 0;
 
-	if (b->pad & SEEN_RESET)
-		err = SLO_ECONNREFUSED;
-	else if (by_owner && !again)
+#ifdef SLO_EXT
+	ask((const struct sock *)c->sk, &t);
+	if (!judge_told(&t, &flags))
 		return;
-	else if (again && !by_owner)
-		err = SLO_ETIMEDOUT;
-	key.tag = (__u8)err;
+#else
+	if (!judge(b, &t, &flags))
+		return;
+#endif
+	key.tag = (__u8)t.err;
 	key.family = w->family;
 	key.dport = c->dport;
 	slo_copy16(key.daddr, w->daddr);
@@ -88,8 +150,9 @@ static __always_inline void failed(void *ctx, const struct change *c, const stru
 	if (!e)
 		return;
 	fill(e, c, w, b->pad);
-	e->err = err;
-	e->flags = by_owner && !err ? SLO_ABI_F_ABORTED : 0;
+	e->err = t.err;
+	e->flags = flags;
+	e->extra.conn.syn_retrans = t.retrans;
 	e->extra.conn.after_ns = e->start_ns - b->start_ns;
 	slo_output(ctx, e);
 }
@@ -122,7 +185,7 @@ static __always_inline int take(const struct change *c, struct slo_abi_sock *ret
 		if ((c).newstate == SLO_TCP_SYN_SENT) {                                            \
 			begin(key_);                                                               \
 		} else if ((c).newstate == SLO_TCP_LISTEN) {                                       \
-			remember_listener((c).sport);                                              \
+			remember_listener(key_, (c).sport);                                              \
 		} else if ((c).newstate == SLO_TCP_ESTABLISHED || (c).newstate == SLO_TCP_CLOSE) { \
 			if (((c).oldstate == SLO_TCP_SYN_SENT ||                                   \
 			     (c).oldstate == SLO_TCP_SYN_RECV) &&                                  \

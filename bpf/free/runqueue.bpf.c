@@ -130,3 +130,41 @@ int runq_switch(void *ctx)
 	finish(ctx, &o, &m);
 	return 0;
 }
+
+#ifdef SLO_EXT
+/* The scheduler's own account of when a task was queued, as in bpf/runqueue.bpf.c: one hook, no map. */
+SEC("raw_tp/sched_switch")
+int runq_switch_task(struct bpf_raw_tracepoint_args *ctx)
+{
+	const struct task_struct *prev = (const void *)ctx->args[1], *next = (const void *)ctx->args[2];
+	__u64 queued = BPF_CORE_READ(next, sched_info.last_queued), clock;
+	struct slo_abi_owner o = {};
+	struct slo_measure m = {};
+	struct slo_abi_event *e;
+
+	o.tid = BPF_CORE_READ(next, pid);
+	if (!o.tid || !queued)
+		return 0;
+	clock = BPF_CORE_READ(next, se.cfs_rq, rq, clock);
+	if (clock < queued)
+		return 0;
+	o.tgid = BPF_CORE_READ(next, tgid);
+	o.cgroup_id = slo_task_cgroup_id(next);
+	BPF_CORE_READ_INTO(&o.comm, next, comm);
+	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, &o))
+		return 0;
+	m.ns = clock - queued;
+	if (o.cgroup_id && slo_task_cgroup_id(prev) == o.cgroup_id)
+		m.tag = SLO_ABI_WAIT_OWN;
+	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, &m);
+	if (!e)
+		return 0;
+	e->start_ns = bpf_ktime_get_ns() - m.ns;
+	e->source = SLO_ABI_SRC_RAW_TP;
+	e->extra.runq.cpu = bpf_get_smp_processor_id();
+	e->extra.runq.prio = BPF_CORE_READ(next, prio);
+	e->extra.runq.cause = m.tag;
+	slo_output(ctx, e);
+	return 0;
+}
+#endif

@@ -20,13 +20,18 @@ struct {
 	__type(value, struct slo_abi_owner);
 } slo_listeners SEC(".maps");
 
-/* The network namespace is in no tracepoint: listeners are told by their port alone. */
-static __always_inline void remember_listener(__u16 port)
+#ifndef SLO_EXT
+/* The network namespace is in no tracepoint: 0 for all, so that listeners are told by their port alone. */
+#define slo_sock_netns(sk) 0
+#endif
+
+static __always_inline void remember_listener(__u64 sk, __u16 port)
 {
 	struct slo_abi_listener l = { .port = port };
 	struct slo_abi_owner o = {};
 
 	slo_owner_current(&o);
+	o.netns = l.netns = slo_sock_netns((const struct sock *)sk);
 	bpf_map_update_elem(&slo_listeners, &l, &o, BPF_ANY);
 }
 

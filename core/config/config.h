@@ -156,7 +156,7 @@ struct slo_config {
 	double thresholds
 		[SLO_SIG_MAX_]; /* event threshold in the signal's unit; 0: every measurement */
 	struct {
-		struct slo_config_list search; /* folders; reserved */
+		struct slo_config_list search; /* folders */
 	} btf;
 	struct {
 		uint64_t events_per_second_limit;

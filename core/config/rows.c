@@ -144,7 +144,7 @@ static const struct slo_config_row rows[] = {
 	THRESHOLD("syscall_latency_ms", SLO_SIG_SYSCALL),
 
 	{ "btf", "search", SLO_CONFIG_LIST, AT(btf.search), 1, ITEM_MAX, "", NULL,
-	  "Folders with external BTF files (reserved: not searched yet)", 0, NULL, NULL },
+	  "Folders with external BTF: RELEASE.btf, MACHINE/RELEASE.btf or vmlinux-RELEASE", 0, NULL, NULL },
 
 	{ "sampling", "events_per_second_limit", SLO_CONFIG_UINT, AT(sampling.events_per_second_limit), 1, 10000000,
 	  "10000", NULL, "Single events a second; more are counted, not sent", ALPHA | LIVE, NULL, NULL },
