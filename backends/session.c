@@ -54,17 +54,22 @@ static const struct ladder_rung {
 	enum btf_need btf;
 	const char *full,
 		*partial; /* capability modes where it serves all hooked signals, or some */
-	const char *needs;
+	const char *needs, *delivers;
 } ladder[] = {
 	{ "BTF", &slo_backend_libbpf, BTF_OWN, "core_full", "core_partial",
-	  "Linux 5.8 with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux)" },
+	  "Linux 5.8 with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux), CAP_BPF, CAP_PERFMON",
+	  "every signal with a hook, with owner and cause" },
 	{ "external BTF", &slo_backend_libbpf_ext, BTF_EXTERNAL, "core_full", "core_partial",
-	  "this kernel's BTF in a file: --btf FILE" },
+	  "Linux 4.18, this kernel's BTF in a file (--btf FILE, [btf] search), CAP_SYS_ADMIN",
+	  "all but system calls; waits for a quota are not told apart" },
 	{ "btf_free", &slo_backend_btf_free, BTF_NONE, "btf_free", "btf_free",
-	  "Linux 4.15, tracefs, cgroup2" },
+	  "Linux 4.15, tracefs, cgroup2, CAP_SYS_ADMIN (from 5.8 CAP_BPF, CAP_PERFMON)",
+	  "all but system calls, with what tracepoints and packets tell" },
 	{ "bcc", NULL, BTF_NONE, "bcc_full", "bcc_degraded",
-	  "Linux 4.4, kprobes, and kernel headers or a cached compile; not built in this version" },
-	{ "procfs", &slo_backend_procfs, BTF_NONE, "minimal", "minimal", "/proc" },
+	  "Linux 4.4, kprobes, kernel headers or a cached compile",
+	  "what needs structures or kprobes; all of 4.4 to 4.14" },
+	{ "procfs", &slo_backend_procfs, BTF_NONE, "minimal", "minimal", "/proc",
+	  "all but TLS and system calls, by counters: coarser, and weighed less" },
 };
 
 static bool is_auto(const char *only)
@@ -110,7 +115,8 @@ static unsigned int choose_rungs(const char *only, struct ladder_rung ret[SLO_SE
 				                             .ops = slo_backends[i],
 				                             .full = only,
 				                             .partial = only,
-				                             .needs = "" };
+				                             .needs = "",
+				                             .delivers = "" };
 	}
 	return count;
 }
@@ -137,7 +143,7 @@ static const char *rule_out(const struct ladder_rung *rung, const struct slo_bac
 	return NULL;
 }
 
-/* Begins @rep; false where @rung is not to be asked, with every verdict saying why. */
+/* Begins @rep; false where @rung is not to be asked: @rep says why. */
 static bool begin_report(struct slo_backend_report *rep, const struct ladder_rung *rung,
                          uint64_t asked, const struct slo_backend_config *cfg)
 {
@@ -146,6 +152,7 @@ static bool begin_report(struct slo_backend_report *rep, const struct ladder_run
 	*rep = (struct slo_backend_report){ .name = rung->ops ? rung->ops->name : rung->name,
 		                            .rung = rung->name,
 		                            .needs = rung->needs,
+		                            .delivers = rung->delivers,
 		                            .asked = asked,
 		                            .tried = !why };
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
@@ -153,6 +160,9 @@ static bool begin_report(struct slo_backend_report *rep, const struct ladder_run
 	if (!why)
 		return true;
 	(void)snprintf(rep->why, sizeof(rep->why), "%s", why);
+	/* That there is no file, or no bcc, is no reason of its own beside the kernel's lack of BTF. */
+	if (rung->btf != BTF_OWN || cfg->btf_path)
+		return false;
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		if (asked & SLO_SIG_BIT(i))
 			slo_verdict_refuse(&rep->verdict[i], rung->name, -ENOENT, "%.150s", why);
@@ -307,6 +317,26 @@ const char *slo_session_mode(const struct slo_session *s)
 			return o->partial;
 	}
 	return s->count ? s->opened[0].partial : "minimal";
+}
+
+const char *slo_session_mode_probed(const struct slo_backend_report *reports, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t hooked = reports[i].asked & hooked_signals(), served = 0;
+
+		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+			if (reports[i].verdict[sig].serves)
+				served |= SLO_SIG_BIT(sig);
+		}
+		for (size_t r = 0; served && r < SLO_ARRAY_SIZE(ladder); r++) {
+			if (strcmp(ladder[r].name, reports[i].rung) == 0)
+				return (served & hooked) == hooked ? ladder[r].full
+				                                   : ladder[r].partial;
+		}
+		if (served)
+			return reports[i].name;
+	}
+	return "minimal";
 }
 
 unsigned int slo_session_fds(const struct slo_session *s, int fds[SLO_SESSION_BACKENDS])

@@ -18,6 +18,7 @@ struct slo_backend_report {
 	const char *name;
 	const char *rung; /* of the ladder; "" where it is no part of it (replay, null) */
 	const char *needs; /* of the host, as a whole; "" */
+	const char *delivers; /* where the host has that; "" */
 	bool tried; /* false: skipped, see why */
 	char why[200]; /* skipped or refused as a whole; "" where it works */
 	uint64_t asked; /* signals asked of it */
@@ -51,6 +52,9 @@ const struct slo_backend_report *slo_session_reports(const struct slo_session *s
  * btf_free, bcc_full (all), bcc_degraded; minimal: only what the kernel counts anyway. replay, null: those backends.
  */
 const char *slo_session_mode(const struct slo_session *s);
+
+/* The mode that a session would have with what slo_session_probe() found. */
+const char *slo_session_mode_probed(const struct slo_backend_report *reports, unsigned int count);
 
 /* The backends' ops, over all of them; see core/backend.h. */
 unsigned int slo_session_fds(const struct slo_session *s, int fds[SLO_SESSION_BACKENDS]);
