@@ -9,7 +9,7 @@
 
 /* name, tracepoint's category and name, field, bytes of the field, 1: where the kernel has none it reads as 0 */
 #define SLO_FIELDS(X)                                                                   \
-	X(RETR_SKB, "tcp", "tcp_retransmit_skb", "skbaddr", 8, 0)               \
+	X(RETR_SKB, "tcp", "tcp_retransmit_skb", "skbaddr", 8, 0)                       \
 	X(RETR_SK, "tcp", "tcp_retransmit_skb", "skaddr", 8, 0)                         \
 	X(RETR_STATE, "tcp", "tcp_retransmit_skb", "state", 4, 1)                       \
 	X(RETR_SPORT, "tcp", "tcp_retransmit_skb", "sport", 2, 0)                       \
@@ -19,7 +19,7 @@
 	X(RETR_SADDR6, "tcp", "tcp_retransmit_skb", "saddr_v6", 16, 0)                  \
 	X(RETR_DADDR6, "tcp", "tcp_retransmit_skb", "daddr_v6", 16, 0)                  \
 	X(RETR_ERR, "tcp", "tcp_retransmit_skb", "err", 4, 1)                           \
-	X(SYNACK_SK, "tcp", "tcp_retransmit_synack", "skaddr", 8, 0)            \
+	X(SYNACK_SK, "tcp", "tcp_retransmit_synack", "skaddr", 8, 0)                    \
 	X(SYNACK_SPORT, "tcp", "tcp_retransmit_synack", "sport", 2, 0)                  \
 	X(SYNACK_DPORT, "tcp", "tcp_retransmit_synack", "dport", 2, 0)                  \
 	X(SYNACK_SADDR, "tcp", "tcp_retransmit_synack", "saddr", 4, 0)                  \

@@ -87,13 +87,14 @@ static void give_answer(struct slo_dns *d, const struct slo_abi_dns_key *key,
 	fn(user, &e);
 }
 
-void slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, void *user)
+unsigned int slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, void *user)
 {
 	struct slo_abi_dns_key key, next;
 	struct slo_abi_dns_query q;
+	unsigned int seen = 0;
 	bool more = bpf_map_get_next_key(d->queries, NULL, &next) == 0;
 
-	for (int i = 0; more && i < SWEEP_MAX; i++) {
+	for (; more && seen < SWEEP_MAX; seen++) {
 		key = next;
 		more = bpf_map_get_next_key(d->queries, &key, &next) == 0;
 		if (bpf_map_lookup_elem(d->queries, &key, &q) ||
@@ -107,6 +108,7 @@ void slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, void *user
 		else
 			give_timeout(d, &key, &q, now_ns, fn, user);
 	}
+	return seen;
 }
 
 void slo_dns_seed_resolvers(int resolvers_fd, int host_root)

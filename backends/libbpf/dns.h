@@ -19,9 +19,9 @@ typedef void (*slo_dns_fn)(void *user, const struct slo_abi_event *e);
 
 /*
  * Removes from the map of queries those that programs left as answered, and those that wait for 6 s since they were last
- * sent. Counts them; gives each timeout, and of the answers what the control map asks for.
+ * sent. Counts them; gives each timeout, and of the answers what the control map asks for. Number of queries looked at.
  */
-void slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, void *user);
+unsigned int slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, void *user);
 
 /* Marks the processes that own port 53 on this host: what they ask is the upstream hop of somebody else's lookup. */
 void slo_dns_seed_resolvers(int resolvers_fd, int host_root);

@@ -27,6 +27,8 @@
 
 /* The clock offset changes slowly: NTP slews, suspend. */
 #define OFFSET_NS (10 * SLO_NS_PER_SEC)
+/* Where so many things are under way, they are looked through once an interval only: some system calls each. */
+#define SWEPT_MANY 512
 /* Of the 32 MB that all maps may take. */
 #define PERCPU_HIST_BYTES (8U << 20)
 
@@ -50,6 +52,7 @@ struct libbpf_be {
 	struct slo_disks disks;
 	struct slo_dns dns;
 	struct slo_tls tls;
+	unsigned int swept; /* things under way that the last sweep looked at */
 	uint64_t rejected;
 	struct slo_cost cost;
 };
@@ -455,9 +458,9 @@ static void on_swept(void *user, const struct slo_abi_event *e)
 /* Queries and handshakes that nobody ends, and all that are over where the programs leave that to us. */
 static void sweep(struct libbpf_be *be, uint64_t now_ns)
 {
+	be->swept = slo_tls_sweep(&be->tls, now_ns, on_swept, be);
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
-		slo_dns_sweep(&be->dns, now_ns, on_swept, be);
-	slo_tls_sweep(&be->tls, now_ns, on_swept, be);
+		be->swept += slo_dns_sweep(&be->dns, now_ns, on_swept, be);
 }
 
 static int libbpf_poll(void *vbe, struct slo_err *err)
@@ -466,7 +469,7 @@ static int libbpf_poll(void *vbe, struct slo_err *err)
 	uint64_t now_ns = slo_clock_monotonic_ns();
 
 	slo_shared_refill(&be->shared, now_ns);
-	if (be->flavour != SLO_FLAVOUR_CORE)
+	if (be->flavour != SLO_FLAVOUR_CORE && be->swept < SWEPT_MANY)
 		sweep(be, now_ns);
 	return slo_events_poll(&be->events, err);
 }

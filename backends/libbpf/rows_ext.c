@@ -5,8 +5,9 @@
  */
 #include "backends/libbpf/rows_old.h"
 
-#define EMBEDDED(flavour, name) \
-	extern const unsigned char slo_bpf_##flavour##_##name##_start[], slo_bpf_##flavour##_##name##_end[]
+#define EMBEDDED(flavour, name)                                          \
+	extern const unsigned char slo_bpf_##flavour##_##name##_start[], \
+		slo_bpf_##flavour##_##name##_end[]
 
 EMBEDDED(ext, dns);
 EMBEDDED(ext, retransmit);
@@ -17,7 +18,7 @@ EMBEDDED(free, disk);
 EMBEDDED(ext, tls);
 
 #define OBJECT(flavour, name) \
-	#name, slo_bpf_##flavour##_##name##_start, slo_bpf_##flavour##_##name##_end
+#name, slo_bpf_##flavour##_##name##_start, slo_bpf_##flavour##_##name##_end
 
 static const struct slo_obj_row objects[SLO_OBJ_MAX_] = {
 	[SLO_OBJ_DNS] = { OBJECT(ext, dns), SLO_SIG_BIT(SLO_SIG_DNS_LATENCY), false },

@@ -214,13 +214,14 @@ static void give(struct slo_tls *t, struct slo_abi_tls_head *h, uint64_t now_ns,
 	}
 }
 
-void slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user)
+unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user)
 {
 	uint64_t key, next;
 	struct slo_abi_tls_conn c;
+	unsigned int seen = 0;
 	bool more = (t->hot || t->ended) && bpf_map_get_next_key(t->conns, NULL, &next) == 0;
 
-	for (int i = 0; more && i < SWEEP_MAX; i++) {
+	for (; more && seen < SWEEP_MAX; seen++) {
 		key = next;
 		more = bpf_map_get_next_key(t->conns, &key, &next) == 0;
 		/* Deleted by its end just now: then that counts. */
@@ -230,4 +231,5 @@ void slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user
 		cool(t, c.head.bucket);
 		give(t, &c.head, now_ns, fn, user);
 	}
+	return seen;
 }

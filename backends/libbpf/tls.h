@@ -32,8 +32,8 @@ void slo_tls_fini(struct slo_tls *t);
 
 /*
  * Takes what the programs left as over. Ends handshakes that stood still for 10 s as failures, and those that wait 3 s for the server's word on a client's
- * certificate as good. Counts them, and gives the events that the control map asks for. Nothing where not open.
+ * certificate as good. Counts them, and gives the events that the control map asks for. Nothing where not open. Number looked at.
  */
-void slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user);
+unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user);
 
 #endif

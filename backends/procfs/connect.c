@@ -137,10 +137,11 @@ static void connect_probe(int root, struct slo_verdict *v)
 	if (r)
 		slo_verdict_refuse(v, "netlink", r, "%s", err.msg);
 	else
-		slo_interval_serve(v, SLO_SRC_NETLINK, "netlink", "sock_diag TCP_INFO",
-		                   "the RTT at first sight, not the time that connect took: SYNs sent again "
-		                   "are told, not timed; the agent's network namespace only; owner unknown; "
-		                   "connections shorter than an interval are not seen");
+		slo_interval_serve(
+			v, SLO_SRC_NETLINK, "netlink", "sock_diag TCP_INFO",
+			"the RTT at first sight, not the time that connect took: SYNs sent again "
+			"are told, not timed; the agent's network namespace only; owner unknown; "
+			"connections shorter than an interval are not seen");
 	connect_close(state);
 }
 
@@ -226,9 +227,10 @@ static void errors_probe(int root, struct slo_verdict *v)
 	if (r)
 		slo_verdict_refuse(v, "procfs", r, "%s", err.msg);
 	else
-		slo_interval_serve(v, SLO_SRC_PROCFS, "snmp", "/proc/net/snmp AttemptFails",
-		                   "a number only: no peer, no cause, no owner; incoming attempts that failed and "
-		                   "those the application gave up are in it; the agent's network namespace only");
+		slo_interval_serve(
+			v, SLO_SRC_PROCFS, "snmp", "/proc/net/snmp AttemptFails",
+			"a number only: no peer, no cause, no owner; incoming attempts that failed and "
+			"those the application gave up are in it; the agent's network namespace only");
 	errors_close(state);
 }
 

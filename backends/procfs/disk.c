@@ -169,9 +169,10 @@ static void disk_probe(int root, struct slo_verdict *v)
 	if (r)
 		slo_verdict_refuse(v, "procfs", r, "%s", err.msg);
 	else
-		slo_interval_serve(v, SLO_SRC_PROCFS, "diskstats", PATH,
-		                   "means of one second, in whole ms summed over it; no owner; disks that "
-		                   "come later and those with iostats off are not seen");
+		slo_interval_serve(
+			v, SLO_SRC_PROCFS, "diskstats", PATH,
+			"means of one second, in whole ms summed over it; no owner; disks that "
+			"come later and those with iostats off are not seen");
 	disk_close(state);
 }
 

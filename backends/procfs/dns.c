@@ -155,8 +155,8 @@ static void on_query(struct dns *d, const struct slo_dns_packet *p, uint64_t now
 		return;
 	}
 	q->first_ns = now;
-	q->name_len = (uint8_t)(p->question_len < sizeof(q->name) ? p->question_len
-	                                                          : sizeof(q->name));
+	q->name_len =
+		(uint8_t)(p->question_len < sizeof(q->name) ? p->question_len : sizeof(q->name));
 	memcpy(q->name, p->question, q->name_len);
 }
 
@@ -351,10 +351,11 @@ static void dns_probe(int root, struct slo_verdict *v)
 		slo_verdict_refuse(v, "packet socket", r, "%s", err.msg);
 		(void)snprintf(v->needs, sizeof(v->needs), "CAP_NET_RAW, CONFIG_PACKET");
 	} else {
-		slo_interval_serve(v, SLO_SRC_PROCFS, "packet socket",
-		                   "AF_PACKET with a classic BPF filter, UDP port 53",
-		                   "the agent's network namespace only (a container's query as it leaves the "
-		                   "host); UDP only; owner unknown; a resolver's own queries not told from clients'");
+		slo_interval_serve(
+			v, SLO_SRC_PROCFS, "packet socket",
+			"AF_PACKET with a classic BPF filter, UDP port 53",
+			"the agent's network namespace only (a container's query as it leaves the "
+			"host); UDP only; owner unknown; a resolver's own queries not told from clients'");
 	}
 	dns_close(state);
 }

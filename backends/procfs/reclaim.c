@@ -174,9 +174,10 @@ static void reclaim_probe(int root, struct slo_verdict *v)
 		(void)snprintf(v->needs, sizeof(v->needs),
 		               "Linux 4.20 with CONFIG_PSI (psi=1 where it is off by default)");
 	} else {
-		slo_interval_serve(v, SLO_SRC_PROCFS, "pressure", PATH ", memory.pressure of cgroups",
-		                   "time in which some task waited, per second: no single stalls; swap-in "
-		                   "and refaults are in it");
+		slo_interval_serve(
+			v, SLO_SRC_PROCFS, "pressure", PATH ", memory.pressure of cgroups",
+			"time in which some task waited, per second: no single stalls; swap-in "
+			"and refaults are in it");
 	}
 	reclaim_close(state);
 }

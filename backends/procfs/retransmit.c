@@ -147,10 +147,10 @@ static void retransmit_probe(int root, struct slo_verdict *v)
 	if (r)
 		slo_verdict_refuse(v, "netlink", r, "%s", err.msg);
 	else
-		slo_interval_serve(v, SLO_SRC_NETLINK, "netlink",
-		                   "sock_diag TCP_INFO, /proc/net/snmp",
-		                   "the agent's network namespace only; owner and reason unknown; connections "
-		                   "shorter than an interval count without a peer");
+		slo_interval_serve(
+			v, SLO_SRC_NETLINK, "netlink", "sock_diag TCP_INFO, /proc/net/snmp",
+			"the agent's network namespace only; owner and reason unknown; connections "
+			"shorter than an interval count without a peer");
 	retransmit_close(state);
 }
 

@@ -271,7 +271,8 @@ static int runqueue_open(int root, void **ret_state, struct slo_err *err)
 	if (read_schedstat(root, "/proc/self/schedstat", &own))
 		return slo_err_set(err, -ENOENT, "no /proc/self/schedstat (CONFIG_SCHED_INFO)");
 	if (!own.slices)
-		return slo_err_set(err, -ENODATA, "schedstat stays 0: the kernel does not count waits");
+		return slo_err_set(err, -ENODATA,
+		                   "schedstat stays 0: the kernel does not count waits");
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return slo_err_set(err, -ENOMEM, "procfs: out of memory");
@@ -303,9 +304,10 @@ static void runqueue_probe(int root, struct slo_verdict *v)
 		slo_verdict_refuse(v, "procfs", r, "%s", err.msg);
 		(void)snprintf(v->needs, sizeof(v->needs), "CONFIG_SCHED_INFO");
 	} else {
-		slo_interval_serve(v, SLO_SRC_PROCFS, "schedstat", "/proc/PID/task/TID/schedstat",
-		                   "each wait counts as its thread's mean over the interval; the cause is "
-		                   "unknown; threads shorter than an interval are not seen");
+		slo_interval_serve(
+			v, SLO_SRC_PROCFS, "schedstat", "/proc/PID/task/TID/schedstat",
+			"each wait counts as its thread's mean over the interval; the cause is "
+			"unknown; threads shorter than an interval are not seen");
 	}
 	runqueue_close(state);
 }

@@ -185,7 +185,7 @@ static __always_inline int take(const struct change *c, struct slo_abi_sock *ret
 		if ((c).newstate == SLO_TCP_SYN_SENT) {                                            \
 			begin(key_);                                                               \
 		} else if ((c).newstate == SLO_TCP_LISTEN) {                                       \
-			remember_listener(key_, (c).sport);                                              \
+			remember_listener(key_, (c).sport);                                        \
 		} else if ((c).newstate == SLO_TCP_ESTABLISHED || (c).newstate == SLO_TCP_CLOSE) { \
 			if (((c).oldstate == SLO_TCP_SYN_SENT ||                                   \
 			     (c).oldstate == SLO_TCP_SYN_RECV) &&                                  \

@@ -136,7 +136,8 @@ int runq_switch(void *ctx)
 SEC("raw_tp/sched_switch")
 int runq_switch_task(struct bpf_raw_tracepoint_args *ctx)
 {
-	const struct task_struct *prev = (const void *)ctx->args[1], *next = (const void *)ctx->args[2];
+	const struct task_struct *prev = (const void *)ctx->args[1],
+				 *next = (const void *)ctx->args[2];
 	__u64 queued = BPF_CORE_READ(next, sched_info.last_queued), clock;
 	struct slo_abi_owner o = {};
 	struct slo_measure m = {};

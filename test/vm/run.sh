@@ -68,10 +68,6 @@ binary() {
 export_env() {
 	local pair name
 	export SLO_TREE=$tree SLO_SERIES=$series SLO_AGENT SLO_CTL
-	# Without BTF another backend serves; what its records do not carry is not asked of them.
-	if [[ -z ${SLO_BACKEND:-} && $(matrix_row "$series" | sed -n 's/^btf=//p') == no ]]; then
-		export SLO_BACKEND=btf_free
-	fi
 	SLO_AGENT=$(binary "${SLO_AGENT:-}" llm-slo-agent)
 	SLO_CTL=$(binary "${SLO_CTL:-}" sloctl)
 	[[ -x $SLO_AGENT && -x $SLO_CTL ]] ||

@@ -27,7 +27,7 @@ ON_HOST = SERIES == "host"
 AGENT = os.environ.get("SLO_AGENT", "")
 AGENT_ARGS = os.environ.get("SLO_AGENT_ARGS", "").split()
 # The backend under test, and the names of checks whose facts its records do not carry.
-BACKEND = os.environ.get("SLO_BACKEND", "libbpf")
+BACKEND = os.environ.get("SLO_BACKEND") or ("libbpf" if os.path.exists("/sys/kernel/btf/vmlinux") else "btf_free")
 UNTOLD = {"btf_free": {"netns", "srtt_ms"}}.get(BACKEND, set())
 SELF = "--self" in sys.argv  # only make the causes and check the truths; no agent
 
