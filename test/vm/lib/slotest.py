@@ -26,7 +26,7 @@ SERIES = os.environ.get("SLO_SERIES", "host")
 ON_HOST = SERIES == "host"
 AGENT = os.environ.get("SLO_AGENT", "")
 AGENT_ARGS = os.environ.get("SLO_AGENT_ARGS", "").split()
-# The backend under test, and the names of checks whose facts its records do not carry.
+# The backend under test, and the names of checks whose facts its records do not carry. "external": libbpf by a BTF file.
 BACKEND = os.environ.get("SLO_BACKEND") or ("libbpf" if os.path.exists("/sys/kernel/btf/vmlinux") else "btf_free")
 UNTOLD = {"btf_free": {"netns", "srtt_ms"}}.get(BACKEND, set())
 SELF = "--self" in sys.argv  # only make the causes and check the truths; no agent
@@ -172,7 +172,7 @@ class Agent:
             return
         # an instance of our own: on a host where an agent runs already, the two do not mind each other
         argv = [AGENT, "--instance", f"truth{os.getpid()}", "--signals", signals]
-        argv += ["--backend", backend, "--output", "jsonl"]
+        argv += ["--backend", "libbpf" if backend == "external" else backend, "--output", "jsonl"]
         argv += ["--emit", emit] if emit else []
         argv += [] if stdout is not None else ["--output-path", self.path]
         for option, values in (("--pid", pids), ("--cgroup", cgroups), ("--comm", comms)):
