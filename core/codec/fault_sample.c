@@ -130,9 +130,10 @@ static int read_source(const char *name, const json_t *value, struct slo_observa
 		                   " is neither a signal nor span evidence that we know",
 		                   name);
 	if (!text || slo_source_from_name(text, &source) < 0)
-		return slo_err_set(err, -EINVAL,
-		                   "field \"sources.%s\" is not the source of a record (tp_btf, procfs, ...)",
-		                   name);
+		return slo_err_set(
+			err, -EINVAL,
+			"field \"sources.%s\" is not the source of a record (tp_btf, procfs, ...)",
+			name);
 	slo_observation_source(obs, evid, source);
 	return 0;
 }

@@ -22,7 +22,8 @@
 /* What was seen in the incident's window. Zero it, then slo_observation_set(). */
 struct slo_observation {
 	uint32_t present; /* SLO_EVID_BIT of each kind that was measured */
-	uint32_t coarse; /* of present: read off the kernel's counters (source procfs, netlink), no hook */
+	uint32_t
+		coarse; /* of present: read off the kernel's counters (source procfs, netlink), no hook */
 	double value
 		[SLO_EVID_MAX_]; /* p90 of the window, in the kind's unit; of the present ones */
 	/* Learnt outside incidents; n 0 where nothing was: then the model's shipped baseline stands alone. */

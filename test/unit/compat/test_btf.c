@@ -40,23 +40,26 @@ static void only_the_running_release_is_taken(void **state)
 	touch("4.19.0-1.btf");
 	touch("x86_64/4.19.0-2.btf");
 	touch("vmlinux-5.4.0-3");
-	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-9", "x86_64", found, sizeof(found)), -ENOENT);
+	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-9", "x86_64", found, sizeof(found)),
+	                 -ENOENT);
 	assert_string_equal(found, "untouched");
 	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-1", "x86_64", found, sizeof(found)), 0);
 	assert_non_null(strstr(found, "/4.19.0-1.btf"));
 	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-2", "x86_64", found, sizeof(found)), 0);
 	assert_non_null(strstr(found, "/x86_64/4.19.0-2.btf"));
-	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-2", "aarch64", found, sizeof(found)), -ENOENT);
+	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-2", "aarch64", found, sizeof(found)),
+	                 -ENOENT);
 	assert_int_equal(slo_btf_find_for(dirs, 2, "5.4.0-3", "x86_64", found, sizeof(found)), 0);
 	assert_non_null(strstr(found, "/vmlinux-5.4.0-3"));
-	assert_int_equal(slo_btf_find_for(dirs, 0, "5.4.0-3", "x86_64", found, sizeof(found)), -ENOENT);
+	assert_int_equal(slo_btf_find_for(dirs, 0, "5.4.0-3", "x86_64", found, sizeof(found)),
+	                 -ENOENT);
 	assert_int_equal(slo_btf_find_for(dirs, 2, "5.4.0-3", "x86_64", found, 8), -ENOENT);
 }
 
 static int clean(void **state)
 {
-	static const char *const names[] = { "4.19.0-1.btf", "x86_64/4.19.0-2.btf", "vmlinux-5.4.0-3",
-		                             "x86_64", "" };
+	static const char *const names[] = { "4.19.0-1.btf", "x86_64/4.19.0-2.btf",
+		                             "vmlinux-5.4.0-3", "x86_64", "" };
 	char path[128];
 
 	(void)state;

@@ -41,8 +41,9 @@ static void what_is_missing_or_of_another_size_is_refused(void **state)
 	assert_int_equal(slo_patch_find_field("", "state", 4), -ENOENT);
 	assert_int_equal(slo_patch_find_field("field:int state", "state", 4), -ENOENT);
 	assert_int_equal(slo_patch_find_field("field:int state;\tsize:4;\n", "state", 4), -EBADMSG);
-	assert_int_equal(slo_patch_find_field("field:int state;\toffset:99999;\tsize:4;\n", "state", 4),
-	                 -EBADMSG);
+	assert_int_equal(
+		slo_patch_find_field("field:int state;\toffset:99999;\tsize:4;\n", "state", 4),
+		-EBADMSG);
 }
 
 static void constants_are_known_by_name(void **state)
