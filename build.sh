@@ -344,7 +344,7 @@ vm)
 	deps test
 	build static ON
 	shift
-SLO_OTEL_PYTHON=$(test/peers/python.sh || true)
+	SLO_OTEL_PYTHON=$(test/peers/python.sh || true)
 	export SLO_OTEL_PYTHON
 	vm_any "$@"
 	;;

@@ -27,13 +27,19 @@ MB = 1 << 20
 s = None
 
 
+def told(ok, what, *more):
+    """What helps to see why, where it is needed."""
+    holds(what, ok, "" if ok else "\n".join([*more, s.log()[-1500:], s.sloctl("top", "--once"), s.sloctl("explain", "latest"),
+                                            s.app_log()[-500:]]))
+
+
 def act(begin, end, domain, enriched=None):
     """One fault from its beginning to the end of its incident. domain: None, no fault of those that have a name."""
     seen, hooks, spans = len(s.incidents()), len(s.sink.hooks), len(s.sink.spans)
     begin()
     rows = lambda: s.incidents()[seen:]  # noqa: E731
     opened = s.wait("an incident", lambda: any(r["status"] == "open" for r in rows()), 60)
-    holds("an incident is opened", opened is not None, s.log()[-1500:])
+    told(opened is not None, "an incident is opened")
     if opened is None:
         end()
         return
@@ -41,13 +47,13 @@ def act(begin, end, domain, enriched=None):
     if domain:
         # two evaluations of 2 s, and one to write it down
         took = s.wait("the verdict", named, 6)
-        holds(f"{domain} is named within two evaluations", took is not None, s.sloctl("explain", rows()[-1]["id"]))
+        told(took is not None, f"{domain} is named within two evaluations")
     else:
         time.sleep(6 * SCALE)
         holds("nothing is asserted that is not so", all(r["domain"] in ("unknown", "memory_pressure") for r in rows()), rows())
     end()
     gone = s.wait("the end", lambda: any(r["status"] == "resolved" for r in rows()), 90)
-    holds("it is resolved after the fault", gone is not None, s.log()[-1500:])
+    told(gone is not None, "it is resolved after the fault")
     if enriched:
         holds(f"spans carry {enriched}", any(enriched.encode() in b for b in s.sink.spans[spans:]), "none does")
     time.sleep(1.5)
@@ -119,7 +125,7 @@ def make():
     import atexit
     atexit.register(s.close)
     took = s.wait("a first request", lambda: s.sink.spans, 60)
-    holds("spans come through", took is not None, s.log()[-1500:] + s.app_log()[-1500:])
+    told(took is not None, "spans come through")
     time.sleep(16 * SCALE)
     equal("incidents while all is well", len(s.incidents()), 0)
 
