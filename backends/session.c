@@ -110,13 +110,15 @@ static unsigned int choose_rungs(const char *only, struct ladder_rung ret[SLO_SE
 			ret[count++] = ladder[i];
 	}
 	for (size_t i = 0; !count && slo_backends[i]; i++) {
+		const struct ladder_rung alone = { .name = "",
+			                           .ops = slo_backends[i],
+			                           .full = only,
+			                           .partial = only,
+			                           .needs = "",
+			                           .delivers = "" };
+
 		if (strcmp(slo_backends[i]->name, only) == 0)
-			ret[count++] = (struct ladder_rung){ .name = "",
-				                             .ops = slo_backends[i],
-				                             .full = only,
-				                             .partial = only,
-				                             .needs = "",
-				                             .delivers = "" };
+			ret[count++] = alone;
 	}
 	return count;
 }

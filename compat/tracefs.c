@@ -28,16 +28,15 @@ static ssize_t read_file(int dir, const char *prefix, const char *event, const c
 	return n > 0 ? n : -ENOENT;
 }
 
-/* A file of @category/@name, wherever tracefs is. Bytes read, or negative errno with @err. */
-static ssize_t read_event(int root, const char *category, const char *name, const char *file,
-                          char *buf, size_t size, struct slo_err *err)
+/* A file of @event ("sched/sched_switch"), wherever tracefs is. Bytes read, or negative errno with @err. */
+static ssize_t read_event(int root, const char *event, const char *file, char *buf, size_t size,
+                          struct slo_err *err)
 {
 	slo_cleanup(slo_closep) int own = -1;
 	const char *step = "";
-	char event[160], id[32];
+	char id[32];
 	ssize_t r = -ENOENT;
 
-	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(places); i++) {
 		r = read_file(root, places[i], event, file, buf, size);
 		if (r > 0)
@@ -59,10 +58,12 @@ static ssize_t read_event(int root, const char *category, const char *name, cons
 
 int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err)
 {
-	char text[32];
-	ssize_t r = read_event(root, category, name, "id", text, sizeof(text), err);
+	char event[160], text[32];
+	ssize_t r;
 	long id;
 
+	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
+	r = read_event(root, event, "id", text, sizeof(text), err);
 	if (r < 0)
 		return (int)r;
 	id = strtol(text, NULL, 10);
@@ -74,8 +75,11 @@ int slo_tracefs_event_id(int root, const char *category, const char *name, struc
 int slo_tracefs_format(int root, const char *category, const char *name, char *buf, size_t size,
                        struct slo_err *err)
 {
-	ssize_t r = read_event(root, category, name, "format", buf, size, err);
+	char event[160];
+	ssize_t r;
 
+	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
+	r = read_event(root, event, "format", buf, size, err);
 	return r < 0 ? (int)r : 0;
 }
 

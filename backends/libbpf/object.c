@@ -9,6 +9,7 @@
 
 #include "backends/libbpf/bpflog.h"
 #include "backends/libbpf/patch.h"
+#include "backends/libbpf/stale.h"
 #include "compat/tracefs.h"
 
 static bool is_in(const char *const *names, size_t max, const char *name)
@@ -227,6 +228,7 @@ static int attach_cgroup(const struct bpf_program *prog, const struct slo_attach
 		return 0;
 	if (errno != EINVAL)
 		return -errno;
+	(void)slo_stale_detach(env->root, env->cgroup_fd, type, bpf_program__name(prog));
 	if (bpf_prog_attach(bpf_program__fd(prog), env->cgroup_fd, type, BPF_F_ALLOW_MULTI))
 		return -errno;
 	*ret = (struct slo_bpf_hook){ .prog = bpf_program__fd(prog),

@@ -19,12 +19,12 @@ struct field_row {
 };
 
 #define FIELD_ROW(id, category, event, field, bytes, optional) \
-	[SLO_F_##id] = { category, event, field, bytes, optional },
+	[SLO_F_##id] = { (category), (event), (field), (bytes), (optional) },
 static const struct field_row fields[] = { SLO_FIELDS(FIELD_ROW) };
 SLO_TABLE_COMPLETE(fields, SLO_F_MAX_);
 static_assert(SLO_FIELD_AT(SLO_F_MAX_, 0) < 0x7fff, "placeholders are 16-bit offsets");
 
-#define CONST_NAME(id, name) [SLO_K_##id] = name,
+#define CONST_NAME(id, name) [SLO_K_##id] = (name),
 static const char *const const_names[] = { SLO_CONSTS(CONST_NAME) };
 SLO_TABLE_COMPLETE(const_names, SLO_K_MAX_);
 

@@ -134,14 +134,15 @@ static void connect_probe(int root, struct slo_verdict *v)
 	void *state = NULL;
 	int r = connect_open(root, &state, &err);
 
-	if (r)
+	if (r) {
 		slo_verdict_refuse(v, "netlink", r, "%s", err.msg);
-	else
+	} else {
 		slo_interval_serve(
 			v, SLO_SRC_NETLINK, "netlink", "sock_diag TCP_INFO",
 			"the RTT at first sight, not the time that connect took: SYNs sent again "
 			"are told, not timed; the agent's network namespace only; owner unknown; "
 			"connections shorter than an interval are not seen");
+	}
 	connect_close(state);
 }
 

@@ -13,7 +13,7 @@ import sys
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = os.path.join(TREE, "backends/libbpf/README.md")
 BEGIN, END = "<!-- table: test/vm/mechanisms.py --update -->\n", "<!-- end of table -->\n"
-SERIES = ("5.10", "6.1", "6.12", "newest")
+SERIES = ("5.10", "5.10-nobtf", "6.1", "6.12", "newest")
 # The truth test that judges the signal; steal has none, for no guest here is given a hypervisor that steals.
 TRUTH = {"dns_latency_ms": "dns", "tcp_retransmits_total": "retransmit", "runqueue_delay_ms": "runqueue",
          "connect_latency_ms": "connect", "connect_errors_total": "connect", "tls_handshake_ms": "tls",
@@ -46,7 +46,7 @@ def cell(signal, rows, results):
     mechanism, backend = rows.get(signal, ("", ""))
     if not mechanism:
         return "not measured"
-    name = mechanism if backend == "libbpf" else backend
+    name = mechanism if backend == "libbpf" else f"btf_free: {mechanism}" if backend == "btf_free" else backend
     test = TRUTH.get(signal)
     shown = {"ok": "shown", "FAIL": FAILED}.get(results.get(test), "not shown") if test else "not shown"
     return f"{name}; {shown}"

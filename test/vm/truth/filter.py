@@ -18,6 +18,9 @@ from slotest import Agent, check, detail, equal, holds, samples, test
 
 SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "tcp_retransmits_total", "runqueue_delay_ms",
            "disk_io_latency_ms", "syscall_latency_ms", "mem_reclaim_latency_ms")
+if slotest.BACKEND == "btf_free":
+    # no process of a query, two readers of one sector not told apart, no system calls
+    SIGNALS = tuple(s for s in SIGNALS if s not in ("dns_latency_ms", "disk_io_latency_ms", "syscall_latency_ms"))
 PORT = 7301
 COUNT = 20
 
@@ -83,7 +86,7 @@ def judge(agent, pair, is_wanted):
     records = agent.stop()
     for name in SIGNALS:
         mine = samples(records, name)
-        strangers = [(r["pid"], r["comm"]) for r in mine if not is_wanted(r)]
+        strangers = [(r["pid"], r.get("comm")) for r in mine if not is_wanted(r)]
         equal(f"{name}: records of others", strangers[:5], [])
         got = len([r for r in mine if r["pid"] == pair.wanted])
         if name in ("dns_latency_ms", "connect_latency_ms"):

@@ -68,8 +68,8 @@ def disk_counts_equal_diskstats():
 
     if not totals():
         slotest.skip("no disk here")
+    before = totals()  # the agent's first reading is later, its last one earlier than ours
     agent = procfs("disk_io_latency_ms")
-    before = totals()
     path = os.path.join("/var/tmp", f"slo-truth-procfs.{os.getpid()}")
     with open(path, "wb") as out:
         out.write(os.urandom(1 << 22))
@@ -85,7 +85,7 @@ def disk_counts_equal_diskstats():
     for name in sorted(disks):
         count = sum(r["count"] for r in records if detail(r, "device") == name
                     and detail(r, "op") in ("read", "write"))
-        between(f"requests of {name}", count, 0, grown[name], "others go on after the agent's last reading")
+        between(f"requests of {name}", count, 0, grown[name], "read before and after the agent did")
     holds("requests were seen", sum(r["count"] for r in records) > 0, sum(r["count"] for r in records))
 
 
@@ -96,8 +96,8 @@ def retransmits_equal_the_kernels_counter():
         rows = [line.split() for line in open("/proc/net/snmp") if line.startswith("Tcp:")]
         return int(dict(zip(rows[0], rows[1]))["RetransSegs"])
 
+    before = counter()  # the agent's first reading is later, its last one earlier than ours
     agent = procfs("tcp_retransmits_total")
-    before = counter()
     # a listener with a full backlog drops SYNs: no link is needed
     listener = socket.socket()
     listener.bind(("127.0.0.1", PORT))
@@ -117,7 +117,7 @@ def retransmits_equal_the_kernels_counter():
     mine = [r for r in records if ends(r)[3] == PORT]
     named(mine, "netlink")
     holds("connections of the listener", len(mine) >= 2, len(mine))
-    between("sum of the records", sum(r["value"] for r in records), 2, grown, "others go on after the last reading")
+    between("sum of the records", sum(r["value"] for r in records), 2, grown, "read before and after the agent did")
 
 
 @test
