@@ -6,6 +6,7 @@
 #include "core/backend.h"
 
 extern const struct slo_backend_ops slo_backend_libbpf;
+extern const struct slo_backend_ops slo_backend_bcc;
 extern const struct slo_backend_ops slo_backend_procfs;
 extern const struct slo_backend_ops slo_backend_replay;
 extern const struct slo_backend_ops slo_backend_null;

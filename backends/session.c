@@ -8,6 +8,9 @@
 #include "backends/backends.h"
 #include "compat/host.h"
 
+/* So many signals of programs compiled at run time are called full; two (DNS, retransmits) are the floor. */
+#define BCC_FULL 7
+
 struct opened {
 	const struct slo_backend_ops *ops;
 	void *be;
@@ -50,8 +53,6 @@ static int check_name(const char *only, struct slo_err *err)
 		if (strcmp(slo_backends[i]->name, only) == 0)
 			return 0;
 	}
-	if (strcmp(only, "bcc") == 0)
-		return slo_err_set(err, -EINVAL, "backend bcc is not built in this version");
 	return slo_err_set(err, -EINVAL, "no backend '%s'", only);
 }
 
@@ -59,7 +60,7 @@ static bool is_candidate(const struct slo_backend_ops *ops, const char *only)
 {
 	if (!is_auto(only))
 		return strcmp(ops->name, only) == 0;
-	return ops == &slo_backend_libbpf || ops == &slo_backend_procfs;
+	return ops == &slo_backend_libbpf || ops == &slo_backend_bcc || ops == &slo_backend_procfs;
 }
 
 static bool has_btf(const struct slo_backend_config *cfg)
@@ -74,19 +75,22 @@ static bool has_btf(const struct slo_backend_config *cfg)
 	                      "/sys/kernel/btf/vmlinux") != 0;
 }
 
-/* The start-up rule: no BTF, no libbpf. The next rung (bcc) has its own place in the order. */
+/* The start-up rule: no BTF, no libbpf; and with it nothing is compiled at run time unless asked for by name. */
 static bool skip_for_btf(const struct slo_backend_ops *ops, const struct slo_backend_config *cfg,
-                         struct slo_backend_report *rep)
+                         const char *only, struct slo_backend_report *rep)
 {
-	if (ops != &slo_backend_libbpf || has_btf(cfg))
+	if (ops == &slo_backend_bcc && is_auto(only) && has_btf(cfg))
+		(void)snprintf(rep->why, sizeof(rep->why), "not needed, for there is BTF");
+	else if (ops == &slo_backend_libbpf && !has_btf(cfg))
+		(void)snprintf(rep->why, sizeof(rep->why),
+		               "no BTF at /sys/kernel/btf/vmlinux (needs CONFIG_DEBUG_INFO_BTF, "
+		               "usual from Linux 5.8, or --btf FILE)");
+	else
 		return false;
-	(void)snprintf(rep->why, sizeof(rep->why),
-	               "no BTF at /sys/kernel/btf/vmlinux (needs CONFIG_DEBUG_INFO_BTF, usual from "
-	               "Linux 5.8, or --btf FILE); backend bcc is not built in this version");
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		rep->verdict[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
 		if (rep->asked & SLO_SIG_BIT(i))
-			slo_verdict_refuse(&rep->verdict[i], "libbpf", -ENOENT, "%.150s", rep->why);
+			slo_verdict_refuse(&rep->verdict[i], ops->name, -ENOENT, "%.150s", rep->why);
 	}
 	return true;
 }
@@ -109,7 +113,7 @@ int slo_session_probe(const struct slo_backend_config *cfg, const char *only,
 			continue;
 		count++;
 		*rep = (struct slo_backend_report){ .name = ops->name, .asked = cfg->signals };
-		if (skip_for_btf(ops, cfg, rep))
+		if (skip_for_btf(ops, cfg, only, rep))
 			continue;
 		rep->tried = true;
 		if (ops->probe(cfg, rep->verdict, &local) < 0)
@@ -152,7 +156,7 @@ static void keep_refusals(struct slo_session *s, const struct slo_verdict *befor
 }
 
 static void open_one(struct slo_session *s, const struct slo_backend_ops *ops,
-                     const struct slo_backend_config *cfg, uint64_t *left)
+                     const struct slo_backend_config *cfg, const char *only, uint64_t *left)
 {
 	struct slo_backend_report *rep = &s->reports[s->report_count++];
 	struct slo_choice before[SLO_SIG_MAX_];
@@ -164,7 +168,7 @@ static void open_one(struct slo_session *s, const struct slo_backend_ops *ops,
 	*rep = (struct slo_backend_report){ .name = ops->name, .asked = *left };
 	own.signals = *left;
 	memcpy(before, s->choice, sizeof(before));
-	if (!skip_for_btf(ops, cfg, rep)) {
+	if (!skip_for_btf(ops, cfg, only, rep)) {
 		rep->tried = true;
 		if (ops->open(&own, rep->verdict, &be, &local) < 0)
 			(void)snprintf(rep->why, sizeof(rep->why), "%.199s", local.msg);
@@ -195,7 +199,7 @@ int slo_session_open(struct slo_session **ret_session, const struct slo_backend_
 		s->choice[i].verdict = (struct slo_verdict){ .mechanism = "", .hooks = "" };
 	for (size_t i = 0; slo_backends[i] && s->report_count < SLO_SESSION_BACKENDS; i++) {
 		if (is_candidate(slo_backends[i], only) && (left || !cfg->signals))
-			open_one(s, slo_backends[i], cfg, &left);
+			open_one(s, slo_backends[i], cfg, only, &left);
 	}
 	if (!s->count)
 		return slo_err_set(err, -ENOTSUP, "%s",
@@ -240,6 +244,9 @@ const char *slo_session_mode(const struct slo_session *s)
 			return o->ops->name;
 		if (o->ops == &slo_backend_libbpf && o->served)
 			return (o->served & hooked) == hooked ? "core_full" : "core_partial";
+		if (o->ops == &slo_backend_bcc && o->served)
+			return __builtin_popcountll(o->served) >= BCC_FULL ? "bcc_full"
+			                                                   : "bcc_degraded";
 	}
 	return "minimal";
 }

@@ -25,7 +25,7 @@ struct slo_backend_report {
 #define SLO_SESSION_BACKENDS 4
 
 /*
- * @only: name of the one backend to use, or NULL/"auto": libbpf where there is BTF (or cfg->btf_path), then procfs;
+ * @only: name of the one backend to use, or NULL/"auto": libbpf where there is BTF (or cfg->btf_path), else bcc, then procfs;
  * replay and null only by name. 0, or -ENOTSUP where no signal can be had (the reports say why), -EINVAL for an
  * unknown or not built backend.
  */
@@ -46,7 +46,7 @@ const struct slo_backend_report *slo_session_reports(const struct slo_session *s
 
 /*
  * core_full: libbpf serves every signal of this version that was asked for and that has a kernel hook; core_partial:
- * some; minimal: none. replay, null: those backends.
+ * some; bcc_full: seven or more by programs compiled at run time; bcc_degraded: fewer; minimal: none. replay, null: those backends.
  */
 const char *slo_session_mode(const struct slo_session *s);
 

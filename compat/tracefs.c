@@ -17,43 +17,84 @@
 
 static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 
-static int read_id(int dir, const char *prefix, const char *category, const char *name)
+/* @file of an event below @prefix. Bytes read, or -ENOENT. */
+static int read_event(int dir, const char *prefix, const char *event, const char *file, char *text,
+                      size_t size)
 {
-	char path[256], text[32];
-	long id;
+	char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/events/%s/%s/id", prefix, category, name);
-	if (slo_host_read(dir, path, text, sizeof(text)) <= 0)
-		return -ENOENT;
-	id = strtol(text, NULL, 10);
-	return id > 0 && id <= INT_MAX ? (int)id : -ENOENT;
+	(void)snprintf(path, sizeof(path), "%s/events/%s/%s", prefix, event, file);
+	return slo_host_read(dir, path, text, size) > 0 ? 0 : -ENOENT;
 }
 
-static int no_such(const char *category, const char *name, struct slo_err *err)
-{
-	return slo_err_set(err, -ENOENT, "no tracepoint %s/%s in this kernel", category, name);
-}
-
-int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err)
+/* The same, wherever tracefs is. */
+static int find_event(int root, const char *category, const char *name, const char *file, char *text,
+                      size_t size, struct slo_err *err)
 {
 	slo_cleanup(slo_closep) int own = -1;
 	const char *step = "";
+	char event[160], id[32];
 	int r;
 
+	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(places); i++) {
-		r = read_id(root, places[i], category, name);
-		if (r > 0)
-			return r;
+		if (read_event(root, places[i], event, file, text, size) == 0)
+			return 0;
 		/* Mounted here, so there is nothing more to find elsewhere. */
-		if (read_id(root, places[i], "sched", "sched_switch") > 0)
-			return no_such(category, name, err);
+		if (read_event(root, places[i], "sched/sched_switch", "id", id, sizeof(id)) == 0)
+			return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
 	}
 	r = slo_mount_detached("tracefs", &own, &step);
 	if (r < 0)
 		return slo_err_set(err, r, "tracefs is not mounted and %s failed (%s): " WAY_OUT,
 		                   step, strerror(-r));
-	r = read_id(own, "", category, name);
-	return r > 0 ? r : no_such(category, name, err);
+	if (read_event(own, "", event, file, text, size))
+		return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
+	return 0;
+}
+
+int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err)
+{
+	char text[32];
+	int r = find_event(root, category, name, "id", text, sizeof(text), err);
+	long id;
+
+	if (r < 0)
+		return r;
+	id = strtol(text, NULL, 10);
+	if (id <= 0 || id > INT_MAX)
+		return slo_err_set(err, -ENOENT, "tracepoint %s/%s has no id", category, name);
+	return (int)id;
+}
+
+/* "	field:const void * skaddr;	offset:8;	size:8;	signed:0;" */
+static int offset_in(const char *format, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (const char *at = strstr(format, "field:"); at; at = strstr(at + 1, "field:")) {
+		const char *end = at + strcspn(at, ";[");
+		const char *offset = strstr(at, "offset:");
+
+		if (offset && (size_t)(end - at) > len && strncmp(end - len, field, len) == 0 &&
+		    (end[-(ptrdiff_t)len - 1] == ' ' || end[-(ptrdiff_t)len - 1] == '*'))
+			return (int)strtol(offset + strlen("offset:"), NULL, 10);
+	}
+	return -ENOENT;
+}
+
+int slo_tracefs_field(int root, const char *category, const char *name, const char *field,
+                      struct slo_err *err)
+{
+	char format[4096];
+	int r = find_event(root, category, name, "format", format, sizeof(format), err);
+
+	if (r < 0)
+		return r;
+	r = offset_in(format, field);
+	return r < 0 ? slo_err_set(err, r, "tracepoint %s/%s has no field %s", category, name,
+	                           field)
+	             : r;
 }
 
 int slo_tracefs_perf_open(int id)

@@ -12,6 +12,13 @@
 int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err);
 
 /*
+ * Where @field begins in the record of tracepoint @category/@name, from its format file: that differs between kernels.
+ * -ENOENT where there is no such tracepoint or field, or the errno of the last way tried, with @err.
+ */
+int slo_tracefs_field(int root, const char *category, const char *name, const char *field,
+                      struct slo_err *err);
+
+/*
  * Perf event on tracepoint @id that counts nothing and fires programs attached to it on all CPUs. Fd or negative errno.
  */
 int slo_tracefs_perf_open(int id);

@@ -10,15 +10,15 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
+#include "backends/aggregate.h"
 #include "backends/backends.h"
+#include "backends/cost.h"
 #include "backends/decode.h"
-#include "backends/libbpf/aggregate.h"
-#include "backends/libbpf/cost.h"
-#include "backends/libbpf/disk.h"
-#include "backends/libbpf/dns.h"
-#include "backends/libbpf/maps.h"
+#include "backends/disk.h"
+#include "backends/dns.h"
 #include "backends/libbpf/object.h"
 #include "backends/libbpf/tls.h"
+#include "backends/shared.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "core/base/clock.h"
@@ -469,10 +469,11 @@ static int libbpf_poll(void *vbe, struct slo_err *err)
 	return n < 0 ? slo_err_set(err, n, "ring buffer: %s", strerror(-n)) : n;
 }
 
-static void on_dns_timeout(void *user, const struct slo_abi_event *e)
+static void on_dns_timeout(void *user, uint64_t cookie, const struct slo_abi_event *e)
 {
 	struct libbpf_be *be = user;
 
+	(void)cookie;
 	be->dns_timeouts++;
 	deliver(be, e, sizeof(*e));
 }
@@ -526,7 +527,7 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	}
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
 		slo_dns_sweep(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries"), now_ns,
-		              on_dns_timeout, be);
+		              SLO_ABI_SRC_CGROUP_SKB, on_dns_timeout, be);
 	slo_tls_sweep(&be->tls, now_ns, on_tls_end, be);
 	r = follow_disks(be, err);
 	return r < 0 ? r : count;

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "backends/libbpf/maps.h"
+#include "backends/shared.h"
 #include "backends/libbpf/object.h"
 #include "bpf/slo_abi.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backends/libbpf/dns.h"
+#include "backends/dns.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -16,15 +16,14 @@
 #define RESOLVERS_MAX 32
 #define DNS_PORT 53
 
-static void give(const struct slo_abi_dns_key *key, const struct slo_abi_dns_query *q,
-                 uint64_t now_ns, slo_dns_timeout_fn fn, void *user)
+static void fill(struct slo_abi_event *ret, const struct slo_abi_dns_key *key,
+                 const struct slo_abi_dns_query *q, uint64_t now_ns)
 {
 	struct slo_abi_event e = {
 		.version = SLO_ABI_VERSION,
 		.size = sizeof(e),
 		.signal = SLO_ABI_DNS_LATENCY,
 		.kind = SLO_ABI_TIMEOUT,
-		.source = SLO_ABI_SRC_CGROUP_SKB,
 		.family = key->family,
 		.start_ns = q->first_ns,
 		.value = now_ns - q->first_ns,
@@ -47,13 +46,15 @@ static void give(const struct slo_abi_dns_key *key, const struct slo_abi_dns_que
 	e.extra.dns.retries = (uint16_t)q->retries;
 	e.extra.dns.name_len = q->name_len;
 	memcpy(e.extra.dns.name, q->name, sizeof(e.extra.dns.name));
-	fn(user, &e);
+	*ret = e;
 }
 
-void slo_dns_sweep(int queries_fd, uint64_t now_ns, slo_dns_timeout_fn fn, void *user)
+void slo_dns_sweep(int queries_fd, uint64_t now_ns, enum slo_abi_source source,
+                   slo_dns_timeout_fn fn, void *user)
 {
 	struct slo_abi_dns_key key, next;
 	struct slo_abi_dns_query q;
+	struct slo_abi_event e;
 	bool more = bpf_map_get_next_key(queries_fd, NULL, &next) == 0;
 
 	for (int i = 0; more && i < SWEEP_MAX; i++) {
@@ -62,8 +63,11 @@ void slo_dns_sweep(int queries_fd, uint64_t now_ns, slo_dns_timeout_fn fn, void 
 		if (bpf_map_lookup_elem(queries_fd, &key, &q) || now_ns < q.last_ns + TIMEOUT_NS)
 			continue;
 		/* Deleted by an answer just now: then it is no timeout. */
-		if (bpf_map_delete_elem(queries_fd, &key) == 0)
-			give(&key, &q, now_ns, fn, user);
+		if (bpf_map_delete_elem(queries_fd, &key) == 0) {
+			fill(&e, &key, &q, now_ns);
+			e.source = (uint8_t)source;
+			fn(user, key.cookie, &e);
+		}
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backends/libbpf/maps.h"
+#include "backends/shared.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -64,13 +65,37 @@ static int map_bucket(struct slo_shared *s, struct slo_err *err)
 	return 0;
 }
 
+/* Where the map is not mapped, a look-up and an update: a token taken between them is given back, as races may. */
+static void set_bucket(struct slo_shared *s, int64_t tokens, uint32_t unlimited)
+{
+	const struct slo_abi_bucket b = { .tokens = tokens, .unlimited = unlimited };
+	uint32_t zero = 0;
+
+	if (!s->bucket) {
+		(void)bpf_map_update_elem(s->map[SLO_SHARED_BUCKET].fd, &zero, &b, BPF_ANY);
+		return;
+	}
+	__atomic_store_n(&s->bucket->tokens, tokens, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->bucket->unlimited, unlimited, __ATOMIC_RELAXED);
+}
+
+static int64_t bucket_tokens(const struct slo_shared *s)
+{
+	struct slo_abi_bucket b = { 0 };
+	uint32_t zero = 0;
+
+	if (s->bucket)
+		return __atomic_load_n(&s->bucket->tokens, __ATOMIC_RELAXED);
+	(void)bpf_map_lookup_elem(s->map[SLO_SHARED_BUCKET].fd, &zero, &b);
+	return b.tokens;
+}
+
 void slo_shared_limit(struct slo_shared *s, uint64_t rate, uint64_t burst, uint64_t now_ns)
 {
 	s->rate = rate;
 	s->burst = burst;
 	s->filled_ns = now_ns;
-	__atomic_store_n(&s->bucket->tokens, (int64_t)burst, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->bucket->unlimited, !rate, __ATOMIC_RELAXED);
+	set_bucket(s, (int64_t)burst, !rate);
 }
 
 void slo_shared_refill(struct slo_shared *s, uint64_t now_ns)
@@ -86,10 +111,13 @@ void slo_shared_refill(struct slo_shared *s, uint64_t now_ns)
 	if (!due)
 		return;
 	s->filled_ns = now_ns;
-	have = __atomic_load_n(&s->bucket->tokens, __ATOMIC_RELAXED);
+	have = bucket_tokens(s);
 	if (have + (int64_t)due > (int64_t)s->burst)
 		due = have < (int64_t)s->burst ? s->burst - (uint64_t)have : 0;
-	__atomic_fetch_add(&s->bucket->tokens, (int64_t)due, __ATOMIC_RELAXED);
+	if (s->bucket)
+		__atomic_fetch_add(&s->bucket->tokens, (int64_t)due, __ATOMIC_RELAXED);
+	else
+		set_bucket(s, have + (int64_t)due, 0);
 }
 
 int slo_shared_open(struct slo_shared *ret, struct slo_err *err)
