@@ -12,10 +12,21 @@
 
 BPF_TABLE("hash", struct slo_abi_count_key, struct slo_abi_count_val, slo_counts_conn, 4096);
 
+/* A connect(2) under way that has not sent a SYN yet, by its thread. */
+struct connect_call {
+	__u8 daddr[16];
+	__u16 dport;
+	__u8 family;
+	__u8 pad[5];
+};
+BPF_TABLE(SLO_LRU, __u64, struct connect_call, conn_calls, 4096);
+
 static __always_inline void conn_begin(struct sock *sk, __u64 key)
 {
 	struct slo_abi_sock s = { .start_ns = bpf_ktime_get_ns() };
+	__u64 thread = bpf_get_current_pid_tgid();
 
+	conn_calls.delete(&thread);
 	slo_sock_owner(sk, &s.owner);
 	s.admitted = (slo_is_on(SLO_ABI_CONNECT_LATENCY) || slo_is_on(SLO_ABI_CONNECT_ERRORS)) &&
 	             slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
@@ -174,3 +185,77 @@ int sock_listen_kp(struct pt_regs *ctx)
 	slo_sock_listens((struct sock *)PT_REGS_PARM1(ctx));
 	return 0;
 }
+
+/* Before the first state there may be no route: what connect(2) returns tells. The address has been copied in already. */
+static __always_inline int conn_call(void *uaddr, __u8 family)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct connect_call call = { .family = family };
+	__u16 port = 0;
+
+	bpf_probe_read(&port, sizeof(port), (char *)uaddr + 2);
+	call.dport = ntohs(port);
+	if (family == AF_INET) {
+		bpf_probe_read(call.daddr, 4, (char *)uaddr + 4);
+	} else {
+		bpf_probe_read(call.daddr, 16, (char *)uaddr + 8);
+		call.family = slo_unmap(call.daddr);
+	}
+	conn_calls.update(&thread, &call);
+	return 0;
+}
+
+int conn_call4_kp(struct pt_regs *ctx)
+{
+	return conn_call((void *)PT_REGS_PARM2(ctx), AF_INET);
+}
+
+int conn_call6_kp(struct pt_regs *ctx)
+{
+	return conn_call((void *)PT_REGS_PARM2(ctx), AF_INET6);
+}
+
+#ifdef SLO_OFF_CONNECT_RET
+static __always_inline void conn_refused(void *ctx, const struct connect_call *call, int err)
+{
+	struct slo_abi_owner owner = {}, *o = &owner;
+	struct slo_abi_count_key key = {};
+	struct slo_abi_event e = {};
+	int aggregated;
+
+	slo_keep(o);
+	slo_owner_current(o);
+	if (!slo_admit(SLO_ABI_CONNECT_ERRORS, o))
+		return;
+	key.cgroup_id = o->cgroup_id;
+	key.family = call->family;
+	key.dport = call->dport;
+	key.tag = (__u8)err;
+	__builtin_memcpy(key.daddr, call->daddr, 16);
+	aggregated = conn_aggregate(&e, &key, o);
+	if (!slo_count(&e, SLO_ABI_CONNECT_ERRORS, o, aggregated, 1))
+		return;
+	e.proto = IPPROTO_TCP;
+	e.family = key.family;
+	e.dport = key.dport;
+	__builtin_memcpy(e.daddr, key.daddr, 16);
+	e.err = err;
+	e.flags = SLO_ABI_F_LOCAL;
+	slo_submit(ctx, &e);
+}
+
+int conn_exit_tp(void *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct connect_call *found = conn_calls.lookup(&thread), call;
+	long ret = slo_field(long, ctx, SLO_OFF_CONNECT_RET);
+
+	if (!found)
+		return 0;
+	call = *found;
+	conn_calls.delete(&thread);
+	if (ret < 0 && ret != -EINPROGRESS && ret != -EINTR)
+		conn_refused(ctx, &call, (int)-ret);
+	return 0;
+}
+#endif

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "compat/host.h"
+#include "compat/hostfile.h"
 #include "compat/tracefs.h"
 
 /* The group of our events, and how the name of one begins behind it: then the pid and the function. */
@@ -101,7 +102,31 @@ static int define_by_tracefs(struct slo_kprobe *k, int root, struct slo_err *err
 	return 0;
 }
 
-int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err)
+/* gcc may have made "symbol.isra.0" or "symbol.constprop.0" of it. 0 with @ret, or -ENOENT. */
+static int find_variant(int root, const char *symbol, char ret[SLO_KPROBE_SYMBOL_LEN])
+{
+	slo_cleanup(slo_fclosep) FILE *f = NULL;
+	size_t len = strlen(symbol);
+	char line[256];
+
+	if (slo_hostfile_stream(root, "/proc/kallsyms", &f) < 0)
+		return -ENOENT;
+	/* ffffffff810a1b20 t finish_task_switch.isra.0 */
+	while (fgets(line, sizeof(line), f)) {
+		char *name = strchr(line, ' ');
+
+		name = name ? strchr(name + 1, ' ') : NULL;
+		if (!name || strncmp(++name, symbol, len) != 0 || name[len] != '.' ||
+		    strstr(name, ".cold"))
+			continue;
+		(void)snprintf(ret, SLO_KPROBE_SYMBOL_LEN, "%.*s", (int)strcspn(name, " \t\n"),
+		               name);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err)
 {
 	struct slo_kprobe k = { .symbol = "" };
 	char text[32];
@@ -122,6 +147,16 @@ int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, stru
 	}
 	*ret = k;
 	return 0;
+}
+
+int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err)
+{
+	char variant[SLO_KPROBE_SYMBOL_LEN];
+	int r = define(ret, root, symbol, err);
+
+	if (r != -ENOENT || find_variant(root, symbol, variant) < 0)
+		return r;
+	return define(ret, root, variant, err);
 }
 
 void slo_kprobe_undefine(struct slo_kprobe *k, int root)

@@ -18,7 +18,7 @@ struct slo_kprobe {
 };
 
 /*
- * Finds the way and, where it is tracefs, defines the event. 0, or -ENOENT (no such function,
+ * Finds the way and, where it is tracefs, defines the event; takes a variant that gcc made of the function ("x.isra.0"). 0, or -ENOENT (no such function,
  * or it is inlined), -ENOTSUP (no kprobes in this kernel), -EACCES, ... with @err, and nothing left behind.
  */
 int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err);

@@ -387,6 +387,15 @@ static void read_offset(struct bcc_be *be, uint64_t now_ns)
 	be->offset_read_ns = now_ns;
 }
 
+static const char *first_refusal(const struct slo_verdict *verdicts)
+{
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		if (verdicts[i].refused_count)
+			return verdicts[i].refused[0].why;
+	}
+	return "nothing was asked for";
+}
+
 static int bcc_open(const struct slo_backend_config *cfg, struct slo_verdict verdicts[SLO_SIG_MAX_],
                     void **ret_be, struct slo_err *err)
 {
@@ -398,7 +407,8 @@ static int bcc_open(const struct slo_backend_config *cfg, struct slo_verdict ver
 	if (r < 0)
 		return r;
 	if (cfg->signals && !be->served)
-		return slo_err_set(err, -ENOTSUP, "bcc: none of the signals can be had here");
+		return slo_err_set(err, -ENOTSUP, "bcc: none of the signals can be had here: %s",
+		                   first_refusal(verdicts));
 	if (be->served) {
 		r = open_aggregates(be, err);
 		if (!r)
@@ -586,7 +596,7 @@ static void add_cost(const struct bcc_be *be, enum slo_signal sig, struct slo_ba
 {
 	enum slo_bcc_obj obj = object_of(sig);
 	uint64_t all = be->served & slo_bcc_obj_row(obj)->signals;
-	uint32_t hooks = slo_bcc_hooks_of(&be->hooks, obj);
+	uint64_t hooks = slo_bcc_hooks_of(&be->hooks, obj);
 	struct slo_signal_stats *st = &ret->signal[sig];
 	struct slo_cost_of cost = { 0 };
 
@@ -594,7 +604,7 @@ static void add_cost(const struct bcc_be *be, enum slo_signal sig, struct slo_ba
 	for (int i = 0; i < (int)obj; i++)
 		hooks &= ~slo_bcc_hooks_of(&be->hooks, (enum slo_bcc_obj)i);
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
-		if (hooks & 1U << i)
+		if (hooks & 1ULL << i)
 			slo_cost_add(&cost, be->hooks.hook[i].prog);
 	}
 	st->missed = cost.missed;

@@ -26,6 +26,9 @@ TEXT(sock);
 TEXT(dns);
 TEXT(retransmit);
 TEXT(connect);
+TEXT(runqueue);
+TEXT(disk);
+TEXT(reclaim);
 
 /* In the order in which they are compiled. */
 static const struct {
@@ -39,6 +42,9 @@ static const struct {
 	ROW(dns, "bcc/dns.bcc.c"),
 	ROW(retransmit, "bcc/retransmit.bcc.c"),
 	ROW(connect, "bcc/connect.bcc.c"),
+	ROW(runqueue, "bcc/runqueue.bcc.c"),
+	ROW(disk, "bcc/disk.bcc.c"),
+	ROW(reclaim, "bcc/reclaim.bcc.c"),
 };
 
 void slo_bcc_kernel_read(struct slo_bcc_kernel *ret)

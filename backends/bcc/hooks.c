@@ -97,23 +97,23 @@ static int load_and_attach(struct slo_bcc_hooks *h, enum slo_bcc_hook id, struct
 	return attach(h, id, err);
 }
 
-uint32_t slo_bcc_hooks_of(const struct slo_bcc_hooks *h, enum slo_bcc_obj obj)
+uint64_t slo_bcc_hooks_of(const struct slo_bcc_hooks *h, enum slo_bcc_obj obj)
 {
 	const struct slo_bcc_rung *rung = h->rung[obj];
-	uint32_t set = 0;
+	uint64_t set = 0;
 
 	for (unsigned int i = 0; rung && i < rung->needs; i++)
-		set |= 1U << rung->need[i];
+		set |= 1ULL << rung->need[i];
 	for (int i = 0; rung && i < SLO_BCC_RUNG_EXTRAS; i++) {
-		if (h->extras[obj] & 1U << i)
-			set |= 1U << rung->extra[i].hook;
+		for (unsigned int k = 0; (h->extras[obj] & 1U << i) && k < rung->extra[i].hooks; k++)
+			set |= 1ULL << rung->extra[i].hook[k];
 	}
 	return set;
 }
 
-static uint32_t hooks_of_set(const struct slo_bcc_hooks *h, unsigned int objects)
+static uint64_t hooks_of_set(const struct slo_bcc_hooks *h, unsigned int objects)
 {
-	uint32_t set = 0;
+	uint64_t set = 0;
 
 	for (int i = 0; i < SLO_BCC_OBJ_MAX_; i++) {
 		if (objects & 1U << i)
@@ -122,22 +122,22 @@ static uint32_t hooks_of_set(const struct slo_bcc_hooks *h, unsigned int objects
 	return set;
 }
 
-static void detach_all_but(struct slo_bcc_hooks *h, uint32_t keep)
+static void detach_all_but(struct slo_bcc_hooks *h, uint64_t keep)
 {
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
-		if (!(keep & 1U << i))
+		if (!(keep & 1ULL << i))
 			slo_closep(&h->hook[i].link);
 	}
 }
 
 int slo_bcc_hooks_apply(struct slo_bcc_hooks *h, unsigned int objects, struct slo_err *err)
 {
-	uint32_t want = hooks_of_set(h, objects);
+	uint64_t want = hooks_of_set(h, objects);
 	int failed = 0;
 
 	detach_all_but(h, want);
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
-		int r = want & 1U << i ? attach(h, (enum slo_bcc_hook)i, failed ? NULL : err) : 0;
+		int r = want & 1ULL << i ? attach(h, (enum slo_bcc_hook)i, failed ? NULL : err) : 0;
 
 		failed = failed ? failed : r;
 	}
@@ -167,8 +167,13 @@ static int try_rung(struct slo_bcc_hooks *h, const struct slo_bcc_rung *rung,
 	h->rung[rung->obj] = rung;
 	h->extras[rung->obj] = 0;
 	for (int i = 0; i < SLO_BCC_RUNG_EXTRAS && rung->extra[i].missing; i++) {
-		if (load_and_attach(h, rung->extra[i].hook, p, &err) < 0)
-			add_note(v, rung->extra[i].missing, err.msg);
+		const struct slo_bcc_extra *extra = &rung->extra[i];
+
+		r = 0;
+		for (unsigned int k = 0; !r && k < extra->hooks; k++)
+			r = load_and_attach(h, extra->hook[k], p, &err);
+		if (r < 0)
+			add_note(v, extra->missing, err.msg);
 		else
 			h->extras[rung->obj] |= 1U << i;
 	}

@@ -32,6 +32,6 @@ int slo_bcc_hooks_open(struct slo_bcc_hooks *h, enum slo_bcc_obj obj, struct slo
 int slo_bcc_hooks_apply(struct slo_bcc_hooks *h, unsigned int objects, struct slo_err *err);
 
 /* Bit set of hooks that @obj uses. */
-uint32_t slo_bcc_hooks_of(const struct slo_bcc_hooks *h, enum slo_bcc_obj obj);
+uint64_t slo_bcc_hooks_of(const struct slo_bcc_hooks *h, enum slo_bcc_obj obj);
 
 #endif

@@ -29,6 +29,25 @@ enum slo_bcc_hook {
 	SLO_BCC_STATE_TP,
 	SLO_BCC_STATE_KP,
 	SLO_BCC_LISTEN_KP,
+	SLO_BCC_CALL4_KP,
+	SLO_BCC_CALL6_KP,
+	SLO_BCC_CALL_EXIT_TP,
+	SLO_BCC_SWITCH_RAW,
+	SLO_BCC_WAKEUP_RAW,
+	SLO_BCC_WAKEUP_NEW_RAW,
+	SLO_BCC_SWITCHED_KP,
+	SLO_BCC_WAKEUP_TP,
+	SLO_BCC_WAKEUP_NEW_TP,
+	SLO_BCC_WAKEUP_KP,
+	SLO_BCC_WAKEUP_NEW_KP,
+	SLO_BCC_DISK_RAW,
+	SLO_BCC_DIRECT_BEGIN,
+	SLO_BCC_DIRECT_END,
+	SLO_BCC_MEMCG_BEGIN,
+	SLO_BCC_MEMCG_END,
+	SLO_BCC_COMPACT_BEGIN,
+	SLO_BCC_COMPACT_END,
+	SLO_BCC_THROTTLED,
 	SLO_BCC_HOOK_MAX_,
 };
 
@@ -42,6 +61,9 @@ enum slo_bcc_obj {
 	SLO_BCC_OBJ_CONNECT, /* first: its program serves retransmits, too, and is counted with it */
 	SLO_BCC_OBJ_DNS,
 	SLO_BCC_OBJ_RETRANSMIT,
+	SLO_BCC_OBJ_RUNQUEUE,
+	SLO_BCC_OBJ_DISK,
+	SLO_BCC_OBJ_RECLAIM,
 	SLO_BCC_OBJ_MAX_,
 };
 
@@ -53,8 +75,10 @@ struct slo_bcc_obj_row {
 #define SLO_BCC_RUNG_HOOKS 5
 #define SLO_BCC_RUNG_EXTRAS 3
 
+/* An optional part, all or nothing. */
 struct slo_bcc_extra {
-	enum slo_bcc_hook hook;
+	enum slo_bcc_hook hook[3];
+	unsigned int hooks; /* of hook[] in use */
 	const char *missing; /* what cannot be seen without it; NULL ends the list */
 };
 

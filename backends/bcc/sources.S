@@ -16,5 +16,8 @@ text sock, "bcc/slo_sock.bcc.h"
 text dns, "bcc/dns.bcc.c"
 text retransmit, "bcc/retransmit.bcc.c"
 text connect, "bcc/connect.bcc.c"
+text runqueue, "bcc/runqueue.bcc.c"
+text disk, "bcc/disk.bcc.c"
+text reclaim, "bcc/reclaim.bcc.c"
 
 .section .note.GNU-stack, "", %progbits
