@@ -198,8 +198,7 @@ int slo_agg_read(struct slo_agg *a, uint64_t start_ns, uint64_t interval_ns, uin
 
 		key = next;
 		more = bpf_map_get_next_key(a->cfg.fd, &key, &next) == 0;
-		if (a->cfg.by_signal &&
-		    key.hist.tag >> SLO_ABI_TAG_SIGNAL_SHIFT != a->cfg.signal)
+		if (a->cfg.by_signal && key.hist.tag >> SLO_ABI_TAG_SIGNAL_SHIFT != a->cfg.signal)
 			continue;
 		if (read_key(a, &key, epoch, &rec) > 0) {
 			fn(user, &rec);

@@ -90,7 +90,8 @@ static bool skip_for_btf(const struct slo_backend_ops *ops, const struct slo_bac
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		rep->verdict[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
 		if (rep->asked & SLO_SIG_BIT(i))
-			slo_verdict_refuse(&rep->verdict[i], ops->name, -ENOENT, "%.150s", rep->why);
+			slo_verdict_refuse(&rep->verdict[i], ops->name, -ENOENT, "%.150s",
+			                   rep->why);
 	}
 	return true;
 }

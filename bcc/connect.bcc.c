@@ -51,8 +51,7 @@ static __always_inline void conn_established(void *ctx, struct sock *sk,
 	slo_submit(ctx, &e);
 }
 
-static __always_inline int conn_aggregate(struct slo_abi_event *zero,
-                                          struct slo_abi_count_key *key,
+static __always_inline int conn_aggregate(struct slo_abi_event *zero, struct slo_abi_count_key *key,
                                           const struct slo_abi_owner *o)
 {
 	struct slo_abi_count_val *c = slo_counts_conn.lookup(key);

@@ -166,7 +166,8 @@ static __always_inline void dns_sent(struct sk_buff *skb)
 }
 
 static __always_inline void dns_answer(void *ctx, struct slo_abi_dns_query *q,
-                                       const struct slo_abi_dns_key *key, const struct dns_header *h)
+                                       const struct slo_abi_dns_key *key,
+                                       const struct dns_header *h)
 {
 	__u32 rcode = h->flags2 & 0xf;
 	struct slo_measure m = { .start_ns = q->first_ns };

@@ -59,9 +59,8 @@ static __always_inline __u32 retr_reason(struct sock *sk)
 	return pending == SLO_ICSK_TIME_LOSS_PROBE ? SLO_ABI_RETR_TLP : SLO_ABI_RETR_OTHER;
 }
 
-static __always_inline int retr_aggregate(struct slo_abi_event *zero,
-                                          struct slo_abi_count_key *key, __u64 n,
-                                          const struct slo_abi_owner *o)
+static __always_inline int retr_aggregate(struct slo_abi_event *zero, struct slo_abi_count_key *key,
+                                          __u64 n, const struct slo_abi_owner *o)
 {
 	struct slo_abi_count_val *c = slo_counts_retr.lookup(key);
 

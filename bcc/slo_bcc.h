@@ -13,11 +13,11 @@
 #ifndef SLO_BCC_H
 #define SLO_BCC_H
 
-#include <uapi/linux/ptrace.h>
-#include <linux/sched.h>
 #include <linux/cgroup.h>
+#include <linux/sched.h>
 #include <linux/version.h>
 #include <net/sock.h>
+#include <uapi/linux/ptrace.h>
 
 #include "bpf/slo_abi.h"
 
@@ -91,7 +91,8 @@ static __always_inline __u64 slo_task_cgroup_id(struct task_struct *task)
 /* cgroup of the socket: right in interrupts too. 0 unknown. Before 5.15 bit 0 of the pointer says that it is none. */
 static __always_inline __u64 slo_sock_cgroup_id(struct sock *sk)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 5, 0) && defined(CONFIG_SOCK_CGROUP_DATA) && !SLO_CGROUP_V1
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 5, 0) && defined(CONFIG_SOCK_CGROUP_DATA) && \
+	!SLO_CGROUP_V1
 	__u64 pointer = 0;
 
 	bpf_probe_read(&pointer, sizeof(pointer), &sk->sk_cgrp_data);
@@ -246,9 +247,8 @@ static __always_inline void slo_submit(void *ctx, struct slo_abi_event *e)
 		slo_add(&st->sent, 1);
 }
 
-static __always_inline int slo_hist_update(struct slo_abi_event *zero,
-                                           struct slo_abi_hist_key *key, __u64 ns, __u32 epoch,
-                                           const struct slo_abi_owner *o)
+static __always_inline int slo_hist_update(struct slo_abi_event *zero, struct slo_abi_hist_key *key,
+                                           __u64 ns, __u32 epoch, const struct slo_abi_owner *o)
 {
 	struct slo_abi_hist_val *h = slo_hist.lookup(key);
 
@@ -277,7 +277,8 @@ static __always_inline int slo_latency(struct slo_abi_event *e, __u32 signal,
 	if (!st || !ctl || ctl->off)
 		return 0;
 	aggregated = slo_hist_update(e, &key, m->ns, ctl->epoch, o);
-	if (!slo_dispose(e, st, aggregated, m->force || ctl->emit_all || m->ns >= ctl->threshold, o))
+	if (!slo_dispose(e, st, aggregated, m->force || ctl->emit_all || m->ns >= ctl->threshold,
+	                 o))
 		return 0;
 	e->signal = signal;
 	e->start_ns = m->start_ns;

@@ -28,8 +28,8 @@ static int read_event(int dir, const char *prefix, const char *event, const char
 }
 
 /* The same, wherever tracefs is. */
-static int find_event(int root, const char *category, const char *name, const char *file, char *text,
-                      size_t size, struct slo_err *err)
+static int find_event(int root, const char *category, const char *name, const char *file,
+                      char *text, size_t size, struct slo_err *err)
 {
 	slo_cleanup(slo_closep) int own = -1;
 	const char *step = "";

@@ -221,8 +221,8 @@ static void borrow_maps(struct bcc_be *be)
 	for (uint32_t i = 0; i < img->head->map_count; i++) {
 		const struct slo_bcc_image_map *m = &img->maps[i];
 
-		be->shared.bytes += (uint64_t)(m->key + m->value) * m->max *
-		                    (is_percpu(m->type) ? copies : 1);
+		be->shared.bytes +=
+			(uint64_t)(m->key + m->value) * m->max * (is_percpu(m->type) ? copies : 1);
 	}
 	be->shared.bytes += copies * BUFFER_PAGES * (uint64_t)sysconf(_SC_PAGESIZE);
 }
@@ -500,7 +500,8 @@ static int bcc_poll(void *vbe, struct slo_err *err)
 	r = perf_buffer__consume(be->buffer);
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		after += be->delivered[i];
-	return r < 0 ? slo_err_set(err, r, "perf buffers: %s", strerror(-r)) : (int)(after - before);
+	return r < 0 ? slo_err_set(err, r, "perf buffers: %s", strerror(-r))
+	             : (int)(after - before);
 }
 
 /* What a socket has read and no program could look at has been answered: it is not a timeout, but was not measured. */
@@ -509,7 +510,8 @@ static void on_dns_timeout(void *user, uint64_t cookie, const struct slo_abi_eve
 	struct bcc_be *be = user;
 	uint8_t yes;
 
-	if (bpf_map_lookup_elem(slo_bcc_program_map(&be->program, "dns_unread"), &cookie, &yes) == 0) {
+	if (bpf_map_lookup_elem(slo_bcc_program_map(&be->program, "dns_unread"), &cookie, &yes) ==
+	    0) {
 		be->dns_unread++;
 		return;
 	}

@@ -34,17 +34,15 @@ TEXT(reclaim);
 static const struct {
 	const char *name, *start, *end;
 } texts[] = {
-#define ROW(id, file) { file, slo_bcc_text_##id##_start, slo_bcc_text_##id##_end }
-	ROW(abi, "bpf/slo_abi.h"),
-	ROW(measure, "bpf/slo_measure.h"),
-	ROW(common, "bcc/slo_bcc.h"),
-	ROW(sock, "bcc/slo_sock.bcc.h"),
-	ROW(dns, "bcc/dns.bcc.c"),
-	ROW(retransmit, "bcc/retransmit.bcc.c"),
-	ROW(connect, "bcc/connect.bcc.c"),
-	ROW(runqueue, "bcc/runqueue.bcc.c"),
-	ROW(disk, "bcc/disk.bcc.c"),
-	ROW(reclaim, "bcc/reclaim.bcc.c"),
+#define ROW(id, file)                                                    \
+	{                                                                \
+		file, slo_bcc_text_##id##_start, slo_bcc_text_##id##_end \
+	}
+	ROW(abi, "bpf/slo_abi.h"),         ROW(measure, "bpf/slo_measure.h"),
+	ROW(common, "bcc/slo_bcc.h"),      ROW(sock, "bcc/slo_sock.bcc.h"),
+	ROW(dns, "bcc/dns.bcc.c"),         ROW(retransmit, "bcc/retransmit.bcc.c"),
+	ROW(connect, "bcc/connect.bcc.c"), ROW(runqueue, "bcc/runqueue.bcc.c"),
+	ROW(disk, "bcc/disk.bcc.c"),       ROW(reclaim, "bcc/reclaim.bcc.c"),
 };
 
 void slo_bcc_kernel_read(struct slo_bcc_kernel *ret)
@@ -166,7 +164,8 @@ static int read_entry(const char *path, void **ret_bytes, size_t *ret_size, stru
 		return slo_err_set(err, -ENOMEM, "%s: out of memory", path);
 	n = read(fd, bytes, (size_t)st.st_size);
 	if (n != st.st_size)
-		return slo_err_set(err, n < 0 ? -errno : -EBADMSG, "%s: cannot be read whole", path);
+		return slo_err_set(err, n < 0 ? -errno : -EBADMSG, "%s: cannot be read whole",
+		                   path);
 	*ret_size = (size_t)n;
 	*ret_bytes = slo_take_ptr(bytes);
 	return 0;

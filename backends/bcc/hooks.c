@@ -105,7 +105,8 @@ uint64_t slo_bcc_hooks_of(const struct slo_bcc_hooks *h, enum slo_bcc_obj obj)
 	for (unsigned int i = 0; rung && i < rung->needs; i++)
 		set |= 1ULL << rung->need[i];
 	for (int i = 0; rung && i < SLO_BCC_RUNG_EXTRAS; i++) {
-		for (unsigned int k = 0; (h->extras[obj] & 1U << i) && k < rung->extra[i].hooks; k++)
+		for (unsigned int k = 0; (h->extras[obj] & 1U << i) && k < rung->extra[i].hooks;
+		     k++)
 			set |= 1ULL << rung->extra[i].hook[k];
 	}
 	return set;

@@ -58,8 +58,8 @@ static void add_fields(struct slo_bcc_want *w, int root)
 /* What this kernel has, found by trying; the texts compile to what goes with it. */
 static void fill_want(struct slo_bcc_want *w, int root, bool cgroup_v1)
 {
-	bool has_task = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task,
-	                                        NULL) == 1;
+	bool has_task =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task, NULL) == 1;
 
 	slo_bcc_flag(w, "-DSLO_LRU=\"%s\"", has_map(BPF_MAP_TYPE_LRU_HASH) ? "lru_hash" : "hash");
 	slo_bcc_flag(w, "-DSLO_STATS=\"%s\"",
@@ -82,9 +82,9 @@ static int find_helper(const char *given, char *ret, size_t size, struct slo_err
 
 	if (given && *given) {
 		(void)snprintf(ret, size, "%s", given);
-		return access(ret, X_OK) ? slo_err_set(err, -errno, "%s: %s", given,
-		                                       strerror(errno))
-		                         : 0;
+		return access(ret, X_OK)
+		               ? slo_err_set(err, -errno, "%s: %s", given, strerror(errno))
+		               : 0;
 	}
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n > 0) {
@@ -149,7 +149,7 @@ int slo_bcc_obtain(const struct slo_backend_config *cfg, int root, bool cgroup_v
 	r = compile(cfg, &want, key, ret, err);
 	/* An entry that was refused is the nearer cause. */
 	if (r < 0)
-		return miss.code && miss.code != -ENOENT ? slo_err_wrap(err, r, "%.120s", miss.msg)
+		return miss.code && miss.code != -ENOENT ? slo_err_wrap(err, r, "%.190s", miss.msg)
 		                                         : r;
 	if (cfg->state_dir && slo_bcc_cache_store(cfg->state_dir, &kernel, key, ret, &kept) < 0)
 		(void)snprintf(ret_note, 160, "compiled program not kept: %.120s", kept.msg);

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "backends/shared.h"
 #include "backends/libbpf/object.h"
+#include "backends/shared.h"
 #include "bpf/slo_abi.h"
 
 struct slo_tls {

@@ -178,7 +178,8 @@ struct slo_config {
 		struct slo_config_list search; /* folders; reserved */
 	} btf;
 	struct {
-		char helper[SLO_CONFIG_TEXT_LEN]; /* "": beside the agent, or where packages put it */
+		char helper
+			[SLO_CONFIG_TEXT_LEN]; /* "": beside the agent, or where packages put it */
 		char kernel_headers[SLO_CONFIG_TEXT_LEN]; /* "": looked for */
 	} bcc;
 	struct {

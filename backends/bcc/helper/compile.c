@@ -213,8 +213,8 @@ static int run_child(struct compile_run *run)
 	int status = 0;
 	pid_t pid;
 
-	if (ftruncate(run->image, 0) || ftruncate(run->output, 0) || lseek(run->image, 0, SEEK_SET) ||
-	    lseek(run->output, 0, SEEK_SET))
+	if (ftruncate(run->image, 0) || ftruncate(run->output, 0) ||
+	    lseek(run->image, 0, SEEK_SET) || lseek(run->output, 0, SEEK_SET))
 		return -errno;
 	pid = fork();
 	if (pid < 0)
@@ -304,11 +304,9 @@ int slo_compile(const struct slo_request *req, const struct slo_headers *headers
 {
 	slo_cleanup(slo_closep) int image = memfd_create("image", MFD_CLOEXEC);
 	slo_cleanup(slo_closep) int output = memfd_create("output", MFD_CLOEXEC);
-	struct compile_run run = { .req = req,
-		                   .headers = headers,
-		                   .scratch = scratch,
-		                   .image = image,
-		                   .output = output };
+	struct compile_run run = {
+		.req = req, .headers = headers, .scratch = scratch, .image = image, .output = output
+	};
 	char left_out[256] = "";
 	int r = image < 0 || output < 0 ? -errno : 0;
 

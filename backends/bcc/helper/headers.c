@@ -198,9 +198,14 @@ static int run(char *const argv[])
 static int unpack_kheaders(const char *scratch, struct slo_headers *ret)
 {
 	char folder[PATH_MAX];
-	char *modprobe[] = { (char[]){ "modprobe" }, (char[]){ "-q" }, (char[]){ "kheaders" }, NULL };
-	char *tar[] = { (char[]){ "tar" }, (char[]){ "-xf" }, (char[]){ KHEADERS },
-		        (char[]){ "-C" }, folder, NULL };
+	char *modprobe[] = { (char[]){ "modprobe" }, (char[]){ "-q" }, (char[]){ "kheaders" },
+		             NULL };
+	char *tar[] = { (char[]){ "tar" },
+		        (char[]){ "-xf" },
+		        (char[]){ KHEADERS },
+		        (char[]){ "-C" },
+		        folder,
+		        NULL };
 	int r;
 
 	if (access(KHEADERS, R_OK))

@@ -20,10 +20,11 @@ static const char *const scratch_places[] = { "/run/llm-slo-bcc.XXXXXX", "/tmp/l
 
 static void usage(FILE *out)
 {
-	(void)fputs("usage: llm-slo-bcc < REQUEST\n"
-	            "Compiles programs for the running kernel. Started by llm-slo-agent, which hands it\n"
-	            "the request and a socket; by hand it is of no use. Version " SLO_VERSION "\n",
-	            out);
+	(void)fputs(
+		"usage: llm-slo-bcc < REQUEST\n"
+		"Compiles programs for the running kernel. Started by llm-slo-agent, which hands it\n"
+		"the request and a socket; by hand it is of no use. Version " SLO_VERSION "\n",
+		out);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -163,8 +164,9 @@ int main(int argc, char **argv)
 		r = compile(scratch, &image, &err);
 		(void)nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	} else {
-		r = slo_err_set(&err, -errno, "no folder for temporary files in /run, /tmp or "
-		                              "/dev/shm: %s",
+		r = slo_err_set(&err, -errno,
+		                "no folder for temporary files in /run, /tmp or "
+		                "/dev/shm: %s",
 		                strerror(errno));
 	}
 	if (!r)

@@ -186,6 +186,7 @@ def _place():
 
 @test
 def with_targets_the_submitter_is_known():
+    slotest.unseen_by_bcc("who submitted a request")
     path, name = _place()
     gate = os.pipe()
     readers = [slonet.spawn(_read_some, path, IOS, gate[0], comm="sloreader") for _ in range(2)]
@@ -209,6 +210,7 @@ def with_targets_the_submitter_is_known():
 
 @test
 def targets_of_a_reload_are_known_too():
+    slotest.unseen_by_bcc("who submitted a request")
     path, name = _place()
     conf, gate = os.path.join(slotest.tmp, "agent.ini"), os.pipe()
     with open(conf, "w") as f:
@@ -234,6 +236,7 @@ def targets_of_a_reload_are_known_too():
 
 @test
 def disks_without_stamps_are_timed_by_a_map():
+    slotest.unseen_by_bcc("disks whose requests carry no times")
     disk = slodisk.NullDisk(DELAY_MS)
     disk.queue("scheduler", "none")
     disk.queue("wbt_lat_usec", 0)

@@ -240,6 +240,8 @@ def burning_alone_waits_for_nobody():
     mine, edge, doubt = in_window(records, pid, begin, end)
     truth = (end.wait_ns - begin.wait_ns) / 1e6
     missing = end.slices - begin.slices - len(mine)
+    # bcc has no stamp of the scheduler's own: its hooks come a little later, and under emulation that is long
+    doubt += 0.1 * len(mine) if slotest.BACKEND == "bcc" else 0
     sums_agree("sum of the delays, ms", sum((r["value"] for r in mine), 0.0), truth * 0.95 - doubt,
                truth * 1.05 + doubt, missing, f"5 % and {doubt:.3f} ms at the marks")
     allowed = len(edge) + (2 if MISSED_PERCENT else 0)
