@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
 readonly BUILD_PACKAGES="clang llvm gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config
-	libbpf-dev libelf-dev zlib1g-dev libinih-dev libjansson-dev libyaml-dev
+	libbpf-dev libbpfcc-dev libelf-dev zlib1g-dev libinih-dev libjansson-dev libyaml-dev
 	libcurl4-openssl-dev libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler"
 readonly TEST_PACKAGES="libcmocka-dev clang-format clang-tidy cppcheck shellcheck python3 python3-jsonschema
 	git strace bpftool libbpf-tools bpfcc-tools prometheus"
