@@ -155,6 +155,8 @@ test_contract() {
 	step contract/benchgen test/contract/benchgen.sh build/debug
 	step contract/schema_peer test/contract/schema_peer.sh build/debug
 	step contract/slo_rules test/contract/slo_rules.sh build/debug
+	step contract/https python3 test/contract/https.py build/debug/sloctl
+	step contract/https_static python3 test/contract/https.py build/static/sloctl
 }
 
 # Labelled data and expected outputs of the earlier design, beside the tree; skipped where they are not.
@@ -226,9 +228,13 @@ test_soak() {
 	step soak test/soak.sh
 }
 
+# Other people's programs over what we make; each script skips with its reason where its peer is not here.
 test_peers() {
-	echo "peers: no peer of this version's outputs yet; the kernel's own tools are compared by ./build.sh bench"
-	result skip peers "nothing to peer with yet"
+	local script
+	for script in test/peers/*.sh; do
+		[[ $script != *_venv.sh ]] || continue
+		step "peers/$(basename "$script" .sh)" "$script" build/debug
+	done
 }
 
 totals() {

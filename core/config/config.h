@@ -335,6 +335,9 @@ size_t slo_config_entry_count(const struct slo_config *cfg);
 void slo_config_entry_at(const struct slo_config *cfg, size_t i,
                          struct slo_config_entry *ret_entry);
 
+/* Whether nobody set it: neither file, environment nor flag. */
+bool slo_config_is_default(const struct slo_config *cfg, const char *section, const char *key);
+
 /* Value as it would stand in a file, secrets as "***"; cut where @size (SLO_CONFIG_VALUE_LEN suffices) is too small. */
 void slo_config_entry_text(const struct slo_config_entry *entry, char *buf, size_t size);
 

@@ -17,8 +17,9 @@
 struct slo_otlp_batch;
 
 /*
- * Parses protobuf bytes; takes @body (malloc'd) over on success only. 0; -EBADMSG: not that message; -E2BIG: too many
- * spans; -ENOMEM; with @err. A span whose ids have a wrong length, or which ends before it begins, is rejected alone.
+ * Parses protobuf bytes; takes @body (malloc'd; NULL where @len is 0) over on success only. 0; -EBADMSG: not that
+ * message; -E2BIG: too many spans, or above 64 MiB; -ENOMEM; with @err. A span whose ids have a wrong length or are all
+ * zeros, or which ends before it begins, is rejected alone.
  */
 int slo_otlp_batch_parse(struct slo_otlp_batch **ret, uint8_t *body, size_t len,
                          struct slo_err *err);

@@ -22,12 +22,14 @@ enum slo_otlp_kind {
 };
 
 struct slo_otlp_exporter_config {
-	const char *endpoint; /* base URL: /v1/traces and so on are appended; "": nothing is sent (but see the environment) */
+	const char *
+		endpoint; /* base URL: /v1/traces and so on are appended; "": nothing is sent (but see the environment) */
 	const char *headers; /* "k=v,k2=v2", values percent-encoded as OTEL_EXPORTER_OTLP_HEADERS */
 	bool gzip;
 	uint64_t timeout_ms;
 	struct slo_http_tls tls;
-	char *const *environment; /* OTEL_EXPORTER_OTLP_*, read where the configuration is silent; NULL: none */
+	char *const *
+		environment; /* OTEL_EXPORTER_OTLP_*, read where the configuration is silent; NULL: none */
 	size_t queue_bytes; /* in memory, all kinds */
 	const char *spool_dir; /* "": no disk; a folder of its own */
 	uint64_t spool_bytes, spool_age_ms; /* caps on disk */
@@ -51,8 +53,8 @@ struct slo_otlp_exporter_stats {
 struct slo_otlp_exporter;
 
 /* A port 4317 is refused with -EINVAL and a word on gRPC. */
-int slo_otlp_exporter_new(struct slo_otlp_exporter **ret, const struct slo_otlp_exporter_config *cfg,
-                          struct slo_err *err);
+int slo_otlp_exporter_new(struct slo_otlp_exporter **ret,
+                          const struct slo_otlp_exporter_config *cfg, struct slo_err *err);
 /* What is queued in memory goes to disk. NULL-safe. */
 void slo_otlp_exporter_freep(struct slo_otlp_exporter **x);
 #define slo_otlp_exporter_auto slo_cleanup(slo_otlp_exporter_freep)
@@ -86,6 +88,7 @@ void slo_otlp_exporter_metrics_end(struct slo_otlp_exporter *x);
 void slo_otlp_exporter_tick(struct slo_otlp_exporter *x, uint64_t now_ns);
 /* At the end: as much as goes within @timeout_ms (the client is run meanwhile), the rest stays on disk. */
 void slo_otlp_exporter_drain(struct slo_otlp_exporter *x, uint64_t timeout_ms);
-void slo_otlp_exporter_stats(const struct slo_otlp_exporter *x, struct slo_otlp_exporter_stats *ret);
+void slo_otlp_exporter_stats(const struct slo_otlp_exporter *x,
+                             struct slo_otlp_exporter_stats *ret);
 
 #endif

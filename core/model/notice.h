@@ -23,6 +23,10 @@ enum slo_severity {
 	SLO_SEVERITY_MAX_,
 };
 
+/* "open", "update", "resolve", "test"; "critical", "error", "warning", "info". */
+const char *slo_notice_kind_name(enum slo_notice_kind kind);
+const char *slo_notice_severity_name(enum slo_severity severity);
+
 #define SLO_DEDUP_KEY_LEN 33 /* 32 hexadecimal digits and the NUL */
 
 /* Borrowed strings, never NULL; "" unknown. */
@@ -41,7 +45,8 @@ struct slo_notice {
 	double confidence, burn_rate;
 	int64_t started_unix_ns, unix_ns; /* of the incident, of this message */
 	int64_t ended_unix_ns; /* RESOLVE; else 0 */
-	const char *json; /* the incident as one object, incident-attribution v1beta1, without a newline */
+	const char *
+		json; /* the incident as one object, incident-attribution v1beta1, without a newline */
 	size_t json_len;
 	bool synthetic;
 };

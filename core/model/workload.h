@@ -12,7 +12,8 @@ struct slo_workload {
 	const char *pod_uid; /* k8s.pod.uid */
 	const char *container; /* k8s.container.name */
 	const char *container_id; /* container.id */
-	const char *service; /* service.name: of Kubernetes' labels and owners, else the systemd unit, cgroup or comm */
+	const char *
+		service; /* service.name: of Kubernetes' labels and owners, else the systemd unit, cgroup or comm */
 };
 
 #endif

@@ -46,8 +46,10 @@ struct slo_http_route {
 };
 
 struct slo_http_server_config {
-	const char *listen; /* "127.0.0.1:4318", "[::]:2112", ":2112", "unix:/run/x.sock" is not served; borrowed */
-	const char *token; /* bearer token; "" or NULL: none asked. Compared in constant time. Borrowed until close */
+	const char *
+		listen; /* "127.0.0.1:4318", "[::]:2112", ":2112", "unix:/run/x.sock" is not served; borrowed */
+	const char *
+		token; /* bearer token; "" or NULL: none asked. Compared in constant time. Borrowed until close */
 	const struct slo_http_route *routes; /* ends with an empty row; borrowed until close */
 	/* Body of an error that the server itself answers (404, 405, 413, 401, 400, 503); NULL: one line of text. */
 	void (*on_error)(void *user, const struct slo_http_in *in, unsigned int status,
@@ -55,7 +57,8 @@ struct slo_http_server_config {
 	void *user; /* of all handlers */
 	size_t max_connections; /* 0: 256 */
 	size_t max_bytes; /* of all bodies being gathered; 0: 64 MiB; beyond: 503 with Retry-After */
-	unsigned int timeout_s; /* of a connection that does not move; and of a whole request, 4 times that; 0: 10 */
+	unsigned int
+		timeout_s; /* of a connection that does not move; and of a whole request, 4 times that; 0: 10 */
 };
 
 struct slo_http_server_stats {

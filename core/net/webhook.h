@@ -23,7 +23,8 @@ enum slo_webhook_format { /* in the order of the configuration's */
 struct slo_webhook_config {
 	enum slo_webhook_format format;
 	const char *url; /* "": the format's own public address, where it has one */
-	const char *secret; /* generic, slack: signing key (Standard Webhooks: "whsec_" and base64, or base64); pagerduty: routing key; opsgenie, jsm: API key */
+	const char *
+		secret; /* generic, slack: signing key (Standard Webhooks: "whsec_" and base64, or base64); pagerduty: routing key; opsgenie, jsm: API key */
 	bool legacy_signature; /* X-Webhook-Signature too */
 	uint64_t timeout_ms;
 	struct slo_http_tls tls;
@@ -48,13 +49,16 @@ int slo_webhook_new(struct slo_webhook **ret, const struct slo_webhook_config *c
 void slo_webhook_freep(struct slo_webhook **w);
 #define slo_webhook_auto slo_cleanup(slo_webhook_freep)
 
-/* Durable when it returns 0 (with a dir, open and resolve are synced). Never waits for the network. */
+/*
+ * Durable when it returns 0 (with a dir, all but updates are synced). Where the disk does not take it, its error comes
+ * back, and the notice is sent from memory. -EINVAL: no id or dedup_key. Never waits for the network.
+ */
 int slo_webhook_send(struct slo_webhook *w, const struct slo_notice *n, struct slo_err *err);
 void slo_webhook_tick(struct slo_webhook *w, uint64_t now_ns);
 void slo_webhook_drain(struct slo_webhook *w, uint64_t timeout_ms);
 void slo_webhook_stats(const struct slo_webhook *w, struct slo_webhook_stats *ret);
 
-/* The body and headers of a notice, unsent: for tests, --dry-run. *@ret_body malloc'd. */
+/* The body of a notice, unsent, "***" for a secret in it: for tests, --dry-run. *@ret_body malloc'd. */
 int slo_webhook_render(const struct slo_webhook_config *cfg, const struct slo_notice *n,
                        char **ret_body, size_t *ret_len, struct slo_err *err);
 

@@ -14,7 +14,7 @@ _llm_slo() {
 	esac
 	case $path in
 	"")
-		words="prereq config schema correlationeval m5gate attributor benchgen explain calibrate schemavalidate collector slo cdgate faultreplay loadgen docs --help --version"
+		words="prereq config schema correlationeval m5gate attributor benchgen explain calibrate schemavalidate collector slo cdgate faultreplay loadgen webhook top incidents support-bundle docs --help --version"
 		;;
 	llm-slo-agent)
 		case $prev in
@@ -128,12 +128,13 @@ _llm_slo() {
 	"explain")
 		case $prev in
 		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--control) return ;;
 		--id) return ;;
 		--model) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
 		esac
-		words="--input --id --model --config --output --help --version"
+		words="--input --control --id --model --config --output --help --version"
 		;;
 	"calibrate")
 		case $prev in
@@ -201,6 +202,12 @@ _llm_slo() {
 		;;
 	"cdgate")
 		case $prev in
+		--prometheus-url | -u) return ;;
+		--preset) mapfile -t COMPREPLY < <(compgen -W "ours vllm sglang otel" -- "$cur") && return ;;
+		--timeout) return ;;
+		--token-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--ca-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--control) return ;;
 		--responses | -r) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--ttft-p95-ms) return ;;
@@ -210,9 +217,9 @@ _llm_slo() {
 		--selector) return ;;
 		--at) return ;;
 		--max-age) return ;;
-		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json junit markdown" -- "$cur") && return ;;
 		esac
-		words="check --responses --config --ttft-p95-ms --error-rate --burn-rate --service --selector --at --max-age --fail-open --queries --output --help --version"
+		words="check --prometheus-url --preset --timeout --token-file --ca-file --explain --control --responses --config --ttft-p95-ms --error-rate --burn-rate --service --selector --at --max-age --fail-open --queries --output --help --version"
 		;;
 	"faultreplay")
 		case $prev in
@@ -237,6 +244,41 @@ _llm_slo() {
 		--out | -o) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
 		words="--profile --count --duration-sec --rps --seed --start --out --help --version"
+		;;
+	"webhook")
+		case $prev in
+		--url | -u) return ;;
+		--format | -f) mapfile -t COMPREPLY < <(compgen -W "generic pagerduty opsgenie jsm alertmanager slack" -- "$cur") && return ;;
+		--secret-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--ca-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--timeout) return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		words="test --url --format --secret-file --ca-file --timeout --config --dry-run --help --version"
+		;;
+	"top")
+		case $prev in
+		--interval | -n) return ;;
+		--control) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--once --interval --control --output --help --version"
+		;;
+	"incidents")
+		case $prev in
+		--service) return ;;
+		--control) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--open --service --control --output --help --version"
+		;;
+	"support-bundle")
+		case $prev in
+		--out | -O) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--control) return ;;
+		esac
+		words="--out --config --control --no-logs --help --version"
 		;;
 	"docs")
 		case $prev in
