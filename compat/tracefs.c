@@ -17,54 +17,66 @@
 
 static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 
-/* @file of an event below @prefix. Bytes read, or -ENOENT. */
-static int read_event(int dir, const char *prefix, const char *event, const char *file, char *text,
-                      size_t size)
+static ssize_t read_file(int dir, const char *prefix, const char *event, const char *file,
+                         char *buf, size_t size)
 {
 	char path[256];
+	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s/events/%s/%s", prefix, event, file);
-	return slo_host_read(dir, path, text, size) > 0 ? 0 : -ENOENT;
+	n = slo_host_read(dir, path, buf, size);
+	return n > 0 ? n : -ENOENT;
 }
 
-/* The same, wherever tracefs is. */
-static int find_event(int root, const char *category, const char *name, const char *file,
-                      char *text, size_t size, struct slo_err *err)
+/* A file of @category/@name, wherever tracefs is. Bytes read, or negative errno with @err. */
+static ssize_t read_event(int root, const char *category, const char *name, const char *file,
+                          char *buf, size_t size, struct slo_err *err)
 {
 	slo_cleanup(slo_closep) int own = -1;
 	const char *step = "";
 	char event[160], id[32];
-	int r;
+	ssize_t r = -ENOENT;
 
 	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(places); i++) {
-		if (read_event(root, places[i], event, file, text, size) == 0)
-			return 0;
+		r = read_file(root, places[i], event, file, buf, size);
+		if (r > 0)
+			return r;
 		/* Mounted here, so there is nothing more to find elsewhere. */
-		if (read_event(root, places[i], "sched/sched_switch", "id", id, sizeof(id)) == 0)
+		if (read_file(root, places[i], "sched/sched_switch", "id", id, sizeof(id)) > 0)
 			return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
 	}
 	r = slo_mount_detached("tracefs", &own, &step);
 	if (r < 0)
-		return slo_err_set(err, r, "tracefs is not mounted and %s failed (%s): " WAY_OUT,
-		                   step, strerror(-r));
-	if (read_event(own, "", event, file, text, size))
+		return slo_err_set(err, (int)r,
+		                   "tracefs is not mounted and %s failed (%s): " WAY_OUT, step,
+		                   strerror((int)-r));
+	r = read_file(own, "", event, file, buf, size);
+	if (r < 0)
 		return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
-	return 0;
+	return r;
 }
 
 int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err)
 {
 	char text[32];
-	int r = find_event(root, category, name, "id", text, sizeof(text), err);
+	ssize_t r = read_event(root, category, name, "id", text, sizeof(text), err);
 	long id;
 
 	if (r < 0)
-		return r;
+		return (int)r;
 	id = strtol(text, NULL, 10);
-	if (id <= 0 || id > INT_MAX)
-		return slo_err_set(err, -ENOENT, "tracepoint %s/%s has no id", category, name);
-	return (int)id;
+	if (id > 0 && id <= INT_MAX)
+		return (int)id;
+	return slo_err_set(err, -ENOENT, "no tracepoint %s/%s in this kernel", category, name);
+}
+
+int slo_tracefs_format(int root, const char *category, const char *name, char *buf, size_t size,
+                       struct slo_err *err)
+{
+	ssize_t r = read_event(root, category, name, "format", buf, size, err);
+
+	return r < 0 ? (int)r : 0;
 }
 
 /* "	field:const void * skaddr;	offset:8;	size:8;	signed:0;" */
@@ -87,7 +99,7 @@ int slo_tracefs_field(int root, const char *category, const char *name, const ch
                       struct slo_err *err)
 {
 	char format[4096];
-	int r = find_event(root, category, name, "format", format, sizeof(format), err);
+	int r = slo_tracefs_format(root, category, name, format, sizeof(format), err);
 
 	if (r < 0)
 		return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids of kernel tracepoints, wherever tracefs is; hosts often do not mount it. */
+/* Ids and record formats of kernel tracepoints, wherever tracefs is; hosts often do not mount it. */
 #ifndef SLO_COMPAT_TRACEFS_H
 #define SLO_COMPAT_TRACEFS_H
 
@@ -11,9 +11,13 @@
  */
 int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err);
 
+/* The text of its format file (which fields its record has, and where), cut to @size - 1. 0, or errors as above. */
+int slo_tracefs_format(int root, const char *category, const char *name, char *buf, size_t size,
+                       struct slo_err *err);
+
 /*
- * Where @field begins in the record of tracepoint @category/@name, from its format file: that differs between kernels.
- * -ENOENT where there is no such tracepoint or field, or the errno of the last way tried, with @err.
+ * Where @field begins in the record of tracepoint @category/@name, from its format file. -ENOENT where there is no such
+ * tracepoint or field, or the errno of the last way tried, with @err.
  */
 int slo_tracefs_field(int root, const char *category, const char *name, const char *field,
                       struct slo_err *err);

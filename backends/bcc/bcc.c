@@ -4,12 +4,9 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 
 #include "backends/aggregate.h"
 #include "backends/backends.h"
@@ -19,17 +16,14 @@
 #include "backends/decode.h"
 #include "backends/disk.h"
 #include "backends/dns.h"
+#include "backends/events.h"
 #include "backends/shared.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "core/base/clock.h"
 
-/* As the ring of the libbpf backend: nobody is woken before much waits, and this often the rest is fetched. */
-#define DRAIN_NS (100 * SLO_NS_PER_MS)
+/* The clock offset changes slowly: NTP slews, suspend. */
 #define OFFSET_NS (10 * SLO_NS_PER_SEC)
-/* Each CPU's buffer; a power of two. 250 KB hold a thousand events. */
-#define BUFFER_PAGES 64
-#define WAKE_BYTES (64 * 1024)
 
 struct bcc_be {
 	slo_event_fn on_event;
@@ -40,16 +34,15 @@ struct bcc_be {
 	struct slo_bcc_hooks hooks;
 	struct slo_shared shared; /* borrows the program's maps */
 	struct slo_agg *agg[SLO_SIG_MAX_];
-	struct perf_buffer *buffer;
-	int epoll, timer, root;
+	struct slo_events events;
+	struct slo_dns dns;
+	int root;
 	uint64_t served, enabled;
 	uint32_t epoch;
 	uint64_t interval_start_ns;
 	uint64_t offset_ns, offset_read_ns;
 	uint64_t delivered[SLO_SIG_MAX_];
-	uint64_t lost_told; /* by the buffers themselves */
-	uint64_t lost[SLO_SIG_MAX_]; /* of those, what the programs took for sent */
-	uint64_t dns_timeouts, dns_unread;
+	uint64_t lost[SLO_SIG_MAX_]; /* of what the buffers lost, what the programs took for sent */
 	struct slo_disks disks;
 	uint64_t rejected;
 	struct slo_cost cost;
@@ -73,39 +66,17 @@ static void deliver(struct bcc_be *be, const void *record, size_t size)
 	be->on_event(be->user, &ev);
 }
 
-/* linux/perf_event.h: PERF_RECORD_SAMPLE with PERF_SAMPLE_RAW, PERF_RECORD_LOST. */
-struct raw_record {
-	struct perf_event_header header;
-	uint32_t size;
-	char data[];
-};
-
-struct lost_record {
-	struct perf_event_header header;
-	uint64_t id;
-	uint64_t lost;
-};
-
-static enum bpf_perf_event_ret on_perf(void *ctx, int cpu, struct perf_event_header *header)
+static void on_event(void *user, const void *record, size_t size)
 {
-	struct bcc_be *be = ctx;
+	/* Perf buffers give it 4 bytes off the alignment of its fields. */
 	struct slo_abi_event e;
 
-	(void)cpu;
-	if (header->type == PERF_RECORD_LOST) {
-		be->lost_told += ((const struct lost_record *)header)->lost;
-	} else if (header->type == PERF_RECORD_SAMPLE) {
-		const struct raw_record *raw = (const void *)header;
-
-		/* 4 bytes off the alignment of its fields. */
-		if (raw->size < sizeof(e)) {
-			be->rejected++;
-			return LIBBPF_PERF_EVENT_CONT;
-		}
-		memcpy(&e, raw->data, sizeof(e));
-		deliver(be, &e, sizeof(e));
+	if (size < sizeof(e)) {
+		((struct bcc_be *)user)->rejected++;
+		return;
 	}
-	return LIBBPF_PERF_EVENT_CONT;
+	memcpy(&e, record, sizeof(e));
+	deliver(user, &e, sizeof(e));
 }
 
 static void on_aggregate(void *user, const struct slo_abi_agg *agg)
@@ -156,11 +127,9 @@ static void bcc_close(void *vbe)
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		slo_agg_freep(&be->agg[i]);
 	slo_bcc_hooks_fini(&be->hooks);
-	perf_buffer__free(be->buffer);
+	slo_events_close(&be->events);
 	slo_bcc_program_fini(&be->program);
 	slo_cost_end(&be->cost);
-	slo_closep(&be->epoll);
-	slo_closep(&be->timer);
 	slo_closep(&be->root);
 	free(be);
 }
@@ -181,7 +150,8 @@ static struct bcc_be *new_be(const struct slo_backend_config *cfg)
 	be->on_event = cfg->on_event;
 	be->on_record = cfg->on_record;
 	be->user = cfg->user;
-	be->epoll = be->timer = be->root = be->cost.stats_fd = -1;
+	be->root = be->cost.stats_fd = -1;
+	slo_events_init(&be->events);
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++)
 		be->hooks.hook[i].prog = be->hooks.hook[i].link = -1;
 	slo_bcc_program_init(&be->program);
@@ -224,7 +194,7 @@ static void borrow_maps(struct bcc_be *be)
 		be->shared.bytes +=
 			(uint64_t)(m->key + m->value) * m->max * (is_percpu(m->type) ? copies : 1);
 	}
-	be->shared.bytes += copies * BUFFER_PAGES * (uint64_t)sysconf(_SC_PAGESIZE);
+	be->shared.old = true;
 }
 
 static void open_objects(struct bcc_be *be, uint64_t wanted, const char *note,
@@ -247,6 +217,11 @@ static void open_objects(struct bcc_be *be, uint64_t wanted, const char *note,
 				verdicts[sig] = v;
 		}
 	}
+	be->dns = (struct slo_dns){ .queries = slo_bcc_program_map(&be->program, "dns_queries"),
+		                    .unread = slo_bcc_program_map(&be->program, "dns_unread"),
+		                    .hist = -1,
+		                    .source = SLO_ABI_SRC_BCC,
+		                    .shared = &be->shared };
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
 		slo_dns_seed_resolvers(slo_bcc_program_map(&be->program, "dns_resolvers"),
 		                       be->root);
@@ -343,42 +318,6 @@ static int open_aggregates(struct bcc_be *be, struct slo_err *err)
 	return 0;
 }
 
-static int add_to_epoll(int epoll, int fd)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
-}
-
-static int open_buffer(struct bcc_be *be, struct slo_err *err)
-{
-	struct itimerspec tick = { { 0, DRAIN_NS }, { 0, DRAIN_NS } };
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_BPF_OUTPUT,
-		.sample_type = PERF_SAMPLE_RAW,
-		.sample_period = 1,
-		.watermark = 1,
-		.wakeup_watermark = WAKE_BYTES,
-	};
-	int r = 0;
-
-	be->buffer = perf_buffer__new_raw(be->shared.map[SLO_SHARED_EVENTS].fd, BUFFER_PAGES, &attr,
-	                                  on_perf, be, NULL);
-	if (!be->buffer)
-		return slo_err_set(err, -errno, "perf buffers: %s", strerror(errno));
-	be->epoll = epoll_create1(EPOLL_CLOEXEC);
-	be->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (be->epoll < 0 || be->timer < 0 || timerfd_settime(be->timer, 0, &tick, NULL))
-		r = -errno;
-	if (!r)
-		r = add_to_epoll(be->epoll, be->timer);
-	if (!r)
-		r = add_to_epoll(be->epoll, perf_buffer__epoll_fd(be->buffer));
-	return r ? slo_err_set(err, r, "event descriptors: %s", strerror(-r)) : 0;
-}
-
 static void read_offset(struct bcc_be *be, uint64_t now_ns)
 {
 	if (be->offset_read_ns && now_ns - be->offset_read_ns < OFFSET_NS)
@@ -412,7 +351,7 @@ static int bcc_open(const struct slo_backend_config *cfg, struct slo_verdict ver
 	if (be->served) {
 		r = open_aggregates(be, err);
 		if (!r)
-			r = open_buffer(be, err);
+			r = slo_events_open(&be->events, &be->shared, on_event, be, err);
 	}
 	if (r < 0)
 		return r;
@@ -481,42 +420,22 @@ static int bcc_fd(void *vbe)
 {
 	const struct bcc_be *be = vbe;
 
-	return be->epoll;
+	return be->events.epoll;
 }
 
 static int bcc_poll(void *vbe, struct slo_err *err)
 {
 	struct bcc_be *be = vbe;
-	uint64_t ticks, before = 0, after = 0;
-	int r;
 
-	if (!be->buffer)
+	if (!be->served)
 		return 0;
-	while (read(be->timer, &ticks, sizeof(ticks)) < 0 && errno == EINTR)
-		continue;
 	slo_shared_refill(&be->shared, slo_clock_monotonic_ns());
-	for (int i = 0; i < SLO_SIG_MAX_; i++)
-		before += be->delivered[i];
-	r = perf_buffer__consume(be->buffer);
-	for (int i = 0; i < SLO_SIG_MAX_; i++)
-		after += be->delivered[i];
-	return r < 0 ? slo_err_set(err, r, "perf buffers: %s", strerror(-r))
-	             : (int)(after - before);
+	return slo_events_poll(&be->events, err);
 }
 
-/* What a socket has read and no program could look at has been answered: it is not a timeout, but was not measured. */
-static void on_dns_timeout(void *user, uint64_t cookie, const struct slo_abi_event *e)
+static void on_dns_timeout(void *user, const struct slo_abi_event *e)
 {
-	struct bcc_be *be = user;
-	uint8_t yes;
-
-	if (bpf_map_lookup_elem(slo_bcc_program_map(&be->program, "dns_unread"), &cookie, &yes) ==
-	    0) {
-		be->dns_unread++;
-		return;
-	}
-	be->dns_timeouts++;
-	deliver(be, e, sizeof(*e));
+	deliver(user, e, sizeof(*e));
 }
 
 static void set_epoch(struct bcc_be *be, uint32_t epoch)
@@ -553,8 +472,7 @@ static int bcc_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 			                      on_aggregate, be);
 	}
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
-		slo_dns_sweep(slo_bcc_program_map(&be->program, "dns_queries"), now_ns,
-		              SLO_ABI_SRC_BCC, on_dns_timeout, be);
+		count += slo_dns_sweep(&be->dns, now_ns, on_dns_timeout, be);
 	return count;
 }
 
@@ -570,14 +488,14 @@ static void settle_losses(struct bcc_be *be, const struct slo_abi_stats *k)
 
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		known += k[i].lost_ring + be->lost[i];
-	open = be->lost_told > known ? be->lost_told - known : 0;
+	open = be->events.lost > known ? be->events.lost - known : 0;
 	while (open) {
 		uint64_t worst = 0, gap;
 		int at = -1;
 
 		for (int i = 0; i < SLO_SIG_MAX_; i++) {
 			uint64_t had = be->delivered[i] + be->lost[i] -
-			               (i == SLO_SIG_DNS_LATENCY ? be->dns_timeouts : 0);
+			               (i == SLO_SIG_DNS_LATENCY ? be->dns.stats.sent : 0);
 
 			gap = k[i].sent > had ? k[i].sent - had : 0;
 			if (gap > worst) {
@@ -647,9 +565,9 @@ static void bcc_stats(void *vbe, struct slo_backend_stats *ret)
 		};
 		add_cost(be, (enum slo_signal)i, ret);
 	}
-	ret->signal[SLO_SIG_DNS_LATENCY].made += be->dns_timeouts;
-	ret->signal[SLO_SIG_DNS_LATENCY].sent += be->dns_timeouts;
-	ret->signal[SLO_SIG_DNS_LATENCY].unmatched += be->dns_unread;
+	ret->signal[SLO_SIG_DNS_LATENCY].made += be->dns.stats.made;
+	ret->signal[SLO_SIG_DNS_LATENCY].sent += be->dns.stats.sent;
+	ret->signal[SLO_SIG_DNS_LATENCY].unmatched += be->dns.stats.unmatched;
 	ret->rejected = be->rejected;
 	ret->cost_known = be->cost.stats_fd >= 0;
 	ret->entry_ns = be->cost.entry_ns;

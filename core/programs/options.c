@@ -439,7 +439,7 @@ static const struct slo_option agent_rows[] = {
 	{ .name = "config", .letter = 'c', .arg = "FILE", .type = SLO_OPT_STRING, .offset = AT(config),
 	  .help = "configuration (" SLO_CONFIG_DEFAULT_PATH ")" },
 	{ .name = "backend", .letter = 'b', .arg = "NAME", CONFIG("backend"),
-	  .help = "auto, libbpf, procfs, replay, null, bcc" },
+	  .help = "auto, libbpf, btf_free, bcc, procfs, replay, null" },
 	{ .name = "btf", .arg = "FILE", CONFIG("btf"), .help = "external BTF of this kernel" },
 	{ .name = "bcc-helper", .arg = "FILE", BCC("helper"), .help = "llm-slo-bcc, which compiles for kernels without BTF" },
 	{ .name = "kernel-headers", .arg = "DIR", BCC("kernel_headers"), .help = "headers of this kernel, for llm-slo-bcc" },

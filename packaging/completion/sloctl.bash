@@ -19,7 +19,7 @@ _llm_slo() {
 	llm-slo-agent)
 		case $prev in
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-		--backend | -b) mapfile -t COMPREPLY < <(compgen -W "auto libbpf procfs replay null bcc" -- "$cur") && return ;;
+		--backend | -b) mapfile -t COMPREPLY < <(compgen -W "auto libbpf procfs replay null bcc btf_free" -- "$cur") && return ;;
 		--btf) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--signals | -s) return ;;
 		--output | -o) mapfile -t COMPREPLY < <(compgen -W "auto table jsonl stdout" -- "$cur") && return ;;

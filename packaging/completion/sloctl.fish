@@ -20,7 +20,7 @@ complete -c sloctl -n __fish_use_subcommand -fa incidents -d 'incidents that the
 complete -c sloctl -n __fish_use_subcommand -fa support-bundle -d 'one file with what a report of a problem needs'
 complete -c sloctl -n __fish_use_subcommand -fa docs -d 'completion, man pages and reference, made of the option tables'
 complete -c llm-slo-agent -l config -s c -rF -d 'configuration (/etc/llm-slo/agent.ini)'
-complete -c llm-slo-agent -l backend -s b -xa 'auto libbpf procfs replay null bcc' -d 'auto, libbpf, procfs, replay, null, bcc'
+complete -c llm-slo-agent -l backend -s b -xa 'auto libbpf procfs replay null bcc btf_free' -d 'auto, libbpf, btf_free, bcc, procfs, replay, null'
 complete -c llm-slo-agent -l btf -rF -d 'external BTF of this kernel'
 complete -c llm-slo-agent -l signals -s s -x -d 'signals to measure (all)'
 complete -c llm-slo-agent -l output -s o -xa 'auto table jsonl stdout' -d 'table, jsonl, stdout, auto'

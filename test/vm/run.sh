@@ -79,10 +79,10 @@ export_env() {
 	done < <(matrix_signals "$series")
 }
 
-# A kernel without BTF is measured by programs compiled at run time: with what, and that truth tests ask for them.
+# A series that ends so is measured by programs compiled at run time: with what, and that truth tests ask for them.
 bcc_env() {
-	[[ $series != host && -z $given && $(matrix_get "$series" btf) == no ]] || return 0
-	export SLO_TRUTH_BACKEND=bcc SLO_BCC_HELPER SLO_BCC_KERNEL_HEADERS
+	[[ $series == *-bcc && -z $given ]] || return 0
+	export SLO_BACKEND=bcc SLO_BCC_HELPER SLO_BCC_KERNEL_HEADERS
 	SLO_BCC_HELPER=$(binary "${SLO_BCC_HELPER:-}" llm-slo-bcc)
 	SLO_BCC_KERNEL_HEADERS=${SLO_BCC_KERNEL_HEADERS:-$("$tree/kernels/fetch.sh" --headers "$series")}
 	[[ -x $SLO_BCC_HELPER ]] ||
