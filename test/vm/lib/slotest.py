@@ -171,7 +171,9 @@ class Agent:
                  "SLO_SAFETY_MAX_OVERHEAD_PCT": "0"}
 
     # The kernel's side alone: no listeners, and nothing of one test in the next.
-    ALONE = {"SLO_RECEIVER_LISTEN": "", "SLO_METRICS_LISTEN": "", "SLO_AGENT_STATE_DIR": "", "SLO_AGENT_CONTROL": ""}
+    ALONE = {"SLO_RECEIVER_LISTEN": "", "SLO_METRICS_LISTEN": "", "SLO_AGENT_CONTROL": "",
+             # what one agent has compiled serves the next
+             "SLO_AGENT_STATE_DIR": "/var/lib/slo-truth" if BACKEND == "bcc" else ""}
 
     def __init__(self, signals, emit="all", pids=(), cgroups=(), comms=(), args=(), path=None, stdout=None, env=None,
                  backend=BACKEND):

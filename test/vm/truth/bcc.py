@@ -30,7 +30,7 @@ good = os.path.join(slotest.tmp, "good")
 
 
 def env(**more):
-    return {**Agent.UNLIMITED, "SLO_AGENT_STATE_DIR": state, **more}
+    return {**Agent.ALONE, **Agent.UNLIMITED, "SLO_AGENT_STATE_DIR": state, **more}
 
 
 def entries():
