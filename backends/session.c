@@ -247,8 +247,8 @@ static void open_one(struct slo_session *s, const struct ladder_rung *rung,
 	}
 	if (be)
 		s->opened[s->count++] =
-			(struct opened){ rung->ops, be, served, rung->full, rung->partial,
-			                 rung->enough };
+			(struct opened){ rung->ops,     be,          served, rung->full,
+			                 rung->partial, rung->enough };
 }
 
 int slo_session_open(struct slo_session **ret_session, const struct slo_backend_config *cfg,
@@ -338,8 +338,9 @@ const char *slo_session_mode_probed(const struct slo_backend_report *reports, un
 		}
 		for (size_t r = 0; served && r < SLO_ARRAY_SIZE(ladder); r++) {
 			if (strcmp(ladder[r].name, reports[i].rung) == 0)
-				return is_full(served, hooked, ladder[r].enough) ? ladder[r].full
-				                                                 : ladder[r].partial;
+				return is_full(served, hooked, ladder[r].enough)
+				               ? ladder[r].full
+				               : ladder[r].partial;
 		}
 		if (served)
 			return reports[i].name;

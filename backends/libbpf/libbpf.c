@@ -11,16 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/backends.h"
-#include "backends/decode.h"
 #include "backends/aggregate.h"
+#include "backends/backends.h"
 #include "backends/cost.h"
+#include "backends/decode.h"
 #include "backends/disk.h"
 #include "backends/dns.h"
 #include "backends/events.h"
-#include "backends/shared.h"
 #include "backends/libbpf/object.h"
 #include "backends/libbpf/tls.h"
+#include "backends/shared.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "core/base/clock.h"
