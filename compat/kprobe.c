@@ -18,7 +18,7 @@
 /* The group of our events, and how the name of one begins behind it: then the pid and the function. */
 #define GROUP "llm_slo"
 #define PMU_TYPE "/sys/bus/event_source/devices/kprobe/type"
-#define LIST_BYTES (256 * 1024)
+#define LIST_BYTES 262144U
 
 static const char *const places[] = { "/sys/kernel/tracing/kprobe_events",
 	                              "/sys/kernel/debug/tracing/kprobe_events" };
@@ -85,8 +85,8 @@ static int define_by_tracefs(struct slo_kprobe *k, int root, struct slo_err *err
 
 	(void)snprintf(k->name, sizeof(k->name), "p%d_%s", (int)getpid(), k->symbol);
 	/* A function that gcc split or specialised has a dot in its name; an event must not. */
-	for (char *c = k->name; *c; c++)
-		*c = *c == '.' ? '_' : *c;
+	for (char *c = k->name; (c = strchr(c, '.'));)
+		*c = '_';
 	(void)snprintf(line, sizeof(line), "p:" GROUP "/%s %s\n", k->name, k->symbol);
 	r = define_line(root, line);
 	if (r < 0) {

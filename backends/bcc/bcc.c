@@ -472,7 +472,7 @@ static int bcc_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 			                      on_aggregate, be);
 	}
 	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
-		count += slo_dns_sweep(&be->dns, now_ns, on_dns_timeout, be);
+		count += (int)slo_dns_sweep(&be->dns, now_ns, on_dns_timeout, be);
 	return count;
 }
 

@@ -192,6 +192,7 @@ int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k, co
 	size_t size = 0;
 	int r;
 
+	slo_bcc_program_init(&p);
 	entry_path(path, state_dir, k, key);
 	r = read_entry(path, &bytes, &size, err);
 	if (!r)

@@ -192,7 +192,7 @@ static int converse(struct slo_bcc_program *p, int socket, const char *helper, p
 {
 	struct pollfd ready = { .fd = socket, .events = POLLIN };
 	struct slo_bcc_reply reply;
-	int fds[FDS_MAX], count, status = 0;
+	int fds[FDS_MAX] = { 0 }, count, status = 0;
 	int r = poll(&ready, 1, timeout_ms);
 
 	if (r == 0) {

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOG_BYTES (64 * 1024)
+#define LOG_BYTES 65536U
+/* BPF_LD | BPF_IMM | BPF_DW, of which the first two are 0 */
+#define LOAD_MAP BPF_DW
 #define LICENSE "GPL"
 
 static void digest_of(const struct slo_bcc_image_head *head, uint8_t ret[SLO_SHA256_BYTES])
@@ -48,7 +50,8 @@ static int check_sizes(const struct slo_bcc_image_head *head, size_t size, struc
 {
 	uint64_t want;
 
-	if (size < sizeof(*head) || memcmp(head->magic, SLO_BCC_IMAGE_MAGIC, sizeof(head->magic)))
+	if (size < sizeof(*head) ||
+	    memcmp(head->magic, SLO_BCC_IMAGE_MAGIC, sizeof(head->magic)) != 0)
 		return damaged(err, "not one");
 	if (head->map_count > SLO_BCC_MAPS_MAX || head->prog_count > SLO_BCC_PROGS_MAX ||
 	    head->insn_count > SLO_BCC_INSNS_MAX)
@@ -182,7 +185,7 @@ static int patch(struct bpf_insn *insns, const struct slo_bcc_image *img,
 {
 	memcpy(insns, (const struct bpf_insn *)img->insns + p->first, p->count * sizeof(*insns));
 	for (uint32_t i = 0; i < p->count; i++) {
-		if (insns[i].code != (BPF_LD | BPF_DW | BPF_IMM))
+		if (insns[i].code != LOAD_MAP)
 			continue;
 		/* The second half of a wide load is no instruction of its own. */
 		if (insns[i].src_reg == BPF_PSEUDO_MAP_FD) {

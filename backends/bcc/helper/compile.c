@@ -15,6 +15,8 @@
 #include "backends/bcc/helper/helper.h"
 #include "core/base/clock.h"
 
+/* BPF_LD | BPF_IMM | BPF_DW, of which the first two are 0 */
+#define LOAD_MAP BPF_DW
 #define TEXT_MAX (1U << 20)
 #define FLAGS_MAX (SLO_REQUEST_FLAGS + 8)
 
@@ -137,7 +139,7 @@ static int number_maps(const struct module *m, struct bpf_insn *insns)
 	for (uint32_t i = 0; i < m->head.insn_count; i++) {
 		uint32_t map = 0;
 
-		if (insns[i].code != (BPF_LD | BPF_DW | BPF_IMM))
+		if (insns[i].code != LOAD_MAP)
 			continue;
 		if (insns[i].src_reg == BPF_PSEUDO_MAP_FD) {
 			while (map < m->head.map_count && m->map_fd[map] != insns[i].imm)

@@ -68,12 +68,13 @@ int slo_request_parse(char *text, size_t size, struct slo_request *ret, struct s
 
 	while ((line = next_line(&at, end))) {
 		number++;
-		if (take_line(&req, line, &at, end) < 0)
+		if (take_line(&req, line, &at, end) < 0) {
 			return slo_err_set(
 				err, -EBADMSG,
 				"request, entry %u: '%.40s' is not understood; agent and "
 				"llm-slo-bcc must be of the same version",
 				number, line);
+		}
 	}
 	if (at != end || !req.file_count)
 		return slo_err_set(err, -EBADMSG, "request: cut short after %u entries", number);
