@@ -87,10 +87,8 @@ NO_HELPER = {"SLO_BCC_HELPER": "/nonexistent/llm-slo-bcc"}
 
 @test
 def cold_start_where_nothing_can_be_kept():
-    """Once alone: what compiling costs. The state folder is a file's child, so nothing can be written below it."""
-    with open(os.path.join(slotest.tmp, "file"), "w", encoding="ascii"):
-        pass
-    agent, cold = started(ALL, SLO_AGENT_STATE_DIR=os.path.join(slotest.tmp, "file", "state"))
+    """Once alone: what compiling costs."""
+    agent, cold = started(ALL, SLO_AGENT_STATE_DIR="")
     rss, maps = rss_kb(agent.pid), open(f"/proc/{agent.pid}/maps", encoding="ascii").read()
     log = agent.log()
     agent.stop()
@@ -146,6 +144,18 @@ def another_agents_entry_serves_on_a_host_of_the_same_kernel():
     agent, _ = started(SIGNALS, SLO_AGENT_STATE_DIR=other, **NO_HELPER)
     holds("ready", "agent ready" in agent.log(), "")
     agent.stop()
+
+
+@test
+def an_entry_in_a_read_only_folder_serves():
+    subprocess.run(["mount", "--bind", "-o", "ro", state + "/bcc", state + "/bcc"], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", state + "/bcc"], check=True)
+    try:
+        agent, _ = started(SIGNALS, **NO_HELPER)
+        holds("ready", "agent ready" in agent.log(), "")
+        agent.stop()
+    finally:
+        subprocess.run(["umount", state + "/bcc"], check=True)
 
 
 @test

@@ -176,6 +176,17 @@ static void no_entry_is_no_error_of_its_own(void **state)
 	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, KEY, &p, NULL), -ENOENT);
 }
 
+static void folder_that_cannot_be_made_is_told(void **state)
+{
+	struct slo_bcc_image_head head = { .magic = SLO_BCC_IMAGE_MAGIC, .size = sizeof(head) };
+	struct slo_bcc_program p = { .bytes = &head, .image = { .head = &head } };
+	struct slo_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(slo_bcc_cache_store("/dev/null/state", &kernel, KEY, &p, &err), -ENOTDIR);
+	assert_non_null(strstr(err.msg, "/dev/null/state"));
+}
+
 /* --- the helper ------------------------------------------------------------------------------------------------- */
 
 static int run(const struct folder *f, const char *script, int timeout_ms, struct slo_err *err)
@@ -293,6 +304,7 @@ int main(void)
 		                                remove_folder),
 		cmocka_unit_test_setup_teardown(helper_that_hangs_is_ended, make_folder,
 		                                remove_folder),
+		cmocka_unit_test(folder_that_cannot_be_made_is_told),
 		cmocka_unit_test(helper_that_is_not_there_names_the_package),
 		cmocka_unit_test(every_row_is_whole),
 	};
