@@ -5,13 +5,13 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
 readonly BUILD_PACKAGES="clang llvm gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config
-	libbpf-dev libelf-dev zlib1g-dev libinih-dev libjansson-dev libyaml-dev
+	libbpf-dev libbpfcc-dev libelf-dev zlib1g-dev libinih-dev libjansson-dev libyaml-dev
 	libcurl4-openssl-dev libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler"
 readonly TEST_PACKAGES="libcmocka-dev clang-format clang-tidy cppcheck shellcheck python3 python3-jsonschema
 	git strace bpftool libbpf-tools bpfcc-tools prometheus"
 readonly RESULTS=build/results.tsv
 # Each test binary is also run under musl; these look at glibc-only things or at the network of the build machine.
-readonly VM_SERIES="5.10 5.10-nobtf 6.1 6.12 newest"
+readonly VM_SERIES="5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest"
 # No distribution ships these any more: SLO_KERNELS/SERIES/{bzImage,modules,headers} gives them.
 readonly VM_GIVEN="4.4 4.19 5.4"
 
@@ -21,7 +21,7 @@ usage() {
 	  demo                     two real faults on this machine and what the agent says of them (root, two minutes)
 	  run [agent options]      build, then run the agent on this machine's kernel (root): a live table
 	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers
-	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 6.1 6.12 newest host
+	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest host
 	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl); into build/PRESET/
 	  bench                    the figures: a table, and build/bench.json

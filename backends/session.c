@@ -13,6 +13,7 @@ struct opened {
 	void *be;
 	uint64_t served;
 	const char *full, *partial; /* capability modes, see ladder */
+	unsigned int enough;
 };
 
 struct slo_session {
@@ -55,21 +56,22 @@ static const struct ladder_rung {
 	const char *full,
 		*partial; /* capability modes where it serves all hooked signals, or some */
 	const char *needs, *delivers;
+	unsigned int enough; /* so many signals are called full; 0: all that were asked for */
 } ladder[] = {
 	{ "BTF", &slo_backend_libbpf, BTF_OWN, "core_full", "core_partial",
 	  "Linux 5.8 with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux), CAP_BPF, CAP_PERFMON",
-	  "every signal with a hook, with owner and cause" },
+	  "every signal with a hook, with owner and cause", 0 },
 	{ "external BTF", &slo_backend_libbpf_ext, BTF_EXTERNAL, "core_full", "core_partial",
 	  "Linux 4.18, this kernel's BTF in a file (--btf FILE, [btf] search), CAP_SYS_ADMIN",
-	  "all but system calls; waits for a quota are not told apart" },
+	  "all but system calls; waits for a quota are not told apart", 0 },
 	{ "btf_free", &slo_backend_btf_free, BTF_NONE, "btf_free", "btf_free",
 	  "Linux 4.15, tracefs, cgroup2, CAP_SYS_ADMIN (from 5.8 CAP_BPF, CAP_PERFMON)",
-	  "all but system calls, with what tracepoints and packets tell" },
-	{ "bcc", NULL, BTF_NONE, "bcc_full", "bcc_degraded",
+	  "all but system calls, with what tracepoints and packets tell", 0 },
+	{ "bcc", &slo_backend_bcc, BTF_NONE, "bcc_full", "bcc_degraded",
 	  "Linux 4.4, kprobes, kernel headers or a cached compile",
-	  "what needs structures or kprobes; all of 4.4 to 4.14" },
+	  "what needs structures or kprobes; all of 4.4 to 4.14", 7 },
 	{ "procfs", &slo_backend_procfs, BTF_NONE, "minimal", "minimal", "/proc",
-	  "all but TLS and system calls, by counters: coarser, and weighed less" },
+	  "all but TLS and system calls, by counters: coarser, and weighed less", 0 },
 };
 
 static bool is_auto(const char *only)
@@ -85,8 +87,6 @@ static int check_name(const char *only, struct slo_err *err)
 		if (strcmp(slo_backends[i]->name, only) == 0)
 			return 0;
 	}
-	if (strcmp(only, "bcc") == 0)
-		return slo_err_set(err, -EINVAL, "backend bcc is not built in this version");
 	return slo_err_set(err, -EINVAL, "no backend '%s'", only);
 }
 
@@ -249,7 +249,8 @@ static void open_one(struct slo_session *s, const struct ladder_rung *rung,
 	}
 	if (be)
 		s->opened[s->count++] =
-			(struct opened){ rung->ops, be, served, rung->full, rung->partial };
+			(struct opened){ rung->ops,     be,          served, rung->full,
+			                 rung->partial, rung->enough };
 }
 
 int slo_session_open(struct slo_session **ret_session, const struct slo_backend_config *cfg,
@@ -306,6 +307,13 @@ const struct slo_backend_report *slo_session_reports(const struct slo_session *s
 	return s->reports;
 }
 
+static bool is_full(uint64_t served, uint64_t hooked, unsigned int enough)
+{
+	if (enough)
+		return (unsigned int)__builtin_popcountll(served & hooked_signals()) >= enough;
+	return (served & hooked) == hooked;
+}
+
 const char *slo_session_mode(const struct slo_session *s)
 {
 	uint64_t hooked = s->wanted & hooked_signals();
@@ -313,7 +321,7 @@ const char *slo_session_mode(const struct slo_session *s)
 	for (unsigned int i = 0; i < s->count; i++) {
 		const struct opened *o = &s->opened[i];
 
-		if ((o->served & hooked) == hooked)
+		if (is_full(o->served, hooked, o->enough))
 			return o->full;
 		if (o->served)
 			return o->partial;
@@ -332,8 +340,9 @@ const char *slo_session_mode_probed(const struct slo_backend_report *reports, un
 		}
 		for (size_t r = 0; served && r < SLO_ARRAY_SIZE(ladder); r++) {
 			if (strcmp(ladder[r].name, reports[i].rung) == 0)
-				return (served & hooked) == hooked ? ladder[r].full
-				                                   : ladder[r].partial;
+				return is_full(served, hooked, ladder[r].enough)
+				               ? ladder[r].full
+				               : ladder[r].partial;
 		}
 		if (served)
 			return reports[i].name;

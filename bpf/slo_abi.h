@@ -265,6 +265,9 @@ struct slo_abi_hist_key {
 	__u32 dev; /* disk: major << 20 | minor; else 0 */
 };
 
+/* Where one map holds the histograms of several signals: the signal stands in the tag's top byte. */
+#define SLO_ABI_TAG_SIGNAL_SHIFT 24
+
 /* Key of the in-kernel aggregates of *_total signals. */
 struct slo_abi_count_key {
 	__u64 cgroup_id;

@@ -95,6 +95,8 @@ struct {
 #define slo_add(p, n) ((void)__sync_fetch_and_add((p), (n)))
 #endif
 
+#include "bpf/slo_measure.h"
+
 /* Keys beyond it are lost, and counted. */
 #ifndef SLO_HIST_MAX
 #define SLO_HIST_MAX 1024
@@ -185,43 +187,6 @@ static __always_inline __u32 slo_sock_netns(const struct sock *sk)
 #define slo_skb_cgroup(skb) (slo_cgroup_v1 ? 0 : bpf_skb_cgroup_id(skb))
 #endif
 
-/* Log2 without a loop: the number of the highest bit. @v > 0. */
-static __always_inline __u32 slo_log2(__u64 v)
-{
-	__u32 r, s;
-	__u32 x = v >> 32;
-
-	r = x ? 32 : 0;
-	x = x ? x : (__u32)v;
-	s = (x > 0xffff) << 4;
-	x >>= s;
-	r |= s;
-	s = (x > 0xff) << 3;
-	x >>= s;
-	r |= s;
-	s = (x > 0xf) << 2;
-	x >>= s;
-	r |= s;
-	s = (x > 0x3) << 1;
-	x >>= s;
-	r |= s;
-	return r | (x >> 1);
-}
-
-/* Keeps clang from proving a bound that the verifier cannot see. */
-#define slo_opaque(v) asm volatile("" : "+r"(v))
-
-static __always_inline __u64 slo_slot(__u64 ns)
-{
-	__u64 slot;
-
-	if (ns < 1024)
-		return 0;
-	slot = slo_log2(ns) - 9;
-	slo_opaque(slot);
-	return slot < SLO_ABI_SLOTS ? slot : SLO_ABI_SLOTS - 1;
-}
-
 static __always_inline struct slo_abi_stats *slo_stats_of(__u32 signal)
 {
 	return bpf_map_lookup_elem(&slo_stats, &signal);
@@ -272,15 +237,7 @@ static __always_inline int slo_hist_update(const struct slo_abi_hist_key *key, _
 		if (!h)
 			return -1;
 	}
-	slo_add(&h->slot[slo_slot(ns)], 1);
-	slo_add(&h->count, 1);
-	slo_add(&h->sum, ns);
-	if (h->worst.epoch != epoch || ns > h->worst.value) {
-		h->worst.value = ns;
-		h->worst.epoch = epoch;
-		h->worst.tgid = o->tgid;
-		__builtin_memcpy(h->worst.comm, o->comm, SLO_ABI_COMM_LEN);
-	}
+	slo_hist_add(h, ns, epoch, o);
 	return 0;
 }
 
@@ -295,11 +252,7 @@ static __always_inline int slo_count_update(const struct slo_abi_count_key *key,
 		if (!c)
 			return -1;
 	}
-	__sync_fetch_and_add(&c->count, n);
-	if (o->tgid && c->tgid != o->tgid) {
-		c->tgid = o->tgid;
-		__builtin_memcpy(c->comm, o->comm, SLO_ABI_COMM_LEN);
-	}
+	slo_count_add(c, n, o);
 	return 0;
 }
 
@@ -403,14 +356,6 @@ static __always_inline void slo_submit(struct slo_abi_event *e)
 	bpf_ringbuf_submit(e, waiting >= SLO_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 #endif
-
-struct slo_measure {
-	__u64 start_ns;
-	__u64 ns;
-	__u32 tag; /* see struct slo_abi_hist_key */
-	__u32 dev;
-	__u32 force; /* an event whatever the threshold says: an error, a retry */
-};
 
 /* One finished latency of a target: histogram, and an event where it is wanted. */
 static __always_inline struct slo_abi_event *slo_latency_in(struct slo_abi_event *room,

@@ -83,6 +83,36 @@ int slo_tracefs_format(int root, const char *category, const char *name, char *b
 	return r < 0 ? (int)r : 0;
 }
 
+/* "	field:const void * skaddr;	offset:8;	size:8;	signed:0;" */
+static int offset_in(const char *format, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (const char *at = strstr(format, "field:"); at; at = strstr(at + 1, "field:")) {
+		const char *end = at + strcspn(at, ";[");
+		const char *offset = strstr(at, "offset:");
+
+		if (offset && (size_t)(end - at) > len && strncmp(end - len, field, len) == 0 &&
+		    (end[-(ptrdiff_t)len - 1] == ' ' || end[-(ptrdiff_t)len - 1] == '*'))
+			return (int)strtol(offset + strlen("offset:"), NULL, 10);
+	}
+	return -ENOENT;
+}
+
+int slo_tracefs_field(int root, const char *category, const char *name, const char *field,
+                      struct slo_err *err)
+{
+	char format[4096];
+	int r = slo_tracefs_format(root, category, name, format, sizeof(format), err);
+
+	if (r < 0)
+		return r;
+	r = offset_in(format, field);
+	return r < 0 ? slo_err_set(err, r, "tracepoint %s/%s has no field %s", category, name,
+	                           field)
+	             : r;
+}
+
 int slo_tracefs_perf_open(int id)
 {
 	struct perf_event_attr attr = {

@@ -16,6 +16,13 @@ int slo_tracefs_format(int root, const char *category, const char *name, char *b
                        struct slo_err *err);
 
 /*
+ * Where @field begins in the record of tracepoint @category/@name, from its format file. -ENOENT where there is no such
+ * tracepoint or field, or the errno of the last way tried, with @err.
+ */
+int slo_tracefs_field(int root, const char *category, const char *name, const char *field,
+                      struct slo_err *err);
+
+/*
  * Perf event on tracepoint @id that counts nothing and fires programs attached to it on all CPUs. Fd or negative errno.
  */
 int slo_tracefs_perf_open(int id);

@@ -52,6 +52,10 @@ struct slo_backend_config {
 	struct slo_targets targets; /* none: everything */
 	int host_root; /* dirfd of the host's root (for /proc, /sys); AT_FDCWD-like -1: this one's "/" */
 	const char *btf_path; /* external BTF; NULL: the kernel's own */
+	const char *state_dir; /* bcc: compiled programs are kept below it; NULL: nowhere */
+	const char *
+		bcc_helper; /* bcc: path of llm-slo-bcc; NULL: beside this program, or where packages put it */
+	const char *kernel_headers; /* bcc: folder of the kernel's headers; NULL: looked for */
 	const char *replay_path; /* replay only; "-" is stdin */
 	slo_event_parse_fn parse_event; /* replay only; NULL: binary captures only */
 	bool replay_fast; /* replay only: as fast as it goes, else at recorded speed */

@@ -14,7 +14,8 @@ readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 say() { echo "${0##*/}: $*" >&2; }
 
 usage() {
-	echo "usage: ${0##*/} [--refresh] SERIES   (one of: $(matrix_series | xargs))"
+	echo "usage: ${0##*/} [--refresh|--headers] SERIES   (one of: $(matrix_series | xargs))"
+	echo "  --headers  the folder of its headers instead, as linux-headers packages lay them out (for BCC)"
 }
 
 # The host's own mirror of one suite: the security suites live under the security archive's URI.
@@ -198,11 +199,29 @@ refresh() {
 	mv "$known.new" "$known"
 }
 
+# headers FOLDER: the headers of the very kernel that is cached there; they go with it.
+headers() {
+	local dir=$1 release tmp
+	release=$(<"$dir/release")
+	if [[ ! -d $dir/headers ]]; then
+		tmp=$(mktemp -d "$kernels/.tmp.XXXXXX")
+		say "downloading linux-headers-$release"
+		(cd "$tmp" && private apt-get -qq download "linux-headers-$release=${dir##*/}" \
+			"linux-headers-${release%-*}-common=${dir##*/}" >&2) ||
+			die "no headers of $release in the archive; fetch.sh --refresh $series gets a kernel that has them"
+		for deb in "$tmp"/*.deb; do dpkg -x "$deb" "$tmp/new"; done
+		mv -T "$tmp/new" "$dir/headers" 2>/dev/null || [[ -d $dir/headers ]]
+		rm -rf "$tmp"
+	fi
+	echo "$dir/headers/usr/src/linux-headers-$release"
+}
+
 main() {
-	local force=0
+	local force=0 headers=0
 	case ${1:-} in
 	-h | --help) usage && exit 0 ;;
 	--refresh) force=1 && shift ;;
+	--headers) headers=1 && shift ;;
 	esac
 	[[ $# == 1 ]] || { usage >&2 && exit 2; }
 	series=$1
@@ -219,7 +238,7 @@ main() {
 		flock 9
 		if ((force)) || ! fresh; then refresh; fi
 	fi
-	echo "$kernels/$(<"$known")"
+	if ((headers)); then headers "$kernels/$(<"$known")"; else echo "$kernels/$(<"$known")"; fi
 }
 
 main "$@"

@@ -11,16 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/aggregate.h"
 #include "backends/backends.h"
+#include "backends/cost.h"
 #include "backends/decode.h"
-#include "backends/libbpf/aggregate.h"
-#include "backends/libbpf/cost.h"
-#include "backends/libbpf/disk.h"
-#include "backends/libbpf/dns.h"
-#include "backends/libbpf/events.h"
-#include "backends/libbpf/maps.h"
+#include "backends/disk.h"
+#include "backends/dns.h"
+#include "backends/events.h"
 #include "backends/libbpf/object.h"
 #include "backends/libbpf/tls.h"
+#include "backends/shared.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "core/base/clock.h"
@@ -165,6 +165,8 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 		be->dns.queries = slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries");
 		be->dns.hist = slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "slo_hist");
 		be->dns.shared = &be->shared;
+		be->dns.source = SLO_ABI_SRC_CGROUP_SKB;
+		be->dns.unread = -1;
 		slo_dns_seed_resolvers(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_resolvers"),
 		                       be->root);
 	}

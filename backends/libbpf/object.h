@@ -7,16 +7,11 @@
 #include <stdbool.h>
 
 #include "backends/libbpf/rows.h"
+#include "backends/shared.h"
 #include "core/base/err.h"
 #include "core/model/verdict.h"
 
 #define SLO_OBJ_LINKS 20
-
-/* Maps that all objects share, by name; the backend makes and owns them. */
-struct slo_shared_map {
-	const char *name;
-	int fd;
-};
 
 /* What an object needs to know of the host; outlives the objects. */
 struct slo_attach_env {

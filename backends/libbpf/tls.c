@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "backends/libbpf/account.h"
+#include "backends/account.h"
 #include "core/base/clock.h"
 
 /* A retransmission renews the time of the last segment: TCP repeats after 0.2, 0.4, ... 3.2, 6.4 s. */

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backends/libbpf/maps.h"
 #include "backends/libbpf/object.h"
+#include "backends/shared.h"
 #include "bpf/slo_abi.h"
 
 struct slo_tls {

@@ -136,6 +136,9 @@ struct slo_config_slo {
 	struct slo_config_origin origin[SLO_CONFIG_SLO_ROWS_MAX];
 };
 
+/* Default of [agent] state_dir; sloctl finds there what the agent keeps. */
+#define SLO_CONFIG_STATE_DIR "/var/lib/llm-slo"
+
 /* Plain values; strings are never NULL, "" where not given. */
 struct slo_config {
 	char path[SLO_CONFIG_TEXT_LEN]; /* file read; "": none */
@@ -175,6 +178,11 @@ struct slo_config {
 	struct {
 		struct slo_config_list search; /* folders */
 	} btf;
+	struct {
+		char helper
+			[SLO_CONFIG_TEXT_LEN]; /* "": beside the agent, or where packages put it */
+		char kernel_headers[SLO_CONFIG_TEXT_LEN]; /* "": looked for */
+	} bcc;
 	struct {
 		uint64_t events_per_second_limit;
 		uint64_t burst_limit;

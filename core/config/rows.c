@@ -120,7 +120,7 @@ static const struct slo_config_row rows[] = {
 	  "Least severe message that is logged", LIVE, NULL, NULL },
 	{ "agent", "host_root", SLO_CONFIG_STRING, AT(agent.host_root), 1, TEXT_MAX, "/", NULL,
 	  "Where the host's root is mounted, in a container", 0, NULL, NULL },
-	{ "agent", "state_dir", SLO_CONFIG_STRING, AT(agent.state_dir), 0, TEXT_MAX, "/var/lib/llm-slo", NULL,
+	{ "agent", "state_dir", SLO_CONFIG_STRING, AT(agent.state_dir), 0, TEXT_MAX, SLO_CONFIG_STATE_DIR, NULL,
 	  "Folder for what survives a restart: requests counted, baselines, open incidents, queues; empty: nothing", 0, NULL, NULL },
 	{ "agent", "control", SLO_CONFIG_STRING, AT(agent.control), 0, 107, "/run/llm-slo/agent.sock", NULL,
 	  "Local socket for sloctl top, incidents, explain; empty: none", 0, NULL, NULL },
@@ -162,6 +162,11 @@ static const struct slo_config_row rows[] = {
 	THRESHOLD("mem_reclaim_latency_ms", SLO_SIG_MEM_RECLAIM),
 	THRESHOLD("disk_io_latency_ms", SLO_SIG_DISK_IO),
 	THRESHOLD("syscall_latency_ms", SLO_SIG_SYSCALL),
+
+	{ "bcc", "helper", SLO_CONFIG_STRING, AT(bcc.helper), 0, TEXT_MAX, "", NULL,
+	  "Path of llm-slo-bcc; empty: beside the agent, or where packages put it", 0, NULL, NULL },
+	{ "bcc", "kernel_headers", SLO_CONFIG_STRING, AT(bcc.kernel_headers), 0, TEXT_MAX, "", NULL,
+	  "Folder of the running kernel's headers; empty: looked for where packages put them", 0, NULL, NULL },
 
 	{ "btf", "search", SLO_CONFIG_LIST, AT(btf.search), 1, ITEM_MAX, "", NULL,
 	  "Folders with external BTF: RELEASE.btf, MACHINE/RELEASE.btf or vmlinux-RELEASE", 0, NULL, NULL },

@@ -431,6 +431,7 @@ struct agent_raw {
 #define AT(field) offsetof(struct agent_raw, field)
 #define CONFIG(key_name) .type = SLO_OPT_CONFIG, .section = "agent", .key = key_name
 #define OUTPUT(key_name) .type = SLO_OPT_CONFIG, .section = "output", .key = key_name
+#define BCC(key_name) .type = SLO_OPT_CONFIG, .section = "bcc", .key = key_name
 #define TARGET(key_name) .type = SLO_OPT_CONFIG, .section = "targets", .key = key_name
 
 /* clang-format off */
@@ -440,6 +441,8 @@ static const struct slo_option agent_rows[] = {
 	{ .name = "backend", .letter = 'b', .arg = "NAME", CONFIG("backend"),
 	  .help = "auto, libbpf, btf_free, bcc, procfs, replay, null" },
 	{ .name = "btf", .arg = "FILE", CONFIG("btf"), .help = "external BTF of this kernel" },
+	{ .name = "bcc-helper", .arg = "FILE", BCC("helper"), .help = "llm-slo-bcc, which compiles for kernels without BTF" },
+	{ .name = "kernel-headers", .arg = "DIR", BCC("kernel_headers"), .help = "headers of this kernel, for llm-slo-bcc" },
 	{ .name = "signals", .letter = 's', .arg = "A,B", CONFIG("signal_set"), .help = "signals to measure (all)" },
 	{ .name = "output", .letter = 'o', .arg = "KIND", OUTPUT("kind"), .help = "table, jsonl, stdout, auto" },
 	{ .name = "output-path", .arg = "FILE", OUTPUT("path"), .help = "file for jsonl (standard output)" },

@@ -27,7 +27,7 @@ forbid core/net 'core/(codec|config|export)/'
 forbid core/export '(curl/|microhttpd|ini\.h|yaml\.h|core/config/)'
 forbid compat '(backends/|core/(model|engine|codec|config|store|programs)/|bpf/|jansson|ini\.h|yaml\.h)'
 forbid backends '(curl/|microhttpd|ini\.h|yaml\.h|protobuf-c/|jansson|core/(codec|config|store|net|export|programs)/)'
-for backend in libbpf procfs replay null; do
+for backend in libbpf bcc procfs replay null; do
 	others=$(printf '%s\n' libbpf procfs replay null bcc | grep -vx "$backend" | paste -sd'|')
 	forbid "backends/$backend" "backends/($others)/"
 done
@@ -35,6 +35,6 @@ done
 # The one place that decodes the wire format, the only layer that logs, the only mains.
 grep -rlE 'slo_log(_[a-z]+)?\(' core/model core/engine core/codec core/config core/store core/net core/export compat backends --include='*.c' &&
 	{ echo "layers: only core/programs logs" >&2; bad=1; }
-grep -rlE '^int main\(' core backends compat --include='*.c' | grep -v '^core/programs/' &&
-	{ echo "layers: a main outside core/programs" >&2; bad=1; }
+grep -rlE '^int main\(' core backends compat --include='*.c' | grep -vE '^(core/programs|backends/bcc/helper)/' &&
+	{ echo "layers: a main outside core/programs and backends/bcc/helper" >&2; bad=1; }
 exit $bad

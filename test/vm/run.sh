@@ -72,10 +72,21 @@ export_env() {
 	SLO_CTL=$(binary "${SLO_CTL:-}" sloctl)
 	[[ -x $SLO_AGENT && -x $SLO_CTL ]] ||
 		echo "${0##*/}: warning: no $SLO_AGENT or no $SLO_CTL; build them, or set SLO_AGENT and SLO_CTL" >&2
+	bcc_env
 	while IFS= read -r pair; do
 		name=${pair%%=*}
 		export "SLO_ROW_${name^^}=${pair#*=}"
 	done < <(matrix_signals "$series")
+}
+
+# A series that ends so is measured by programs compiled at run time: with what, and that truth tests ask for them.
+bcc_env() {
+	[[ $series == *-bcc && -z $given ]] || return 0
+	export SLO_BACKEND=bcc SLO_BCC_HELPER SLO_BCC_KERNEL_HEADERS
+	SLO_BCC_HELPER=$(binary "${SLO_BCC_HELPER:-}" llm-slo-bcc)
+	SLO_BCC_KERNEL_HEADERS=${SLO_BCC_KERNEL_HEADERS:-$("$tree/kernels/fetch.sh" --headers "$series")}
+	[[ -x $SLO_BCC_HELPER ]] ||
+		echo "${0##*/}: warning: no $SLO_BCC_HELPER; './build.sh build release' makes it where libbpfcc-dev is" >&2
 }
 
 # Programs that no guest can build; a test that misses one says so and is skipped.

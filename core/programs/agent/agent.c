@@ -211,6 +211,9 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	be->user = a;
 	be->host_root = a->host_root;
 	be->btf_path = find_btf(a);
+	be->state_dir = *a->cfg->agent.state_dir ? a->cfg->agent.state_dir : NULL;
+	be->bcc_helper = *a->cfg->bcc.helper ? a->cfg->bcc.helper : NULL;
+	be->kernel_headers = *a->cfg->bcc.kernel_headers ? a->cfg->bcc.kernel_headers : NULL;
 	be->measure_cost = touches_kernel(a->cfg) && a->cfg->safety.max_overhead_pct > 0;
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;

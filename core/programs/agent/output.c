@@ -2,6 +2,7 @@
 /* Every event's way out: names, status, JSON line, table; and the log lines about signals. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -135,14 +136,25 @@ void slo_agent_flush(struct slo_agent *a)
 		slo_log_err("record %s: %s", a->opt->record, err.msg);
 }
 
+/* Each backend's first reason: what a host lacks for the best one need not be what keeps the next from serving. */
 static void log_refused(enum slo_signal sig, const struct slo_choice *c)
 {
 	const struct slo_verdict *v = &c->verdict;
+	char text[480] = "";
+	size_t used = 0;
 
 	if (!slo_signal_desc(sig)->built)
 		return;
+	for (unsigned int i = 0; i < v->refused_count && used < sizeof(text); i++) {
+		const struct slo_refusal *r = &v->refused[i];
+
+		if (i && strcmp(r->why, v->refused[i - 1].why) == 0)
+			continue;
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? "; " : "",
+		                         r->why);
+	}
 	slo_log_warn("not measured signal=%s reason=\"%s\"", slo_signal_desc(sig)->name,
-	             v->refused_count ? v->refused[0].why : "no backend");
+	             v->refused_count ? text : "no backend");
 }
 
 void slo_agent_log_choice(const struct slo_agent *a)

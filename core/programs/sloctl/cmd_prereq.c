@@ -345,6 +345,7 @@ int slo_cmd_prereq(int argc, char **argv)
 	root = slo_host_open_root(p->root, &err);
 	cfg.host_root = root;
 	cfg.btf_path = p->btf;
+	cfg.state_dir = SLO_CONFIG_STATE_DIR;
 	r = root < 0 ? root : gather(p, &cfg, &err);
 	if (r < 0) {
 		(void)fprintf(stderr, "sloctl prereq: %s\n", err.msg);

@@ -468,6 +468,7 @@ static int run_whole(const struct slo_backend_config *cfg, const char *only, uin
 		return t->root;
 	own.host_root = cfg->host_root;
 	own.btf_path = cfg->btf_path;
+	own.state_dir = cfg->state_dir;
 	count = begin_results(signals, results, &own.signals);
 	if (!own.signals)
 		return count;

@@ -120,7 +120,7 @@ def waiting_for_the_device_is_queue_time():
 
 @test
 def flushes_are_fsyncs():
-    slotest.tells_all("flushes")
+    slotest.tells_all("flushes", bcc=True)
     disk = slodisk.NullDisk(DELAY_MS, memory_backed=1, cache_size=8)
     agent = Agent(SIGNAL)
     waits = []
@@ -237,6 +237,7 @@ def targets_of_a_reload_are_known_too():
 
 @test
 def disks_without_stamps_are_timed_by_a_map():
+    slotest.unseen_by_bcc("disks whose requests carry no times")
     disk = slodisk.NullDisk(DELAY_MS)
     disk.queue("scheduler", "none")
     disk.queue("wbt_lat_usec", 0)

@@ -240,6 +240,8 @@ def burning_alone_waits_for_nobody():
     mine, edge, doubt = in_window(records, pid, begin, end)
     truth = (end.wait_ns - begin.wait_ns) / 1e6
     missing = end.slices - begin.slices - len(mine)
+    # bcc has no stamp of the scheduler's own: its hooks come a little later, and under emulation that is long
+    doubt += 0.1 * len(mine) if slotest.BACKEND == "bcc" else 0
     # Without BTF a wait begins at the tracepoint of the wake-up, behind the queueing: under emulation a good part of short waits.
     least = 0.4 if slotest.BACKEND == "btf_free" else 0.95
     sums_agree("sum of the delays, ms", sum((r["value"] for r in mine), 0.0), truth * least - doubt,

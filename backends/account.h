@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the programs' slo_latency() and slo_dispose() do, for measurements that user space finishes. */
-#ifndef SLO_LIBBPF_ACCOUNT_H
-#define SLO_LIBBPF_ACCOUNT_H
+#ifndef SLO_BACKENDS_ACCOUNT_H
+#define SLO_BACKENDS_ACCOUNT_H
 
 #include <stdbool.h>
 
-#include "backends/libbpf/maps.h"
+#include "backends/shared.h"
 #include "bpf/slo_abi.h"
 
 /* Adds @ns to @key of the histogram map @fd, which no program writes. 0 or negative errno. */

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User space's part of DNS latency: queries that nobody answered, and who is a resolver already. */
-#ifndef SLO_LIBBPF_DNS_H
-#define SLO_LIBBPF_DNS_H
+#ifndef SLO_BACKENDS_DNS_H
+#define SLO_BACKENDS_DNS_H
 
 #include <stdint.h>
 
-#include "backends/libbpf/maps.h"
+#include "backends/shared.h"
 #include "bpf/slo_abi.h"
 
 struct slo_dns {
 	int queries, hist; /* maps of the object, borrowed */
+	enum slo_abi_source source;
+	int unread; /* map of sockets that read answers which no program could look at; -1: none */
 	const struct slo_shared *shared; /* borrowed */
 	struct slo_abi_stats stats; /* what was counted here and not in the kernel */
 };

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The maps that all BPF objects share: events, control, statistics, targets. */
-#ifndef SLO_LIBBPF_MAPS_H
-#define SLO_LIBBPF_MAPS_H
+/* The maps that all BPF programs share, whoever made them: events, control, statistics, targets. */
+#ifndef SLO_BACKENDS_SHARED_H
+#define SLO_BACKENDS_SHARED_H
 
-#include "backends/libbpf/object.h"
 #include "bpf/slo_abi.h"
 #include "core/backend.h"
 
@@ -20,10 +19,16 @@ enum slo_shared_id {
 	SLO_SHARED_MAX_,
 };
 
+/* By name, for objects that share them. */
+struct slo_shared_map {
+	const char *name;
+	int fd;
+};
+
 /* What BPF of before Linux 5.8 lacks is done without: perf buffers for the ring, system calls for mapped maps. */
 struct slo_shared {
 	struct slo_shared_map map[SLO_SHARED_MAX_ + 1]; /* last one ends the list for objects */
-	unsigned int cpus; /* possible CPUs */
+	unsigned int cpus; /* possible CPUs; 1 where the statistics are not per CPU */
 	uint64_t bytes; /* kernel memory, estimated */
 	bool old; /* made for old kernels */
 	struct slo_abi_bucket *bucket; /* the map's memory; NULL where @old */

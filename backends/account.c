@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backends/libbpf/account.h"
+#include "backends/account.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

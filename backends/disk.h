@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of disks by their numbers, as /sys/dev/block has them; kept for a while. */
-#ifndef SLO_LIBBPF_DISK_H
-#define SLO_LIBBPF_DISK_H
+#ifndef SLO_BACKENDS_DISK_H
+#define SLO_BACKENDS_DISK_H
 
 #include "core/model/event.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way of single events to user space: a ring buffer or, on old kernels, a perf buffer; and the timer that empties it. */
-#ifndef SLO_LIBBPF_EVENTS_H
-#define SLO_LIBBPF_EVENTS_H
+#ifndef SLO_BACKENDS_EVENTS_H
+#define SLO_BACKENDS_EVENTS_H
 
 #include <bpf/libbpf.h>
 
-#include "backends/libbpf/maps.h"
+#include "backends/shared.h"
 
 /* Takes a borrowed record. */
 typedef void (*slo_events_fn)(void *user, const void *record, size_t size);
@@ -18,6 +18,7 @@ struct slo_events {
 	slo_events_fn fn;
 	void *user;
 	int count; /* given in this poll */
+	uint64_t lost; /* records that perf buffers say they had no room for */
 };
 
 /* Zeroes, so that close() is safe. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backends/libbpf/dns.h"
+#include "backends/dns.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "backends/libbpf/account.h"
+#include "backends/account.h"
 #include "compat/procs.h"
 #include "core/base/base.h"
 #include "core/base/clock.h"
@@ -17,14 +17,14 @@
 #define RESOLVERS_MAX 32
 #define DNS_PORT 53
 
-static void fill(struct slo_abi_event *e, const struct slo_abi_dns_key *key,
-                 const struct slo_abi_dns_query *q)
+static void fill(struct slo_abi_event *e, enum slo_abi_source source,
+                 const struct slo_abi_dns_key *key, const struct slo_abi_dns_query *q)
 {
 	*e = (struct slo_abi_event){
 		.version = SLO_ABI_VERSION,
 		.size = sizeof(*e),
 		.signal = SLO_ABI_DNS_LATENCY,
-		.source = SLO_ABI_SRC_CGROUP_SKB,
+		.source = (uint8_t)source,
 		.family = key->family,
 		.start_ns = q->first_ns,
 		.tgid = q->owner.tgid,
@@ -51,8 +51,14 @@ static void give_timeout(struct slo_dns *d, const struct slo_abi_dns_key *key,
                          void *user)
 {
 	struct slo_abi_event e;
+	uint8_t yes;
 
-	fill(&e, key, q);
+	/* It has been answered: no timeout, but not measured either. */
+	if (d->unread >= 0 && bpf_map_lookup_elem(d->unread, &key->cookie, &yes) == 0) {
+		d->stats.unmatched++;
+		return;
+	}
+	fill(&e, d->source, key, q);
 	e.kind = SLO_ABI_TIMEOUT;
 	e.value = now_ns - q->first_ns;
 	e.err = ETIMEDOUT;
@@ -79,7 +85,7 @@ static void give_answer(struct slo_dns *d, const struct slo_abi_dns_key *key,
 	                         ctl.emit_all || ns >= ctl.threshold || q->rcode || q->retries,
 	                         d->shared))
 		return;
-	fill(&e, key, q);
+	fill(&e, d->source, key, q);
 	e.kind = SLO_ABI_SAMPLE;
 	e.value = ns;
 	e.flags |= q->truncated ? SLO_ABI_F_TRUNCATED : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What our BPF programs cost: the kernel's account of their run time, and the cost of getting into one, measured here. */
-#ifndef SLO_LIBBPF_COST_H
-#define SLO_LIBBPF_COST_H
+#ifndef SLO_BACKENDS_COST_H
+#define SLO_BACKENDS_COST_H
 
 #include <bpf/libbpf.h>
 #include <stdbool.h>
@@ -22,6 +22,9 @@ struct slo_cost_of {
 	uint64_t
 		missed; /* runs that the kernel left out: the same program ran on that CPU already */
 };
+
+/* Adds one program's, by its descriptor. */
+void slo_cost_add(struct slo_cost_of *sum, int prog_fd);
 
 /* Of all loaded programs of @obj, cumulative. */
 struct slo_cost_of slo_cost_object(const struct bpf_object *obj);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backends/libbpf/aggregate.h"
+#include "backends/aggregate.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -128,26 +128,28 @@ static void count_delta(struct seen *s, const struct slo_abi_count_key *key,
 /* The key's tag as the record's own facts. */
 static void hist_tag(const struct slo_abi_hist_key *key, struct slo_abi_event *h)
 {
+	uint32_t tag = key->tag & ((1U << SLO_ABI_TAG_SIGNAL_SHIFT) - 1);
+
 	switch (h->signal) {
 	case SLO_ABI_DNS_LATENCY:
-		h->flags = (uint8_t)key->tag;
+		h->flags = (uint8_t)tag;
 		break;
 	case SLO_ABI_RUNQUEUE_DELAY:
-		h->extra.runq.cause = key->tag;
+		h->extra.runq.cause = tag;
 		break;
 	case SLO_ABI_TLS_HANDSHAKE:
-		h->extra.tls.flags = key->tag & SLO_ABI_TLS_F_SERVER;
+		h->extra.tls.flags = tag & SLO_ABI_TLS_F_SERVER;
 		break;
 	case SLO_ABI_MEM_RECLAIM:
-		h->extra.reclaim.kind = key->tag;
+		h->extra.reclaim.kind = tag;
 		break;
 	case SLO_ABI_DISK_IO:
-		h->extra.disk.op = key->tag;
+		h->extra.disk.op = tag;
 		h->extra.disk.dev = key->dev;
 		break;
 	case SLO_ABI_SYSCALL:
-		h->extra.sys.family = key->tag & 0xff;
-		h->extra.sys.fclass = key->tag >> 8;
+		h->extra.sys.family = tag & 0xff;
+		h->extra.sys.fclass = tag >> 8;
 		break;
 	default:
 		break;
@@ -196,6 +198,8 @@ int slo_agg_read(struct slo_agg *a, uint64_t start_ns, uint64_t interval_ns, uin
 
 		key = next;
 		more = bpf_map_get_next_key(a->cfg.fd, &key, &next) == 0;
+		if (a->cfg.by_signal && key.hist.tag >> SLO_ABI_TAG_SIGNAL_SHIFT != a->cfg.signal)
+			continue;
 		if (read_key(a, &key, epoch, &rec) > 0) {
 			fn(user, &rec);
 			count++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the cumulative in-kernel aggregates of one object and gives their changes since the last read. */
-#ifndef SLO_LIBBPF_AGGREGATE_H
-#define SLO_LIBBPF_AGGREGATE_H
+#ifndef SLO_BACKENDS_AGGREGATE_H
+#define SLO_BACKENDS_AGGREGATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +16,7 @@ struct slo_agg_config {
 	bool is_hist; /* else counts */
 	unsigned int cpus; /* possible CPUs where the map is per-CPU, else 1 */
 	uint32_t max; /* entries of the BPF map */
+	bool by_signal; /* the map holds several signals' histograms, each named in its tags (SLO_ABI_TAG_SIGNAL_SHIFT) */
 	uint8_t signal; /* enum slo_abi_signal */
 	uint8_t source; /* enum slo_abi_source */
 };

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "backends/libbpf/disk.h"
+#include "backends/disk.h"
 
 struct root {
 	char path[32];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backends/libbpf/cost.h"
+#include "backends/cost.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -69,21 +69,25 @@ void slo_cost_end(struct slo_cost *cost)
 	slo_closep(&cost->stats_fd);
 }
 
+void slo_cost_add(struct slo_cost_of *sum, int prog_fd)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	if (prog_fd < 0 || bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		return;
+	sum->runs += info.run_cnt;
+	sum->run_ns += info.run_time_ns;
+	sum->missed += info.recursion_misses;
+}
+
 struct slo_cost_of slo_cost_object(const struct bpf_object *obj)
 {
 	struct slo_cost_of sum = { 0 };
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, obj) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-		int fd = bpf_program__fd(prog);
-
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
-			continue;
-		sum.runs += info.run_cnt;
-		sum.run_ns += info.run_time_ns;
-		sum.missed += info.recursion_misses;
+		slo_cost_add(&sum, bpf_program__fd(prog));
 	}
 	return sum;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backends/libbpf/disk.h"
+#include "backends/disk.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* llm-slo-bcc: compiles the agent's programs for the running kernel, loads them, hands all over and ends, LLVM with it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "backends/bcc/handover.h"
+#include "backends/bcc/helper/helper.h"
+
+#define REQUEST_MAX (4U << 20)
+#define FDS_MAX (1 + SLO_BCC_MAPS_MAX + SLO_BCC_PROGS_MAX)
+
+static const char *const scratch_places[] = { "/run/llm-slo-bcc.XXXXXX", "/tmp/llm-slo-bcc.XXXXXX",
+	                                      "/dev/shm/llm-slo-bcc.XXXXXX" };
+
+static void usage(FILE *out)
+{
+	(void)fputs(
+		"usage: llm-slo-bcc < REQUEST\n"
+		"Compiles programs for the running kernel. Started by llm-slo-agent, which hands it\n"
+		"the request and a socket; by hand it is of no use. Version " SLO_VERSION "\n",
+		out);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	(void)remove(path);
+	return 0;
+}
+
+static char *make_scratch(char *path, size_t size)
+{
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(scratch_places); i++) {
+		(void)snprintf(path, size, "%s", scratch_places[i]);
+		if (mkdtemp(path))
+			return path;
+	}
+	return NULL;
+}
+
+static char *read_request(size_t *ret_size)
+{
+	char *text = malloc(REQUEST_MAX + 1);
+	ssize_t n = 1;
+
+	*ret_size = 0;
+	while (text && n > 0 && *ret_size < REQUEST_MAX) {
+		n = read(STDIN_FILENO, text + *ret_size, REQUEST_MAX - *ret_size);
+		*ret_size += n > 0 ? (size_t)n : 0;
+	}
+	if (text)
+		text[*ret_size] = '\0';
+	return text;
+}
+
+/* Everything loaded that the kernel takes. A program that it does not is the agent's to ask for again, with the reason. */
+static int load_all(int image_fd, struct slo_bcc_program *p, struct slo_bcc_reply *reply,
+                    struct slo_err *err)
+{
+	struct stat st;
+	void *bytes;
+	int r;
+
+	if (fstat(image_fd, &st))
+		return slo_err_set(err, -errno, "compiled program: %s", strerror(errno));
+	bytes = malloc((size_t)st.st_size);
+	if (!bytes || pread(image_fd, bytes, (size_t)st.st_size, 0) != st.st_size) {
+		free(bytes);
+		return slo_err_set(err, -EIO, "compiled program cannot be read back");
+	}
+	r = slo_bcc_program_from(p, bytes, (size_t)st.st_size, err);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < p->image.head->prog_count; i++) {
+		p->prog[i] = slo_bcc_image_load(&p->image, i, p->map, NULL);
+		reply->prog_code[i] = p->prog[i] < 0 ? p->prog[i] : 0;
+	}
+	return 0;
+}
+
+static int send_reply(const struct slo_bcc_reply *reply, const int *fds, size_t count)
+{
+	union {
+		char room[CMSG_SPACE(FDS_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct slo_bcc_reply copy = *reply;
+	struct iovec iov = { &copy, sizeof(copy) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (count) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control.room;
+		msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+	}
+	return sendmsg(SLO_BCC_SOCKET_FD, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static size_t list_fds(int image_fd, const struct slo_bcc_program *p, int fds[FDS_MAX])
+{
+	size_t count = 0;
+
+	fds[count++] = image_fd;
+	for (uint32_t i = 0; i < p->image.head->map_count; i++)
+		fds[count++] = p->map[i];
+	for (uint32_t i = 0; i < p->image.head->prog_count; i++) {
+		if (p->prog[i] >= 0)
+			fds[count++] = p->prog[i];
+	}
+	return count;
+}
+
+static int compile(const char *scratch, int *ret_image, struct slo_err *err)
+{
+	struct slo_headers headers;
+	struct slo_request req;
+	size_t size;
+	char *text = read_request(&size);
+	int r = text ? slo_request_parse(text, size, &req, err) : -ENOMEM;
+
+	if (!r)
+		r = slo_headers_find(&req, scratch, &headers, err);
+	if (!r)
+		r = slo_compile(&req, &headers, scratch, ret_image, err);
+	free(text);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	slo_cleanup(slo_closep) int image = -1;
+	struct slo_bcc_reply reply = { .magic = SLO_BCC_REPLY_MAGIC };
+	struct slo_bcc_program p;
+	struct slo_err err = { 0 };
+	char scratch[64];
+	int fds[FDS_MAX], r;
+
+	if (argc > 1) {
+		bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+
+		usage(help ? stdout : stderr);
+		return help ? 0 : 2;
+	}
+	if (fcntl(SLO_BCC_SOCKET_FD, F_GETFD) < 0) {
+		usage(stderr);
+		return 2;
+	}
+	slo_bcc_program_init(&p);
+	if (make_scratch(scratch, sizeof(scratch))) {
+		r = compile(scratch, &image, &err);
+		(void)nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	} else {
+		r = slo_err_set(&err, -errno,
+		                "no folder for temporary files in /run, /tmp or "
+		                "/dev/shm: %s",
+		                strerror(errno));
+	}
+	if (!r)
+		r = load_all(image, &p, &reply, &err);
+	reply.code = r;
+	(void)snprintf(reply.why, sizeof(reply.why), "%s", err.msg);
+	r = send_reply(&reply, fds, r ? 0 : list_fds(image, &p, fds));
+	slo_bcc_program_fini(&p);
+	return r < 0 || reply.code ? 1 : 0;
+}

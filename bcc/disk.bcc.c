@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Block I/O by one hook, as bpf/disk.bpf.c: a request carries the times at which it was made and given to the device (from
+ * 4.19), and its bio carries the submitter's cgroup (5.0 to 5.17 in the headers). The completing task is a bystander.
+ */
+#include "bcc/slo_bcc.h"
+
+#include <linux/blkdev.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 16, 0)
+#include <linux/blk-mq.h>
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0)
+#include <linux/blk-cgroup.h>
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 19, 0)
+#define DISK_OP_MASK 0xff
+#define DISK_PASSTHROUGH 32
+#define DISK_MINOR_BITS 20
+
+static __always_inline __u32 disk_device(struct request *rq)
+{
+	struct gendisk *disk = 0;
+	int major = 0, minor = 0;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 17, 0)
+	struct request_queue *q = 0;
+
+	slo_read(&q, &rq->q);
+	slo_read(&disk, &q->disk);
+#else
+	slo_read(&disk, &rq->rq_disk);
+#endif
+	slo_read(&major, &disk->major);
+	slo_read(&minor, &disk->first_minor);
+	return (__u32)major << DISK_MINOR_BITS | (__u32)minor;
+}
+
+static __always_inline __u64 disk_cgroup_id(struct request *rq)
+{
+#if defined(CONFIG_BLK_CGROUP) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 0, 0) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0) && !SLO_CGROUP_V1
+	struct bio *bio = 0;
+	struct blkcg_gq *blkg = 0;
+	struct blkcg *blkcg = 0;
+	struct cgroup *cgroup = 0;
+	struct cgroup_root *root = 0;
+	int hierarchy = 1;
+
+	slo_read(&bio, &rq->bio);
+	slo_read(&blkg, &bio->bi_blkg);
+	slo_read(&blkcg, &blkg->blkcg);
+	slo_read(&cgroup, &blkcg->css.cgroup);
+	slo_read(&root, &cgroup->root);
+	/* In a v1 hierarchy of its own it has ids that mean nothing to others. */
+	slo_read(&hierarchy, &root->hierarchy_id);
+	return hierarchy ? 0 : slo_cgroup_of(cgroup);
+#else
+	return 0;
+#endif
+}
+
+/* The kernel's own classes (op_stat_group()), so that counts can be compared with /sys/block/X/stat. */
+static __always_inline __u32 disk_operation(struct request *rq, __u32 op, __u32 bytes)
+{
+	unsigned short segments = 0;
+
+	switch (op) {
+	case 0:
+		return SLO_ABI_DISK_READ;
+	case 1:
+		slo_read(&segments, &rq->nr_phys_segments);
+		/* A lone flush travels as a write of nothing. */
+		return bytes || segments ? SLO_ABI_DISK_WRITE : SLO_ABI_DISK_FLUSH;
+	case 2:
+		return SLO_ABI_DISK_FLUSH;
+	case 3:
+	case 5: /* secure erase */
+		return SLO_ABI_DISK_DISCARD;
+	case 7: /* zone append; before 5.18 write same */
+	case 9: /* write zeroes */
+		return SLO_ABI_DISK_WRITE;
+	default:
+		return SLO_ABI_DISK_OTHER;
+	}
+}
+
+int disk_complete_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct request *rq = (struct request *)ctx->args[0];
+	struct slo_abi_owner owner = {}, *o = &owner;
+	__u32 bytes = (__u32)ctx->args[2], left = 0, op = 0, flags = 0;
+	__u64 issued = 0, now;
+	struct slo_measure m = {};
+	struct slo_abi_event e = {};
+
+	/* What is left of a request that completes in pieces comes later. */
+	slo_read(&left, &rq->__data_len);
+	slo_read(&op, (__u32 *)&rq->cmd_flags);
+	op &= DISK_OP_MASK;
+	/* A write with a flush or FUA completes in steps, of which the last one counts: the flag is gone then. */
+	slo_read(&flags, (__u32 *)&rq->rq_flags);
+	if (bytes < left || (flags & (__u32)RQF_FLUSH_SEQ))
+		return 0;
+	slo_read(&m.start_ns, &rq->start_time_ns);
+	if (!m.start_ns) {
+		if (op < DISK_PASSTHROUGH)
+			slo_stat_inc(SLO_ABI_DISK_IO, unmatched);
+		return 0;
+	}
+	slo_keep(o);
+	o->cgroup_id = disk_cgroup_id(rq);
+	if (!slo_admit(SLO_ABI_DISK_IO, o))
+		return 0;
+	now = bpf_ktime_get_ns();
+	/* The clocks of two CPUs may differ a little: a request took no less than nothing. */
+	m.ns = now > m.start_ns ? now - m.start_ns : 0;
+	m.dev = disk_device(rq);
+	m.tag = disk_operation(rq, op, bytes);
+	if (!slo_latency(&e, SLO_ABI_DISK_IO, o, &m))
+		return 0;
+	slo_read(&issued, &rq->io_start_time_ns);
+	e.extra.disk.op = m.tag;
+	e.extra.disk.dev = m.dev;
+	e.extra.disk.bytes = bytes;
+	if (issued >= m.start_ns && issued <= now)
+		e.extra.disk.device_ns = now - issued;
+	slo_submit(ctx, &e);
+	return 0;
+}
+#endif

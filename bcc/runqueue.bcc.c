@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Run-queue delay: from the wake-up, or from losing the CPU while runnable, to the switch. The scheduler's own enqueue time
+ * (bpf/runqueue.bpf.c) counts by a clock whose structure is not in the kernel's headers, so the times are kept here. From
+ * 4.17 raw tracepoints name both tasks of a switch; before that finish_task_switch() runs as the new task and gets the old.
+ */
+#include "bcc/slo_bcc.h"
+
+#define TURNS 4 /* a power of two; of a wait that saw more, what is older counts as others' */
+
+BPF_TABLE("hash", __u32, __u64, runq_queued, 10240);
+
+/* A time in which tasks of one cgroup had the CPU without a break; it ends where the next begins. */
+struct runq_turn {
+	__u64 holder; /* cgroup id; 0 nobody */
+	__u64 since_ns;
+};
+
+struct runq_turns {
+	__u64 at; /* number of the present one */
+	struct runq_turn turn[TURNS];
+};
+
+/* By CPU; a plain map, for per-CPU ones begin with 4.6. */
+BPF_TABLE("hash", __u32, struct runq_turns, runq_turns, 1024);
+
+static __always_inline void runq_queue(__u32 pid, __u64 now)
+{
+	if (pid && runq_queued.update(&pid, &now))
+		slo_stat_inc(SLO_ABI_RUNQUEUE_DELAY, inflight_full);
+}
+
+static __always_inline void runq_woken(struct task_struct *p)
+{
+	__u32 pid = 0;
+
+	slo_read(&pid, &p->pid);
+	runq_queue(pid, bpf_ktime_get_ns());
+}
+
+/* Was @prev sent from the CPU while it could have run on? */
+static __always_inline void runq_left(struct task_struct *prev, __u64 now)
+{
+	__u32 pid = 0;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+	__u32 state = 0;
+
+	slo_read(&state, &prev->__state);
+#else
+	long state = 0;
+
+	bpf_probe_read(&state, sizeof(state), (void *)&prev->state);
+#endif
+	slo_read(&pid, &prev->pid);
+	if (state == 0)
+		runq_queue(pid, now);
+}
+
+/*
+ * Whose the CPU was for the longer part of the wait; then the turn is the new task's. Each element is read at a constant
+ * place: the newest stands first, and turns move down.
+ */
+static __always_inline __u32 runq_turn(__u64 cgroup_id, __u64 now, __u64 wait_ns)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct runq_turns fresh = {}, *t = runq_turns.lookup(&cpu);
+	__u64 begin = now - wait_ns, end = now, own = 0, from;
+
+	if (!t) {
+		fresh.turn[0].holder = cgroup_id;
+		fresh.turn[0].since_ns = now;
+		runq_turns.update(&cpu, &fresh);
+		return SLO_ABI_WAIT_OTHER;
+	}
+	if (wait_ns) {
+#pragma unroll
+		for (int i = 0; i < TURNS; i++) {
+			from = t->turn[i].since_ns > begin ? t->turn[i].since_ns : begin;
+			if (t->turn[i].holder == cgroup_id && end > from)
+				own += end - from;
+			end = from;
+		}
+	}
+	if (t->turn[0].holder != cgroup_id) {
+#pragma unroll
+		for (int i = TURNS - 1; i > 0; i--)
+			t->turn[i] = t->turn[i - 1];
+		t->turn[0].holder = cgroup_id;
+		t->turn[0].since_ns = now;
+	}
+	return own * 2 > wait_ns ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
+}
+
+static __always_inline void runq_finish(void *ctx, struct slo_abi_owner *o, __u32 prio, __u64 now,
+                                        __u64 queued)
+{
+	struct slo_measure m = { .start_ns = queued, .ns = now - queued };
+	struct slo_abi_event e = {};
+
+	m.tag = runq_turn(o->cgroup_id, now, m.ns);
+	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, o))
+		return;
+	if (!slo_latency(&e, SLO_ABI_RUNQUEUE_DELAY, o, &m))
+		return;
+	e.extra.runq.cpu = bpf_get_smp_processor_id();
+	e.extra.runq.prio = prio;
+	e.extra.runq.cause = m.tag;
+	slo_submit(ctx, &e);
+}
+
+/* The queued time of a task that gets the CPU now, taken out; 0 unknown. */
+static __always_inline __u64 runq_take(__u32 pid, __u64 now)
+{
+	__u64 *found = runq_queued.lookup(&pid), queued;
+
+	if (!found)
+		return 0;
+	queued = *found;
+	runq_queued.delete(&pid);
+	return queued <= now ? queued : 0;
+}
+
+int runq_wakeup_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	runq_woken((struct task_struct *)ctx->args[0]);
+	return 0;
+}
+
+int runq_switch_raw(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *next = (struct task_struct *)ctx->args[2];
+	struct slo_abi_owner owner = {}, *o = &owner;
+	__u64 now = bpf_ktime_get_ns(), queued;
+	__u32 prio = 0;
+
+	slo_keep(o);
+	runq_left((struct task_struct *)ctx->args[1], now);
+	slo_read(&o->tid, &next->pid);
+	/* The idle task never waits. */
+	if (o->tid)
+		o->cgroup_id = slo_task_cgroup_id(next);
+	queued = o->tid ? runq_take(o->tid, now) : 0;
+	if (!queued) {
+		runq_turn(o->cgroup_id, now, 0);
+		return 0;
+	}
+	slo_read(&o->tgid, &next->tgid);
+	bpf_probe_read(o->comm, sizeof(o->comm), next->comm);
+	slo_read(&prio, &next->prio);
+	runq_finish(ctx, o, prio, now, queued);
+	return 0;
+}
+
+int runq_wakeup_kp(struct pt_regs *ctx)
+{
+	runq_woken((struct task_struct *)PT_REGS_PARM2(ctx));
+	return 0;
+}
+
+int runq_wakeup_new_kp(struct pt_regs *ctx)
+{
+	runq_woken((struct task_struct *)PT_REGS_PARM1(ctx));
+	return 0;
+}
+
+#ifdef SLO_OFF_WAKEUP_PID
+int runq_wakeup_tp(void *ctx)
+{
+	runq_queue(slo_field(__u32, ctx, SLO_OFF_WAKEUP_PID), bpf_ktime_get_ns());
+	return 0;
+}
+#endif
+
+int runq_switched_kp(struct pt_regs *ctx)
+{
+	struct slo_abi_owner owner = {}, *o = &owner;
+	__u64 now = bpf_ktime_get_ns(), queued;
+
+	slo_keep(o);
+	runq_left((struct task_struct *)PT_REGS_PARM1(ctx), now);
+	o->tid = (__u32)bpf_get_current_pid_tgid();
+	queued = o->tid ? runq_take(o->tid, now) : 0;
+	if (!queued) {
+		runq_turn(0, now, 0);
+		return 0;
+	}
+	slo_owner_current(o);
+	runq_finish(ctx, o, 0, now, queued);
+	return 0;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compat/kprobe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "compat/host.h"
+#include "compat/hostfile.h"
+#include "compat/tracefs.h"
+
+/* The group of our events, and how the name of one begins behind it: then the pid and the function. */
+#define GROUP "llm_slo"
+#define PMU_TYPE "/sys/bus/event_source/devices/kprobe/type"
+#define LIST_BYTES 262144U
+
+static const char *const places[] = { "/sys/kernel/tracing/kprobe_events",
+	                              "/sys/kernel/debug/tracing/kprobe_events" };
+
+static int perf_open(struct perf_event_attr *attr)
+{
+	int fd;
+
+	attr->size = sizeof(*attr);
+	attr->sample_period = 1;
+	fd = (int)syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int slo_kprobe_open(const struct slo_kprobe *k)
+{
+	struct perf_event_attr attr = { .type = k->pmu,
+		                        .kprobe_func = (uint64_t)(uintptr_t)k->symbol };
+
+	return k->pmu ? perf_open(&attr) : slo_tracefs_perf_open(k->id);
+}
+
+/* The file by which kprobes are defined; which of the places it is, in @ret_place. */
+static int open_list(int root, int flags, const char **ret_place)
+{
+	int fd = -ENOENT;
+
+	for (size_t i = 0; fd < 0 && i < SLO_ARRAY_SIZE(places); i++) {
+		fd = slo_host_open(root, places[i], flags);
+		*ret_place = places[i];
+	}
+	return fd;
+}
+
+/* One line, one write: the kernel parses what a write brings. */
+static int define_line(int root, const char *line)
+{
+	slo_cleanup(slo_closep) int fd = -1;
+	const char *place;
+
+	fd = open_list(root, O_WRONLY | O_APPEND, &place);
+	if (fd < 0)
+		return fd;
+	return write(fd, line, strlen(line)) < 0 ? -errno : 0;
+}
+
+static int explain(int code, const char *symbol, struct slo_err *err)
+{
+	if (code == -ENOENT || code == -EINVAL)
+		return slo_err_set(err, -ENOENT,
+		                   "no function %s to probe in this kernel (absent, inlined, or no "
+		                   "kprobes and no tracefs)",
+		                   symbol);
+	return slo_err_set(err, code, "kprobe on %s: %s%s", symbol, strerror(-code),
+	                   code == -EACCES || code == -EPERM
+	                           ? "; needs root, or CAP_PERFMON from 5.8 on"
+	                           : "");
+}
+
+static int define_by_tracefs(struct slo_kprobe *k, int root, struct slo_err *err)
+{
+	char line[256];
+	int r;
+
+	(void)snprintf(k->name, sizeof(k->name), "p%d_%s", (int)getpid(), k->symbol);
+	/* A function that gcc split or specialised has a dot in its name; an event must not. */
+	for (char *c = k->name; (c = strchr(c, '.'));)
+		*c = '_';
+	(void)snprintf(line, sizeof(line), "p:" GROUP "/%s %s\n", k->name, k->symbol);
+	r = define_line(root, line);
+	if (r < 0) {
+		k->name[0] = '\0';
+		return explain(r, k->symbol, err);
+	}
+	r = slo_tracefs_event_id(root, GROUP, k->name, err);
+	if (r < 0) {
+		slo_kprobe_undefine(k, root);
+		return r;
+	}
+	k->id = r;
+	return 0;
+}
+
+/* gcc may have made "symbol.isra.0" or "symbol.constprop.0" of it. 0 with @ret, or -ENOENT. */
+static int find_variant(int root, const char *symbol, char ret[SLO_KPROBE_SYMBOL_LEN])
+{
+	slo_cleanup(slo_fclosep) FILE *f = NULL;
+	size_t len = strlen(symbol);
+	char line[256];
+
+	if (slo_hostfile_stream(root, "/proc/kallsyms", &f) < 0)
+		return -ENOENT;
+	/* ffffffff810a1b20 t finish_task_switch.isra.0 */
+	while (fgets(line, sizeof(line), f)) {
+		char *name = strchr(line, ' ');
+
+		name = name ? strchr(name + 1, ' ') : NULL;
+		if (!name || strncmp(++name, symbol, len) != 0 || name[len] != '.' ||
+		    strstr(name, ".cold"))
+			continue;
+		(void)snprintf(ret, SLO_KPROBE_SYMBOL_LEN, "%.*s", (int)strcspn(name, " \t\n"),
+		               name);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err)
+{
+	struct slo_kprobe k = { .symbol = "" };
+	char text[32];
+	int r;
+
+	(void)snprintf(k.symbol, sizeof(k.symbol), "%s", symbol);
+	if (slo_host_read(root, PMU_TYPE, text, sizeof(text)) > 0)
+		k.pmu = (uint32_t)strtoul(text, NULL, 10);
+	if (k.pmu) {
+		r = slo_kprobe_open(&k);
+		if (r < 0)
+			return explain(r, symbol, err);
+		(void)close(r);
+	} else {
+		r = define_by_tracefs(&k, root, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = k;
+	return 0;
+}
+
+int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err)
+{
+	char variant[SLO_KPROBE_SYMBOL_LEN];
+	int r = define(ret, root, symbol, err);
+
+	if (r != -ENOENT || find_variant(root, symbol, variant) < 0)
+		return r;
+	return define(ret, root, variant, err);
+}
+
+void slo_kprobe_undefine(struct slo_kprobe *k, int root)
+{
+	char line[256];
+
+	if (!*k->name)
+		return;
+	(void)snprintf(line, sizeof(line), "-:" GROUP "/%s\n", k->name);
+	(void)define_line(root, line);
+	k->name[0] = '\0';
+}
+
+/* "p:llm_slo/p123_function function" of a process that is no more: its name, ended; else NULL. */
+static char *stale_name(char *line)
+{
+	char *name = strstr(line, ":" GROUP "/p"), *end;
+	long pid;
+
+	if (!name)
+		return NULL;
+	name += strlen(":" GROUP "/");
+	pid = strtol(name + 1, &end, 10);
+	if (*end != '_' || pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+		return NULL;
+	name[strcspn(name, " \n")] = '\0';
+	return name;
+}
+
+int slo_kprobe_sweep(int root)
+{
+	slo_cleanup(slo_freep) char *list = malloc(LIST_BYTES);
+	char *save = NULL;
+	ssize_t n = -1;
+	int count = 0;
+
+	for (size_t i = 0; list && n < 0 && i < SLO_ARRAY_SIZE(places); i++)
+		n = slo_host_read(root, places[i], list, LIST_BYTES);
+	if (n <= 0)
+		return 0;
+	for (char *line = strtok_r(list, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char command[256];
+		char *name = stale_name(line);
+
+		if (!name)
+			continue;
+		(void)snprintf(command, sizeof(command), "-:" GROUP "/%.200s\n", name);
+		count += define_line(root, command) == 0;
+	}
+	return count;
+}

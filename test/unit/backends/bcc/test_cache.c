@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys, entries and the helper's conversation, with helpers that are shell scripts. Real ones: test/vm/truth/bcc.py. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backends/bcc/cache.h"
+#include "backends/bcc/rows.h"
+
+static const struct slo_bcc_kernel kernel = { .release = "5.10.0-1-test",
+	                                      .build = "#1 SMP 2026",
+	                                      .machine = "x86_64" };
+
+static void key_of(const char *flag, const char *release, const char *build,
+                   char ret[SLO_SHA256_HEX_SIZE])
+{
+	struct slo_bcc_kernel k = kernel;
+	struct slo_bcc_want want = { 0 };
+
+	slo_bcc_flag(&want, "%s", flag);
+	(void)snprintf(k.release, sizeof(k.release), "%s", release);
+	(void)snprintf(k.build, sizeof(k.build), "%s", build);
+	slo_bcc_key(&want, &k, ret);
+}
+
+static void key_names_flags_kernel_and_build(void **state)
+{
+	char first[SLO_SHA256_HEX_SIZE], other[SLO_SHA256_HEX_SIZE];
+
+	(void)state;
+	key_of("-DA=1", "5.10", "#1", first);
+	key_of("-DA=1", "5.10", "#1", other);
+	assert_string_equal(first, other);
+	key_of("-DA=2", "5.10", "#1", other);
+	assert_string_not_equal(first, other);
+	key_of("-DA=1", "5.11", "#1", other);
+	assert_string_not_equal(first, other);
+	key_of("-DA=1", "5.10", "#2", other);
+	assert_string_not_equal(first, other);
+	/* Words do not run into each other. */
+	key_of("-DA=1", "5.10#", "1", other);
+	assert_string_not_equal(first, other);
+}
+
+static void headers_and_root_are_no_part_of_the_key(void **state)
+{
+	struct slo_bcc_want want = { .headers = "/usr/src/a", .root = "/host" }, bare = { 0 };
+	char first[SLO_SHA256_HEX_SIZE], other[SLO_SHA256_HEX_SIZE];
+
+	(void)state;
+	slo_bcc_key(&want, &kernel, first);
+	slo_bcc_key(&bare, &kernel, other);
+	assert_string_equal(first, other);
+}
+
+static void request_holds_every_text(void **state)
+{
+	static const char *const wanted[] = { "key 0123\n",          "headers /h\n",
+		                              "flag -DX=1\n",        "file bpf/slo_abi.h ",
+		                              "file bcc/slo_bcc.h ", "file bcc/dns.bcc.c ",
+		                              "int dns_send4_kp(" };
+	struct slo_bcc_want want = { .headers = "/h" };
+	char *text = calloc(1, 1 << 20);
+	int fd;
+
+	(void)state;
+	slo_bcc_flag(&want, "-DX=%d", 1);
+	fd = slo_bcc_request(&want, "0123", NULL);
+	assert_true(fd >= 0);
+	assert_true(pread(fd, text, (1 << 20) - 1, 0) > 1000);
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(wanted); i++)
+		assert_non_null(strstr(text, wanted[i]));
+	free(text);
+	(void)close(fd);
+}
+
+struct folder {
+	char path[40];
+};
+
+static int make_folder(void **state)
+{
+	struct folder *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	*f = (struct folder){ .path = "/tmp/slo-bcc.XXXXXX" };
+	assert_non_null(mkdtemp(f->path));
+	*state = f;
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	struct folder *f = *state;
+	char command[128];
+
+	(void)snprintf(command, sizeof(command), "%s/helper", f->path);
+	(void)unlink(command);
+	(void)snprintf(command, sizeof(command), "%s/bcc/5.10.0-1-test-0123456789abcdef.slobcc",
+	               f->path);
+	(void)unlink(command);
+	(void)snprintf(command, sizeof(command), "%s/bcc", f->path);
+	(void)rmdir(command);
+	(void)rmdir(f->path);
+	free(f);
+	return 0;
+}
+
+#define KEY "0123456789abcdef0123456789abcdef"
+
+/* A program of no map and no instruction that the kernel would be asked about. */
+static void store_empty(const struct folder *f)
+{
+	struct slo_bcc_image_head head = { .magic = SLO_BCC_IMAGE_MAGIC,
+		                           .size = sizeof(head),
+		                           .release = "5.10.0-1-test",
+		                           .key = KEY };
+	struct slo_bcc_program p = { .bytes = &head, .image = { .head = &head } };
+
+	slo_bcc_image_seal(&head);
+	assert_int_equal(slo_bcc_cache_store(f->path, &kernel, KEY, &p, NULL), 0);
+}
+
+static void what_was_stored_is_loaded(void **state)
+{
+	struct slo_bcc_program p;
+
+	store_empty(*state);
+	assert_int_equal(
+		slo_bcc_cache_load(((struct folder *)*state)->path, &kernel, KEY, &p, NULL), 0);
+	assert_string_equal(p.image.head->release, "5.10.0-1-test");
+	slo_bcc_program_fini(&p);
+}
+
+static void entry_of_another_key_is_refused(void **state)
+{
+	const struct folder *f = *state;
+	struct slo_err err = { 0 };
+	struct slo_bcc_program p;
+
+	store_empty(f);
+	/* The same name, for only 16 digits are in it. */
+	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, "0123456789abcdefX", &p, &err),
+	                 -EBADMSG);
+	assert_non_null(strstr(err.msg, "other sources"));
+}
+
+static void entry_that_others_may_write_is_refused(void **state)
+{
+	const struct folder *f = *state;
+	struct slo_err err = { 0 };
+	struct slo_bcc_program p;
+	char path[128];
+
+	store_empty(f);
+	(void)snprintf(path, sizeof(path), "%s/bcc/5.10.0-1-test-0123456789abcdef.slobcc", f->path);
+	assert_int_equal(chmod(path, 0660), 0);
+	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, KEY, &p, &err), -EPERM);
+}
+
+static void no_entry_is_no_error_of_its_own(void **state)
+{
+	const struct folder *f = *state;
+	struct slo_bcc_program p;
+
+	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, KEY, &p, NULL), -ENOENT);
+}
+
+static void folder_that_cannot_be_made_is_told(void **state)
+{
+	struct slo_bcc_image_head head = { .magic = SLO_BCC_IMAGE_MAGIC, .size = sizeof(head) };
+	struct slo_bcc_program p = { .bytes = &head, .image = { .head = &head } };
+	struct slo_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(slo_bcc_cache_store("/dev/null/state", &kernel, KEY, &p, &err), -ENOTDIR);
+	assert_non_null(strstr(err.msg, "/dev/null/state"));
+}
+
+/* --- the helper ------------------------------------------------------------------------------------------------- */
+
+static int run(const struct folder *f, const char *script, int timeout_ms, struct slo_err *err)
+{
+	struct slo_bcc_want want = { 0 };
+	int request = slo_bcc_request(&want, KEY, NULL), r;
+	struct slo_bcc_program p;
+	char path[64];
+	FILE *out;
+
+	(void)snprintf(path, sizeof(path), "%s/helper", f->path);
+	out = fopen(path, "we");
+	assert_non_null(out);
+	(void)fprintf(out, "#!/bin/sh\n%s\n", script);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(chmod(path, 0700), 0);
+	r = slo_bcc_run_helper(&p, path, request, timeout_ms, err);
+	if (!r)
+		slo_bcc_program_fini(&p);
+	(void)close(request);
+	return r;
+}
+
+static void helper_that_says_nothing_is_an_error(void **state)
+{
+	struct slo_err err = { 0 };
+
+	assert_int_equal(run(*state, "exit 3", 20000, &err), -ENOEXEC);
+	assert_non_null(strstr(err.msg, "code 3"));
+}
+
+static void helper_that_talks_nonsense_is_an_error(void **state)
+{
+	struct slo_err err = { 0 };
+
+	assert_true(run(*state, "echo hello >&3", 20000, &err) < 0);
+}
+
+static void helper_that_is_killed_is_an_error(void **state)
+{
+	struct slo_err err = { 0 };
+
+	assert_int_equal(run(*state, "kill -9 $$", 20000, &err), -EINTR);
+	assert_non_null(strstr(err.msg, "signal 9"));
+}
+
+static void helper_that_hangs_is_ended(void **state)
+{
+	struct slo_err err = { 0 };
+
+	assert_int_equal(run(*state, "exec sleep 100", 300, &err), -ETIMEDOUT);
+}
+
+static void helper_that_is_not_there_names_the_package(void **state)
+{
+	struct slo_err err = { 0 };
+	struct slo_bcc_program p;
+	int request = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(slo_bcc_run_helper(&p, "/nonexistent/llm-slo-bcc", request, 20000, &err),
+	                 -ENOENT);
+	assert_non_null(strstr(err.msg, "package"));
+	(void)close(request);
+}
+
+/* --- rows ------------------------------------------------------------------------------------------------------- */
+
+static void every_row_is_whole(void **state)
+{
+	size_t count;
+	const struct slo_bcc_rung *rungs = slo_bcc_rungs(&count);
+	unsigned int seen = 0;
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		assert_in_range(rungs[i].obj, 0, SLO_BCC_OBJ_MAX_ - 1);
+		assert_in_range(rungs[i].needs, 1, SLO_BCC_RUNG_HOOKS);
+		assert_non_null(rungs[i].mechanism);
+		assert_non_null(rungs[i].hooks);
+		assert_non_null(rungs[i].note);
+		seen |= 1U << rungs[i].obj;
+		for (int k = 0; k < SLO_BCC_RUNG_EXTRAS && rungs[i].extra[k].missing; k++)
+			assert_in_range(rungs[i].extra[k].hooks, 1, 3);
+	}
+	assert_int_equal(seen, (1U << SLO_BCC_OBJ_MAX_) - 1);
+	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
+		const struct slo_bcc_hook_row *row = slo_bcc_hook_row((enum slo_bcc_hook)i);
+
+		assert_non_null(row->prog);
+		assert_true(row->kind != SLO_BCC_TRACEPOINT || strchr(row->target, '/'));
+		assert_true(strlen(row->prog) < SLO_BCC_NAME_LEN);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(key_names_flags_kernel_and_build),
+		cmocka_unit_test(headers_and_root_are_no_part_of_the_key),
+		cmocka_unit_test(request_holds_every_text),
+		cmocka_unit_test_setup_teardown(what_was_stored_is_loaded, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(entry_of_another_key_is_refused, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(entry_that_others_may_write_is_refused, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(no_entry_is_no_error_of_its_own, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(helper_that_says_nothing_is_an_error, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(helper_that_talks_nonsense_is_an_error, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(helper_that_is_killed_is_an_error, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(helper_that_hangs_is_ended, make_folder,
+		                                remove_folder),
+		cmocka_unit_test(folder_that_cannot_be_made_is_told),
+		cmocka_unit_test(helper_that_is_not_there_names_the_package),
+		cmocka_unit_test(every_row_is_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
