@@ -88,7 +88,7 @@ static_arch() {
 }
 
 configure() {
-	local preset=$1 sysroot
+	local preset=$1 sysroot=''
 	shift
 	case $preset in
 	debug) set -- "$@" -DCMAKE_BUILD_TYPE=Debug -DSLO_SANITIZE=ON ;;
@@ -100,6 +100,8 @@ configure() {
 		;;
 	*) die "build: no preset '$preset' (debug, release, static, static-arm64)" ;;
 	esac
+	# Libraries found in another sysroot stay in CMake's cache: two would be mixed.
+	if [[ -n ${sysroot:-} ]] && ! grep -qsxF "SLO_SYSROOT:PATH=$sysroot" "build/$preset/CMakeCache.txt"; then set -- "$@" --fresh; fi
 	cmake -S . -B "build/$preset" -G Ninja "$@" >"build/$preset.log" 2>&1 || {
 		tail -20 "build/$preset.log" >&2
 		die "cmake failed; all of it is in build/$preset.log"
