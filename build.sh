@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
 readonly BUILD_PACKAGES="clang llvm gcc libc6-dev linux-libc-dev cmake ninja-build pkg-config
-	libbpf-dev libelf-dev zlib1g-dev libinih-dev libjansson-dev libyaml-dev"
+	libbpf-dev libelf-dev zlib1g-dev libinih-dev libjansson-dev libyaml-dev
+	libcurl4-openssl-dev libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler"
 readonly TEST_PACKAGES="libcmocka-dev clang-format clang-tidy cppcheck shellcheck python3 python3-jsonschema
 	git strace bpftool libbpf-tools bpfcc-tools prometheus"
 readonly RESULTS=build/results.tsv
@@ -248,9 +249,12 @@ test_soak() {
 	step soak test/soak.sh
 }
 
+# Other people's programs over what we make; each script skips with its reason where its peer is not here.
 test_peers() {
-	echo "peers: no peer of this version's outputs yet; the kernel's own tools are compared by ./build.sh bench"
-	result skip peers "nothing to peer with yet"
+	local script
+	for script in test/peers/*.sh; do
+		step "peers/$(basename "$script" .sh)" "$script" build/debug
+	done
 }
 
 # Each packager's product is really installed, started, compared: minutes, so not a part of plain `test`.

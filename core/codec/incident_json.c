@@ -228,6 +228,27 @@ static void write_sets(struct slo_jsonw *w, const struct slo_attribution *v)
 	}
 }
 
+static void write_life(struct slo_jsonw *w, const struct slo_incident *in)
+{
+	const struct {
+		const char *key, *value;
+	} texts[] = { { "status", in->status }, { "slo", in->slo }, { "dedup_key", in->dedup_key } };
+	const struct {
+		const char *key;
+		int64_t ns;
+	} times[] = { { "started_at", in->started_ns }, { "ended_at", in->ended_ns } };
+	char time[SLO_RECORD_TIME_SIZE];
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(texts); i++) {
+		if (texts[i].value && *texts[i].value)
+			text(w, texts[i].key, texts[i].value);
+	}
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(times); i++) {
+		if (times[i].ns)
+			text(w, times[i].key, slo_record_time_print(times[i].ns, time));
+	}
+}
+
 static void write_additions(struct slo_jsonw *w, const struct slo_incident *in)
 {
 	const struct slo_attribution *v = in->verdict;
@@ -247,6 +268,7 @@ static void write_additions(struct slo_jsonw *w, const struct slo_incident *in)
 		slo_jsonw_key(w, "synthetic");
 		slo_jsonw_bool(w, true);
 	}
+	write_life(w, in);
 	write_steps(w, v);
 }
 

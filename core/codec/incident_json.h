@@ -21,6 +21,11 @@ struct slo_incident {
 	const char *source; /* what measured the signals: "ebpf" (also for ""), "procfs", ... */
 	const char *model; /* name of the parameters; "" for models that have none */
 	const char *capability_mode; /* "" unknown */
+	/* Of an incident with a life; NULL or "", and 0, where there is none. Additions of v1beta1. */
+	const char *status; /* "open", "update", "resolved", "test" */
+	const char *slo; /* name of the objective */
+	const char *dedup_key;
+	int64_t started_ns, ended_ns; /* since 1970 */
 	int64_t timestamp_ns; /* since 1970 */
 	double burn_rate;
 	int64_t window_minutes;

@@ -24,7 +24,7 @@
 #define SLO_CONFIG_SLOS_MAX 16 /* [slo.NAME] sections */
 #define SLO_CONFIG_WINDOWS_MAX 8
 #define SLO_CONFIG_NAME_LEN 50 /* of a section or key, with the NUL; inih cuts at this */
-#define SLO_CONFIG_ROWS_MAX 80 /* rows outside [slo.NAME] */
+#define SLO_CONFIG_ROWS_MAX 120 /* rows outside [slo.NAME] */
 #define SLO_CONFIG_SLO_ROWS_MAX 8 /* rows of one [slo.NAME] */
 
 /* Enough for any value as text: a full list. */
@@ -68,6 +68,20 @@ enum slo_config_webhook_format {
 	SLO_CONFIG_WEBHOOK_ALERTMANAGER,
 	SLO_CONFIG_WEBHOOK_SLACK,
 	SLO_CONFIG_WEBHOOK_MAX_,
+};
+
+enum slo_config_kubernetes {
+	SLO_CONFIG_KUBERNETES_AUTO, /* where a service account's token lies in its place */
+	SLO_CONFIG_KUBERNETES_API,
+	SLO_CONFIG_KUBERNETES_KUBELET,
+	SLO_CONFIG_KUBERNETES_OFF,
+	SLO_CONFIG_KUBERNETES_MAX_,
+};
+
+enum slo_config_incident_schema {
+	SLO_CONFIG_INCIDENT_V1BETA1,
+	SLO_CONFIG_INCIDENT_V1,
+	SLO_CONFIG_INCIDENT_MAX_,
 };
 
 enum slo_config_sli {
@@ -135,6 +149,9 @@ struct slo_config {
 		char cluster[SLO_CONFIG_TEXT_LEN];
 		enum slo_log_level log_level;
 		char host_root[SLO_CONFIG_TEXT_LEN];
+		char state_dir[SLO_CONFIG_TEXT_LEN]; /* "": nothing survives a restart */
+		char control[SLO_CONFIG_TEXT_LEN]; /* local socket; "": none */
+		uint64_t evaluation_ms;
 	} agent;
 	struct {
 		enum slo_config_output kind;
@@ -168,15 +185,55 @@ struct slo_config {
 		uint64_t window_ms;
 	} correlation;
 	struct {
-		char endpoint[SLO_CONFIG_TEXT_LEN];
+		char listen[SLO_CONFIG_TEXT_LEN]; /* "": no receiver */
+		char token_file[SLO_CONFIG_TEXT_LEN];
+		uint64_t max_body_bytes;
+		uint64_t lag_ms; /* spans wait so long for their signals */
+		uint64_t retain_spans, retain_signals;
+	} receiver;
+	struct {
+		char listen[SLO_CONFIG_TEXT_LEN]; /* "": no listener */
+		char token_file[SLO_CONFIG_TEXT_LEN];
+	} metrics;
+	struct {
+		char endpoint[SLO_CONFIG_TEXT_LEN]; /* "": nothing is exported */
+		char headers[SLO_CONFIG_TEXT_LEN];
+		bool gzip;
+		uint64_t timeout_ms;
+		char ca_file[SLO_CONFIG_TEXT_LEN];
+		char cert_file[SLO_CONFIG_TEXT_LEN];
+		char key_file[SLO_CONFIG_TEXT_LEN];
+		uint64_t metrics_interval_ms;
+		uint64_t queue_bytes;
 	} otlp;
+	struct {
+		uint64_t max_bytes; /* of each queue on disk */
+		uint64_t max_age_ms;
+	} spool;
+	struct {
+		enum slo_config_kubernetes kind;
+		char api[SLO_CONFIG_TEXT_LEN]; /* "": the service account's */
+		char token_file[SLO_CONFIG_TEXT_LEN];
+		char ca_file[SLO_CONFIG_TEXT_LEN];
+	} kubernetes;
 	struct {
 		bool enabled;
 		char url[SLO_CONFIG_TEXT_LEN];
 		char secret[SLO_CONFIG_TEXT_LEN];
 		enum slo_config_webhook_format format;
 		uint64_t timeout_ms;
+		char secret_file[SLO_CONFIG_TEXT_LEN];
+		bool legacy_signature;
+		char ca_file[SLO_CONFIG_TEXT_LEN];
+		char cert_file[SLO_CONFIG_TEXT_LEN];
+		char key_file[SLO_CONFIG_TEXT_LEN];
+		enum slo_config_incident_schema schema;
 	} webhook;
+	struct {
+		char model[SLO_CONFIG_TEXT_LEN]; /* name or file */
+		uint64_t window_ms; /* of evidence; 0: the SLO's short window that fired */
+		uint64_t valid_min; /* requests a burn window needs */
+	} attribution;
 	struct {
 		bool enabled;
 		char prometheus_url[SLO_CONFIG_TEXT_LEN];
@@ -269,6 +326,9 @@ struct slo_config_entry {
 size_t slo_config_entry_count(const struct slo_config *cfg);
 void slo_config_entry_at(const struct slo_config *cfg, size_t i,
                          struct slo_config_entry *ret_entry);
+
+/* Whether nobody set it: neither file, environment nor flag. */
+bool slo_config_is_default(const struct slo_config *cfg, const char *section, const char *key);
 
 /* Value as it would stand in a file, secrets as "***"; cut where @size (SLO_CONFIG_VALUE_LEN suffices) is too small. */
 void slo_config_entry_text(const struct slo_config_entry *entry, char *buf, size_t size);

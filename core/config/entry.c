@@ -208,3 +208,11 @@ int slo_config_print_template(FILE *out)
 	}
 	return ferror(out) ? -EIO : 0;
 }
+
+bool slo_config_is_default(const struct slo_config *cfg, const char *section, const char *key)
+{
+	const struct slo_config_row *row = slo_config_row_find(section, key);
+
+	assert(row && !slo_config_row_is_slo(row));
+	return cfg->origin[row - slo_config_row_at(0)].kind == SLO_CONFIG_FROM_DEFAULT;
+}

@@ -65,6 +65,20 @@ static const char *const slis[] = {
 };
 SLO_TABLE_COMPLETE(slis, SLO_CONFIG_SLI_MAX_ + 1);
 
+static const char *const kubernetes_kinds[] = {
+	[SLO_CONFIG_KUBERNETES_AUTO] = "auto",       [SLO_CONFIG_KUBERNETES_API] = "api",
+	[SLO_CONFIG_KUBERNETES_KUBELET] = "kubelet", [SLO_CONFIG_KUBERNETES_OFF] = "off",
+	[SLO_CONFIG_KUBERNETES_MAX_] = NULL,
+};
+SLO_TABLE_COMPLETE(kubernetes_kinds, SLO_CONFIG_KUBERNETES_MAX_ + 1);
+
+static const char *const incident_schemas[] = {
+	[SLO_CONFIG_INCIDENT_V1BETA1] = "v1beta1",
+	[SLO_CONFIG_INCIDENT_V1] = "v1",
+	[SLO_CONFIG_INCIDENT_MAX_] = NULL,
+};
+SLO_TABLE_COMPLETE(incident_schemas, SLO_CONFIG_INCIDENT_MAX_ + 1);
+
 #define TEXT_MAX (SLO_CONFIG_TEXT_LEN - 1)
 #define ITEM_MAX (SLO_CONFIG_ITEM_LEN - 1)
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -106,6 +120,12 @@ static const struct slo_config_row rows[] = {
 	  "Least severe message that is logged", LIVE, NULL, NULL },
 	{ "agent", "host_root", SLO_CONFIG_STRING, AT(agent.host_root), 1, TEXT_MAX, "/", NULL,
 	  "Where the host's root is mounted, in a container", 0, NULL, NULL },
+	{ "agent", "state_dir", SLO_CONFIG_STRING, AT(agent.state_dir), 0, TEXT_MAX, "/var/lib/llm-slo", NULL,
+	  "Folder for what survives a restart: requests counted, baselines, open incidents, queues; empty: nothing", 0, NULL, NULL },
+	{ "agent", "control", SLO_CONFIG_STRING, AT(agent.control), 0, 107, "/run/llm-slo/agent.sock", NULL,
+	  "Local socket for sloctl top, incidents, explain; empty: none", 0, NULL, NULL },
+	{ "agent", "evaluation_ms", SLO_CONFIG_DURATION, AT(agent.evaluation_ms), 500, 60000, "10s", NULL,
+	  "Time from one evaluation of the objectives to the next", 0, NULL, NULL },
 
 	{ "output", "kind", SLO_CONFIG_ENUM, AT(output.kind), 0, 0, "auto", outputs,
 	  "auto: table on a terminal, else jsonl; stdout: jsonl, never to a file", 0, NULL, NULL },
@@ -157,8 +177,63 @@ static const struct slo_config_row rows[] = {
 	{ "correlation", "window_ms", SLO_CONFIG_DURATION, AT(correlation.window_ms), 1, 3600000, "2000", NULL,
 	  "Span and event further apart than this never match", ALPHA, NULL, NULL },
 
-	{ "otlp", "endpoint", SLO_CONFIG_URL, AT(otlp.endpoint), 1, TEXT_MAX, "http://localhost:4318", NULL,
-	  "OTLP/HTTP receiver", ALPHA, NULL, NULL },
+	{ "receiver", "listen", SLO_CONFIG_STRING, AT(receiver.listen), 0, 300, "127.0.0.1:4318", NULL,
+	  "Address on which spans are received (OTLP/HTTP); empty: none", 0, NULL, NULL },
+	{ "receiver", "token_file", SLO_CONFIG_STRING, AT(receiver.token_file), 0, TEXT_MAX, "", NULL,
+	  "File with the bearer token that senders must give; empty: none asked", 0, NULL, NULL },
+	{ "receiver", "max_body_bytes", SLO_CONFIG_SIZE, AT(receiver.max_body_bytes), 1024, 268435456, "16MiB", NULL,
+	  "Largest request, as sent and unpacked", 0, NULL, NULL },
+	{ "receiver", "lag_ms", SLO_CONFIG_DURATION, AT(receiver.lag_ms), 0, 5000, "300", NULL,
+	  "Spans wait so long for the signals that belong to them", 0, NULL, NULL },
+	{ "receiver", "retain_spans", SLO_CONFIG_UINT, AT(receiver.retain_spans), 1024, 1048576, "16384", NULL,
+	  "Spans kept to decide whose a signal is", 0, NULL, NULL },
+	{ "receiver", "retain_signals", SLO_CONFIG_UINT, AT(receiver.retain_signals), 1024, 4194304, "16384", NULL,
+	  "Signals kept for spans that come late, at most 60 s", 0, NULL, NULL },
+
+	{ "metrics", "listen", SLO_CONFIG_STRING, AT(metrics.listen), 0, 300, "127.0.0.1:2112", NULL,
+	  "Address of /metrics, /healthz and /readyz; empty: none", 0, NULL, NULL },
+	{ "metrics", "token_file", SLO_CONFIG_STRING, AT(metrics.token_file), 0, TEXT_MAX, "", NULL,
+	  "File with the bearer token asked for /metrics; empty: none asked", 0, NULL, NULL },
+
+	{ "otlp", "endpoint", SLO_CONFIG_URL, AT(otlp.endpoint), 0, TEXT_MAX, "", NULL,
+	  "OTLP/HTTP receiver that spans, records and metrics go to; empty: none", ALPHA, NULL, NULL },
+	{ "otlp", "headers", SLO_CONFIG_STRING, AT(otlp.headers), 0, TEXT_MAX, "", NULL,
+	  "Headers of each request: name=value, name=value (percent-encoded)", SECRET, NULL, NULL },
+	{ "otlp", "gzip", SLO_CONFIG_BOOL, AT(otlp.gzip), 0, 0, "on", NULL,
+	  "Compress requests", 0, NULL, NULL },
+	{ "otlp", "timeout_ms", SLO_CONFIG_DURATION, AT(otlp.timeout_ms), 1, 300000, "10s", NULL,
+	  "Time for one request", 0, NULL, NULL },
+	{ "otlp", "ca_file", SLO_CONFIG_STRING, AT(otlp.ca_file), 0, TEXT_MAX, "", NULL,
+	  "CA certificates; empty: the system's", 0, NULL, NULL },
+	{ "otlp", "cert_file", SLO_CONFIG_STRING, AT(otlp.cert_file), 0, TEXT_MAX, "", NULL,
+	  "Client certificate", 0, NULL, NULL },
+	{ "otlp", "key_file", SLO_CONFIG_STRING, AT(otlp.key_file), 0, TEXT_MAX, "", NULL,
+	  "Key of the client certificate", 0, NULL, NULL },
+	{ "otlp", "metrics_interval_ms", SLO_CONFIG_DURATION, AT(otlp.metrics_interval_ms), 1000, 3600000, "60s", NULL,
+	  "Time from one snapshot of the metrics to the next", 0, NULL, NULL },
+	{ "otlp", "queue_bytes", SLO_CONFIG_SIZE, AT(otlp.queue_bytes), 65536, 1073741824, "16MiB", NULL,
+	  "Requests waiting in memory; more go to disk", 0, NULL, NULL },
+
+	{ "spool", "max_bytes", SLO_CONFIG_SIZE, AT(spool.max_bytes), 65536, 1099511627776.0, "256MiB", NULL,
+	  "Size on disk of each queue in state_dir; past it the oldest goes first", 0, NULL, NULL },
+	{ "spool", "max_age_ms", SLO_CONFIG_DURATION, AT(spool.max_age_ms), 1000, 30 * 86400e3, "1d", NULL,
+	  "Age at which what waits on disk is given up", 0, NULL, NULL },
+
+	{ "kubernetes", "kind", SLO_CONFIG_ENUM, AT(kubernetes.kind), 0, 0, "auto", kubernetes_kinds,
+	  "Where pod names come from; auto: the API server, where a service account is at hand", 0, NULL, NULL },
+	{ "kubernetes", "api", SLO_CONFIG_URL, AT(kubernetes.api), 0, TEXT_MAX, "", NULL,
+	  "Address of the API server or kubelet; empty: the service account's, or this node's kubelet", 0, NULL, NULL },
+	{ "kubernetes", "token_file", SLO_CONFIG_STRING, AT(kubernetes.token_file), 0, TEXT_MAX, "", NULL,
+	  "File with the token; empty: the service account's", 0, NULL, NULL },
+	{ "kubernetes", "ca_file", SLO_CONFIG_STRING, AT(kubernetes.ca_file), 0, TEXT_MAX, "", NULL,
+	  "CA certificates; empty: the service account's", 0, NULL, NULL },
+
+	{ "attribution", "model", SLO_CONFIG_STRING, AT(attribution.model), 1, TEXT_MAX, "default", NULL,
+	  "Parameters of the model: default, reference, or a file", 0, NULL, NULL },
+	{ "attribution", "window_ms", SLO_CONFIG_DURATION, AT(attribution.window_ms), 0, 3600000, "0", NULL,
+	  "Window of an incident's evidence; 0: the short window that fired", 0, NULL, NULL },
+	{ "attribution", "valid_min", SLO_CONFIG_UINT, AT(attribution.valid_min), 1, 1000000, "10", NULL,
+	  "Requests that a window of the burn rate needs", 0, NULL, NULL },
 
 	{ "webhook", "enabled", SLO_CONFIG_BOOL, AT(webhook.enabled), 0, 0, "off", NULL,
 	  "Send incidents", ALPHA, NULL, NULL },
@@ -170,6 +245,18 @@ static const struct slo_config_row rows[] = {
 	  "Body that the receiver expects", ALPHA, NULL, NULL },
 	{ "webhook", "timeout_ms", SLO_CONFIG_DURATION, AT(webhook.timeout_ms), 1, 300000, "5000", NULL,
 	  "Time for one delivery", ALPHA, NULL, NULL },
+	{ "webhook", "secret_file", SLO_CONFIG_STRING, AT(webhook.secret_file), 0, TEXT_MAX, "", NULL,
+	  "File with the secret; goes before it", 0, NULL, NULL },
+	{ "webhook", "legacy_signature", SLO_CONFIG_BOOL, AT(webhook.legacy_signature), 0, 0, "off", NULL,
+	  "Sign as the earlier toolkit did too (X-Webhook-Signature)", 0, NULL, NULL },
+	{ "webhook", "ca_file", SLO_CONFIG_STRING, AT(webhook.ca_file), 0, TEXT_MAX, "", NULL,
+	  "CA certificates; empty: the system's", 0, NULL, NULL },
+	{ "webhook", "cert_file", SLO_CONFIG_STRING, AT(webhook.cert_file), 0, TEXT_MAX, "", NULL,
+	  "Client certificate", 0, NULL, NULL },
+	{ "webhook", "key_file", SLO_CONFIG_STRING, AT(webhook.key_file), 0, TEXT_MAX, "", NULL,
+	  "Key of the client certificate", 0, NULL, NULL },
+	{ "webhook", "schema", SLO_CONFIG_ENUM, AT(webhook.schema), 0, 0, "v1beta1", incident_schemas,
+	  "Format of generic incidents; v1 leaves the additions out", 0, NULL, NULL },
 
 	{ "cdgate", "enabled", SLO_CONFIG_BOOL, AT(cdgate.enabled), 0, 0, "off", NULL,
 	  "Let sloctl cdgate decide on deployments", ALPHA, NULL, NULL },

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "core/base/map.h"
 
@@ -149,6 +150,44 @@ struct slo_baseline_stat slo_baselines_get(const struct slo_baselines *b, uint64
 
 	assert(evid < SLO_EVID_MAX_);
 	return w ? slo_baseline_stat(&w->of[evid]) : (struct slo_baseline_stat){ 0 };
+}
+
+const struct slo_baseline *slo_baselines_peek(const struct slo_baselines *b, uint64_t workload)
+{
+	const struct workload *w = slo_map_find(b->map, &workload);
+
+	return w ? w->of : NULL;
+}
+
+static bool is_sound(const struct slo_baseline *b)
+{
+	double sum = 0;
+
+	for (unsigned int i = 0; i < SLO_BASELINE_SLOTS; i++) {
+		if (!(b->slot[i] >= 0) || !isfinite(b->slot[i]))
+			return false;
+		sum += (double)b->slot[i];
+	}
+	if (!isfinite(b->unit) || !isfinite(b->total) || !(b->unit >= 0) || !(b->total >= 0))
+		return false;
+	/* The total is kept beside the slots: a little rounding apart, they agree. */
+	return fabs(sum - (double)b->total) <= 1e-3 * (sum + 1) && (b->total <= 0 || b->unit > 0);
+}
+
+bool slo_baselines_restore(struct slo_baselines *b, uint64_t workload,
+                           const struct slo_baseline of[SLO_EVID_MAX_])
+{
+	struct workload *w;
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (!is_sound(&of[i]))
+			return false;
+	}
+	w = slo_map_get(b->map, &workload, NULL);
+	if (!w)
+		return false;
+	memcpy(w->of, of, sizeof(w->of));
+	return true;
 }
 
 void slo_baselines_erase(struct slo_baselines *b, uint64_t workload)

@@ -59,6 +59,11 @@ bool slo_baselines_freeze(struct slo_baselines *b, uint64_t workload, bool froze
 /* n 0 where nothing is known. */
 struct slo_baseline_stat slo_baselines_get(const struct slo_baselines *b, uint64_t workload,
                                            unsigned int evid);
+/* To a file and back: SLO_EVID_MAX_ of them, one a kind, borrowed until the next call; NULL: nothing is known of it. */
+const struct slo_baseline *slo_baselines_peek(const struct slo_baselines *b, uint64_t workload);
+/* Replaces what is known. False, and nothing changed, where one is unsound (not finite, negative) or there is no room. */
+bool slo_baselines_restore(struct slo_baselines *b, uint64_t workload,
+                           const struct slo_baseline of[SLO_EVID_MAX_]);
 /* Forget a workload that went away. */
 void slo_baselines_erase(struct slo_baselines *b, uint64_t workload);
 uint64_t slo_baselines_dropped(const struct slo_baselines *b);

@@ -7,21 +7,55 @@
 #include <stdio.h>
 #include <string.h>
 
-/* clang-format off */
 static const struct slo_cd_metric_desc metrics[] = {
-	[SLO_CD_TTFT_P95] = { "ttft_p95_ms", "ms", "histogram_quantile(0.95, sum(rate(llm_slo_ttft_ms_bucket@[5m])) by (le))" },
-	[SLO_CD_ERROR_RATE] = { "error_rate", "ratio", "sum(rate(llm_slo_errors_total@[5m])) / sum(rate(llm_slo_requests_total@[5m]))" },
-	[SLO_CD_BURN_RATE] = { "burn_rate", "times", "max(llm_slo_burn_rate@)" },
+	[SLO_CD_TTFT_P95] = { "ttft_p95_ms", "ms" },
+	[SLO_CD_ERROR_RATE] = { "error_rate", "ratio" },
+	[SLO_CD_BURN_RATE] = { "burn_rate", "times" },
 };
 SLO_TABLE_COMPLETE(metrics, SLO_CD_METRIC_MAX_);
 
-static const char *const own_matchers[] = {
-	[SLO_CD_TTFT_P95] = "",
-	[SLO_CD_ERROR_RATE] = "",
-	[SLO_CD_BURN_RATE] = "window=\"1h\"",
+const char *const slo_cd_preset_names[] = {
+	[SLO_CD_OURS] = "ours", [SLO_CD_VLLM] = "vllm",      [SLO_CD_SGLANG] = "sglang",
+	[SLO_CD_OTEL] = "otel", [SLO_CD_PRESET_MAX_] = NULL,
 };
-SLO_TABLE_COMPLETE(own_matchers, SLO_CD_METRIC_MAX_);
+
+struct preset {
+	const char *service; /* label that --service is */
+	/* PromQL; each @ is where further label matchers go, within braces or with braces of their own. */
+	const char *query[SLO_CD_METRIC_MAX_];
+};
+
+/*
+ * Errors of others have no series before the first one: that is 0, as long as there are requests. Burn rates of others are
+ * of 99 % at the bound next to 800 ms that their histograms have.
+ */
+#define ERRORS(bad, all) "(sum(rate(" bad "[5m])) or vector(0)) / sum(rate(" all "[5m]))"
+#define BURN(name, le)                                                         \
+	"(1 - sum(rate(" name "_bucket{le=\"" le "\"@}[1h])) / sum(rate(" name \
+	"_count@[1h]))) / (1 - 0.99)"
+#define P95(name) "histogram_quantile(0.95, sum(rate(" name "_bucket@[5m])) by (le))"
+
+/* clang-format off */
+static const struct preset presets[] = {
+	[SLO_CD_OURS] = { "service", {
+		[SLO_CD_TTFT_P95] = P95("llm_slo_ttft_ms"),
+		[SLO_CD_ERROR_RATE] = "sum(rate(llm_slo_errors_total@[5m])) / sum(rate(llm_slo_requests_total@[5m]))",
+		[SLO_CD_BURN_RATE] = "max(llm_slo_burn_rate{window=\"1h\"@})" } },
+	[SLO_CD_VLLM] = { "model_name", {
+		[SLO_CD_TTFT_P95] = P95("vllm:time_to_first_token_seconds") " * 1000",
+		[SLO_CD_ERROR_RATE] = ERRORS("vllm:request_success_total{finished_reason=~\"abort|error\"@}", "vllm:request_success_total@"),
+		[SLO_CD_BURN_RATE] = BURN("vllm:time_to_first_token_seconds", "0.75") } },
+	[SLO_CD_SGLANG] = { "model_name", {
+		[SLO_CD_TTFT_P95] = P95("sglang:time_to_first_token_seconds") " * 1000",
+		[SLO_CD_ERROR_RATE] = ERRORS("sglang:num_aborted_requests_total@", "sglang:num_requests_total@"),
+		[SLO_CD_BURN_RATE] = BURN("sglang:time_to_first_token_seconds", "0.8") } },
+	[SLO_CD_OTEL] = { "service_name", {
+		[SLO_CD_TTFT_P95] = P95("gen_ai_server_time_to_first_token_seconds") " * 1000",
+		[SLO_CD_ERROR_RATE] = ERRORS("gen_ai_server_request_duration_seconds_count{error_type!=\"\"@}", "gen_ai_server_request_duration_seconds_count@"),
+		[SLO_CD_BURN_RATE] = BURN("gen_ai_server_time_to_first_token_seconds", "0.75") } },
+};
 /* clang-format on */
+SLO_TABLE_COMPLETE(presets, SLO_CD_PRESET_MAX_);
 
 static const char *const verdicts[] = {
 	[SLO_CD_PASS] = "pass",
@@ -67,47 +101,49 @@ static bool is_matchers(const char *text)
 	return quote == 0;
 }
 
-/* ",service="chat"" into @buf; -ENOSPC. */
-static int add_matcher(char *buf, size_t size, const char *text, bool is_service)
+/* ",service="chat"" into @buf; @label NULL: @text is matchers already. -ENOSPC. */
+static int add_matcher(char *buf, size_t size, const char *label, const char *text)
 {
 	size_t n = strlen(buf);
 
 	if (!text || !*text)
 		return 0;
-	n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? "," : "",
-	                      is_service ? "service=\"" : "");
+	n += (size_t)snprintf(buf + n, size - n, "%s%s%s", n ? "," : "", label ? label : "",
+	                      label ? "=\"" : "");
 	for (; *text && n + 4 < size; text++) {
-		if (is_service && strchr("\"\\", *text))
+		if (label && strchr("\"\\", *text))
 			buf[n++] = '\\';
 		buf[n++] = *text;
 	}
 	if (n + 4 >= size)
 		return -ENOSPC;
 	buf[n] = '\0';
-	(void)snprintf(buf + n, size - n, "%s", is_service ? "\"" : "");
+	(void)snprintf(buf + n, size - n, "%s", label ? "\"" : "");
 	return 0;
 }
 
-int slo_cd_query(enum slo_cd_metric metric, const char *service, const char *selector,
-                 char buf[SLO_CD_QUERY_MAX], struct slo_err *err)
+int slo_cd_query(enum slo_cd_preset preset, enum slo_cd_metric metric, const char *service,
+                 const char *selector, char buf[SLO_CD_QUERY_MAX], struct slo_err *err)
 {
-	const char *query = slo_cd_metric_desc(metric)->query;
-	char matchers[SLO_CD_QUERY_MAX / 4];
+	const char *query = presets[preset].query[metric];
+	char matchers[SLO_CD_QUERY_MAX / 4] = "";
+	bool inside = false;
 	size_t n = 0;
 
 	if (selector && !is_matchers(selector))
 		return slo_err_set(err, -EINVAL,
 		                   "not label matchers (accepted: name=\"value\", ...)");
-	(void)snprintf(matchers, sizeof(matchers), "%s", own_matchers[metric]);
-	if (add_matcher(matchers, sizeof(matchers), service, true) < 0 ||
-	    add_matcher(matchers, sizeof(matchers), selector, false) < 0)
+	if (add_matcher(matchers, sizeof(matchers), presets[preset].service, service) < 0 ||
+	    add_matcher(matchers, sizeof(matchers), NULL, selector) < 0)
 		return slo_err_set(err, -ENOSPC, "the matchers are longer than %zu bytes",
 		                   sizeof(matchers));
 	for (; *query; query++) {
+		inside = *query == '{' || (inside && *query != '}');
 		if (*query != '@')
 			buf[n++] = *query;
 		else if (*matchers)
-			n += (size_t)snprintf(buf + n, SLO_CD_QUERY_MAX - n, "{%s}", matchers);
+			n += (size_t)snprintf(buf + n, SLO_CD_QUERY_MAX - n,
+			                      inside ? ",%s" : "{%s}", matchers);
 	}
 	buf[n] = '\0';
 	return 0;

@@ -19,20 +19,31 @@ enum slo_cd_metric {
 struct slo_cd_metric_desc {
 	const char *name; /* "ttft_p95_ms"; also the configuration's key in [cdgate] */
 	const char *unit;
-	const char *query; /* PromQL; each @ is where further label matchers go */
 };
 
 /* Never NULL for a valid @metric. */
 const struct slo_cd_metric_desc *slo_cd_metric_desc(enum slo_cd_metric metric);
 
+/* Whose metrics are asked for. */
+enum slo_cd_preset {
+	SLO_CD_OURS, /* the agent's */
+	SLO_CD_VLLM,
+	SLO_CD_SGLANG,
+	SLO_CD_OTEL, /* OpenTelemetry's gen_ai.server.*, as Prometheus names them */
+	SLO_CD_PRESET_MAX_,
+};
+
+/* "ours", "vllm", "sglang", "otel", NULL. */
+extern const char *const slo_cd_preset_names[];
+
 #define SLO_CD_QUERY_MAX 2048
 
 /*
- * The query of @metric, narrowed to @service and by @selector (matchers: "namespace=\"a\",pod=~\"b.*\""); NULL or "":
+ * The query of @metric among @preset's, narrowed to @service and by @selector (matchers: "namespace=\"a\",pod=~\"b.*\""); NULL or "":
  * not narrowed. 0, or -ENOSPC or -EINVAL: @selector holds what would end the braces.
  */
-int slo_cd_query(enum slo_cd_metric metric, const char *service, const char *selector,
-                 char buf[SLO_CD_QUERY_MAX], struct slo_err *err);
+int slo_cd_query(enum slo_cd_preset preset, enum slo_cd_metric metric, const char *service,
+                 const char *selector, char buf[SLO_CD_QUERY_MAX], struct slo_err *err);
 
 enum slo_cd_answer {
 	SLO_CD_NO_ANSWER, /* the backend failed; the start */

@@ -30,25 +30,53 @@ void slo_hist_merge(struct slo_hist *into, const struct slo_hist *from)
 		into->max_ns = from->max_ns;
 }
 
-double slo_hist_quantile(const struct slo_hist *h, double q)
+static double low_end(unsigned int slot)
 {
-	double rank = q * (double)h->count;
+	return slot ? (double)(UINT64_C(1) << (slot + 9)) : 0;
+}
+
+static double high_end(const struct slo_hist *h, unsigned int slot)
+{
+	double hi = (double)(UINT64_C(1) << (slot + 10));
+
+	return h->max_ns && (double)h->max_ns < hi ? (double)h->max_ns : hi;
+}
+
+/* @weight: of each slot; @rank: of their sum. */
+static double at_rank(const struct slo_hist *h, const double weight[SLO_HIST_SLOTS], double rank)
+{
 	double below = 0;
 
 	for (unsigned int i = 0; i < SLO_HIST_SLOTS; i++) {
-		double n = (double)h->slot[i];
-		double lo = i ? (double)(UINT64_C(1) << (i + 9)) : 0;
-		double hi = (double)(UINT64_C(1) << (i + 10));
+		double lo = low_end(i), hi = high_end(h, i);
 		double v;
 
-		if (n == 0 || below + n < rank) {
-			below += n;
+		if (weight[i] == 0 || below + weight[i] < rank) {
+			below += weight[i];
 			continue;
 		}
-		if (h->max_ns && (double)h->max_ns < hi)
-			hi = (double)h->max_ns;
-		v = hi > lo ? lo + (hi - lo) * (rank - below) / n : lo;
+		v = hi > lo ? lo + (hi - lo) * (rank - below) / weight[i] : lo;
 		return h->max_ns && v > (double)h->max_ns ? (double)h->max_ns : v;
 	}
 	return (double)h->max_ns;
+}
+
+double slo_hist_quantile(const struct slo_hist *h, double q)
+{
+	double weight[SLO_HIST_SLOTS];
+
+	for (unsigned int i = 0; i < SLO_HIST_SLOTS; i++)
+		weight[i] = (double)h->slot[i];
+	return at_rank(h, weight, q * (double)h->count);
+}
+
+double slo_hist_time_quantile(const struct slo_hist *h, double q)
+{
+	double weight[SLO_HIST_SLOTS], sum = 0;
+
+	for (unsigned int i = 0; i < SLO_HIST_SLOTS; i++) {
+		weight[i] = (double)h->slot[i] * (low_end(i) + high_end(h, i)) / 2;
+		sum += weight[i];
+	}
+	return at_rank(h, weight, q * sum);
 }

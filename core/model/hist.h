@@ -23,6 +23,11 @@ void slo_hist_merge(struct slo_hist *into, const struct slo_hist *from);
  */
 double slo_hist_quantile(const struct slo_hist *h, double q);
 
+/*
+ * The same with each value counting for its own length: of the time spent in all of them, the share @q went into values
+ * up to this one. What somebody who waits is in the middle of, where most waits are short and most waiting is not.
+ */
+double slo_hist_time_quantile(const struct slo_hist *h, double q);
 /* Index of the slot that holds @ns. */
 unsigned int slo_hist_slot(uint64_t ns);
 

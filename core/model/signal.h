@@ -4,6 +4,7 @@
 #define SLO_MODEL_SIGNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/base.h"
@@ -35,6 +36,8 @@ enum slo_unit {
 	SLO_UNIT_MAX_,
 };
 
+#define SLO_SIG_BUCKETS_MAX 24
+
 struct slo_signal_desc {
 	const char *name; /* wire and metric name; unique, never renamed */
 	const char *help; /* one line, printed by tools and /metrics */
@@ -44,6 +47,9 @@ struct slo_signal_desc {
 	bool windowed; /* thresholds apply to the sum (counts) or mean (pct) over 10 s, not to one value */
 	bool built; /* measured by this version; the others are refused with that reason */
 	bool counted; /* read from the kernel's own counters: there is no hook to have */
+	const double *
+		buckets; /* upper bounds of its histogram, in @unit, ascending; NULL: it has none */
+	size_t bucket_count; /* at most SLO_SIG_BUCKETS_MAX */
 };
 
 /* Never NULL for a valid @sig. */

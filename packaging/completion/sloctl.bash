@@ -201,6 +201,12 @@ _llm_slo() {
 		;;
 	"cdgate")
 		case $prev in
+		--prometheus-url | -u) return ;;
+		--preset) mapfile -t COMPREPLY < <(compgen -W "ours vllm sglang otel" -- "$cur") && return ;;
+		--timeout) return ;;
+		--token-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--ca-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--control) return ;;
 		--responses | -r) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--ttft-p95-ms) return ;;
@@ -210,9 +216,9 @@ _llm_slo() {
 		--selector) return ;;
 		--at) return ;;
 		--max-age) return ;;
-		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json junit markdown" -- "$cur") && return ;;
 		esac
-		words="check --responses --config --ttft-p95-ms --error-rate --burn-rate --service --selector --at --max-age --fail-open --queries --output --help --version"
+		words="check --prometheus-url --preset --timeout --token-file --ca-file --explain --control --responses --config --ttft-p95-ms --error-rate --burn-rate --service --selector --at --max-age --fail-open --queries --output --help --version"
 		;;
 	"faultreplay")
 		case $prev in

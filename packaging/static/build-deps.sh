@@ -17,14 +17,18 @@ suites=(bookworm bookworm-updates trixie trixie-updates sid)
 
 # Source package -> build function and its arguments; the order is the order of building.
 builds="
-musl      build_musl
-zlib      build_zlib
-elfutils  build_elfutils
-libbpf    build_libbpf
-libinih   build_inih
-jansson   build_cmake -DJANSSON_BUILD_DOCS=OFF -DJANSSON_EXAMPLES=OFF -DJANSSON_WITHOUT_TESTS=ON
-libyaml   build_libyaml
-cmocka    build_cmocka
+musl          build_musl
+zlib          build_zlib
+elfutils      build_elfutils
+libbpf        build_libbpf
+libinih       build_inih
+jansson       build_cmake -DJANSSON_BUILD_DOCS=OFF -DJANSSON_EXAMPLES=OFF -DJANSSON_WITHOUT_TESTS=ON
+libyaml       build_libyaml
+protobuf-c    build_protobuf_c
+libmicrohttpd build_libmicrohttpd
+mbedtls       build_mbedtls
+curl          build_curl
+cmocka        build_cmocka
 "
 
 die() {
@@ -171,6 +175,8 @@ build_inih() {
 configure_cmake() {
 	cmake -S . -B obj -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$cflags" -DCMAKE_BUILD_TYPE=None \
 		-DCMAKE_EXE_LINKER_FLAGS=-static -DCMAKE_INSTALL_PREFIX="$root" -DCMAKE_INSTALL_LIBDIR=lib \
+		-DCMAKE_FIND_ROOT_PATH="$root" -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY \
+		-DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=ONLY \
 		-DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF "$@"
 }
 
@@ -183,6 +189,40 @@ build_libyaml() { # its CMake files write no .pc
 	build_cmake
 	write_pc yaml-0.1 -lyaml
 	put yaml-0.1.pc
+}
+
+# The run-time part alone: what protoc-c makes is the host's business. Newer than the compiler is fine, older is not.
+build_protobuf_c() {
+	# shellcheck disable=SC2086 # flags are words
+	"$cc" $cflags -I. -c protobuf-c/protobuf-c.c -o protobuf-c.o
+	ar rcs libprotobuf-c.a protobuf-c.o
+	write_pc libprotobuf-c -lprotobuf-c
+	put libprotobuf-c.a libprotobuf-c.pc
+	install -D -m 644 protobuf-c/protobuf-c.h -t "$root/include/protobuf-c"
+}
+
+build_libmicrohttpd() { # plain HTTP over epoll; of authentication, forms and upgrades we use none
+	./configure --prefix="$root" --disable-shared --disable-dependency-tracking --disable-nls --disable-https \
+		--disable-curl --disable-doc --disable-examples --disable-tools --disable-bauth --disable-dauth \
+		--disable-postprocessor --disable-cookie --disable-httpupgrade --disable-poll --enable-epoll \
+		CC="$cc" CFLAGS="$cflags" LDFLAGS=-static
+	make -j"$jobs" -C src/microhttpd libmicrohttpd.la
+	put src/microhttpd/.libs/libmicrohttpd.a libmicrohttpd.pc src/include/microhttpd.h
+}
+
+build_mbedtls() { # -O2: -Os doubles the time of a handshake
+	cflags="${cflags/-Os/-O2}" build_cmake -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF
+}
+
+# No CA path: none is right on every distribution, the program looks for it. The resolver's thread keeps DNS off the loop.
+build_curl() {
+	PKG_CONFIG_LIBDIR=$root/lib/pkgconfig build_cmake -DHTTP_ONLY=ON -DCURL_USE_MBEDTLS=ON -DCURL_USE_OPENSSL=OFF \
+		-DENABLE_THREADED_RESOLVER=ON -DCURL_CA_BUNDLE=none -DCURL_CA_PATH=none -DCURL_ZLIB=ON -DCURL_BROTLI=OFF \
+		-DCURL_ZSTD=OFF -DUSE_NGHTTP2=OFF -DUSE_LIBIDN2=OFF -DCURL_USE_LIBPSL=OFF -DCURL_USE_LIBSSH2=OFF \
+		-DCURL_DISABLE_NTLM=ON -DCURL_DISABLE_DIGEST_AUTH=ON -DCURL_DISABLE_NEGOTIATE_AUTH=ON -DCURL_DISABLE_COOKIES=ON -DCURL_DISABLE_ALTSVC=ON -DCURL_DISABLE_HSTS=ON \
+		-DCURL_DISABLE_DOH=ON -DCURL_DISABLE_NETRC=ON -DCURL_DISABLE_AWS=ON -DCURL_DISABLE_MIME=ON \
+		-DCURL_DISABLE_WEBSOCKETS=ON -DBUILD_CURL_EXE=OFF -DBUILD_LIBCURL_DOCS=OFF -DBUILD_MISC_DOCS=OFF \
+		-DENABLE_CURL_MANUAL=OFF -DBUILD_EXAMPLES=OFF
 }
 
 build_cmocka() { # its install target wants the shared library, which a static libc cannot give
@@ -233,7 +273,7 @@ build_package() { # NAME FUNCTION ARGUMENT...
 	set -e
 	[ "$status" -eq 0 ] || fail_log "$name" "$logs/$name.log"
 	install -D -m 644 "$tmp/src/$name/debian/copyright" "$root/share/licenses/$name"
-	printf '%-9s %-24s %3d s\n' "$name" "${row[0]}" $((SECONDS - begin)) >&2
+	printf '%-13s %-24s %3d s\n' "$name" "${row[0]}" $((SECONDS - begin)) >&2
 }
 
 # What was installed under the temporary name learns its final one; no binary may know either.

@@ -206,6 +206,44 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	return slo_session_open(&a->session, be, names[a->cfg->agent.backend], err);
 }
 
+/* What is measured right now: silence of these means that nothing happened. */
+static uint64_t measured(void *user)
+{
+	const struct slo_agent *a = user;
+	uint64_t set = 0;
+
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		const struct slo_choice *c = slo_session_choice(a->session, (enum slo_signal)i);
+		bool by_turns = c->verdict.by_turns && a->be_cfg.by_turns;
+
+		if (c->backend && !by_turns && !(a->guard.shed & SLO_SIG_BIT(i)))
+			set |= SLO_SIG_BIT(i);
+	}
+	return set;
+}
+
+extern char **environ;
+
+/* A replay is a look at the past; spans come to one only where they are asked for. */
+static int open_live(struct slo_agent *a, struct slo_err *err)
+{
+	const struct slo_live_config live = {
+		.cfg = a->cfg,
+		.node = a->node,
+		.mode = slo_session_mode(a->session),
+		.identity = a->identity,
+		.host_root = a->host_root,
+		.controller = a->controller,
+		.environment = environ,
+		.measured = measured,
+		.user = a,
+	};
+
+	if (!touches_kernel(a->cfg) && slo_config_is_default(a->cfg, "receiver", "listen"))
+		return 0;
+	return slo_live_new(&a->live, &live, err);
+}
+
 int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 {
 	int r;
@@ -227,6 +265,8 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 		r = slo_agent_target(a, a->cfg, err);
 	if (!r)
 		r = open_session(a, err);
+	if (!r)
+		r = open_live(a, err);
 	if (r < 0)
 		return r;
 	if (touches_kernel(a->cfg))
@@ -268,6 +308,7 @@ static void close_sink(struct slo_agent *a)
 
 void slo_agent_fini(struct slo_agent *a)
 {
+	slo_live_freep(&a->live);
 	slo_session_freep(&a->session);
 	slo_capture_writer_freep(&a->capture);
 	close_sink(a);

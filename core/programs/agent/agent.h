@@ -10,6 +10,7 @@
 #include "core/config/config.h"
 #include "core/engine/guard.h"
 #include "core/engine/window.h"
+#include "core/programs/agent/live.h"
 #include "core/programs/agent/view.h"
 #include "core/programs/options.h"
 #include "core/store/sink.h"
@@ -40,6 +41,7 @@ struct slo_agent {
 	struct slo_view *view; /* NULL: no table */
 	struct slo_sink *sink; /* NULL: no JSONL */
 	struct slo_capture_writer *capture; /* NULL: not recording */
+	struct slo_live *live; /* NULL: signals alone */
 	int host_root;
 	int lock;
 	char node[256];

@@ -18,6 +18,8 @@ struct loop {
 	int epoll, timer, signals;
 	uint64_t begin_ns, end_ns; /* end 0: none */
 	uint64_t interval_ns, last_tick_ns;
+	int live[SLO_LIVE_FDS];
+	unsigned int live_count;
 	bool stop;
 };
 
@@ -70,6 +72,10 @@ static int open_loop(struct loop *l, const struct slo_agent *a, struct slo_err *
 		r = watch(l->epoll, l->signals, err);
 	for (unsigned int i = 0; !r && i < n; i++)
 		r = watch(l->epoll, fds[i], err);
+	if (a->live)
+		l->live_count = slo_live_fds(a->live, l->live);
+	for (unsigned int i = 0; !r && i < l->live_count; i++)
+		r = watch(l->epoll, l->live[i], err);
 	return r;
 }
 
@@ -110,6 +116,8 @@ static void on_tick(struct loop *l, struct slo_agent *a)
 	slo_agent_flush(a);
 	slo_agent_guard_tick(a);
 	slo_windows_expire(a->windows, a->now_ns);
+	if (a->live)
+		slo_live_tick(a->live, a->now_ns);
 	if (a->view)
 		slo_view_tick(a->view, a->session, a->now_ns - l->last_tick_ns);
 	l->last_tick_ns = a->now_ns;
@@ -124,6 +132,15 @@ static void on_events(struct loop *l, struct slo_agent *a)
 	tell(r, &err);
 	if (r == -ENODATA)
 		l->stop = true;
+}
+
+static bool is_live(const struct loop *l, int fd)
+{
+	for (unsigned int i = 0; i < l->live_count; i++) {
+		if (l->live[i] == fd)
+			return true;
+	}
+	return false;
 }
 
 static int turn(struct loop *l, struct slo_agent *a, struct slo_err *err)
@@ -146,6 +163,8 @@ static int turn(struct loop *l, struct slo_agent *a, struct slo_err *err)
 			on_signal(l, a);
 		else if (ev[i].data.fd == l->timer)
 			on_tick(l, a);
+		else if (is_live(l, ev[i].data.fd))
+			slo_live_run(a->live, a->now_ns);
 		else
 			on_events(l, a);
 	}

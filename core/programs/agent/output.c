@@ -60,6 +60,8 @@ static void put_out(struct slo_agent *a, const struct slo_probe_event *ev,
 
 	if (a->view)
 		slo_view_add(a->view, ev, who);
+	if (a->live)
+		slo_live_event(a->live, ev, who, status);
 	if (a->sink && !is_redundant(a, ev))
 		write_line(a, ev, who, status);
 }

@@ -6,7 +6,7 @@
 
 #include "core/programs/options.h"
 #include "core/programs/sloctl/commands.h"
-#include "core/programs/sloctl/explain.h"
+#include "core/programs/explain.h"
 #include "core/programs/sloctl/samples.h"
 
 struct explain_args {

@@ -47,6 +47,7 @@ SLO_COMMAND(loadgen);
 SLO_COMMAND(schemavalidate);
 SLO_COMMAND(slo);
 SLO_COMMAND(cdgate);
+SLO_COMMAND(webhook);
 SLO_COMMAND(docs);
 
 #endif

@@ -27,6 +27,7 @@ static const struct slo_command commands[] = {
 	ROW(cdgate, "may a deployment go on, by TTFT, errors and burn rate"),
 	ROW(faultreplay, "made-up incidents with their truth"),
 	ROW(loadgen, "made-up requests"),
+	ROW(webhook, "does a receiver of incidents take what is sent? a test message"),
 	ROW(docs, "completion, man pages and reference, made of the option tables"),
 };
 

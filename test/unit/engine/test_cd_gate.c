@@ -101,13 +101,13 @@ static void queries_are_those_of_the_contract(void **state)
 	char q[SLO_CD_QUERY_MAX];
 
 	(void)state;
-	assert_int_equal(slo_cd_query(SLO_CD_TTFT_P95, NULL, NULL, q, NULL), 0);
+	assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_TTFT_P95, NULL, NULL, q, NULL), 0);
 	assert_string_equal(
 		q, "histogram_quantile(0.95, sum(rate(llm_slo_ttft_ms_bucket[5m])) by (le))");
-	assert_int_equal(slo_cd_query(SLO_CD_ERROR_RATE, "", "", q, NULL), 0);
+	assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_ERROR_RATE, "", "", q, NULL), 0);
 	assert_string_equal(
 		q, "sum(rate(llm_slo_errors_total[5m])) / sum(rate(llm_slo_requests_total[5m]))");
-	assert_int_equal(slo_cd_query(SLO_CD_BURN_RATE, NULL, NULL, q, NULL), 0);
+	assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_BURN_RATE, NULL, NULL, q, NULL), 0);
 	assert_string_equal(q, "max(llm_slo_burn_rate{window=\"1h\"})");
 }
 
@@ -116,11 +116,12 @@ static void service_and_selector_narrow_every_place(void **state)
 	char q[SLO_CD_QUERY_MAX];
 
 	(void)state;
-	assert_int_equal(slo_cd_query(SLO_CD_ERROR_RATE, "a\"b\\", "pod!=\"}\"", q, NULL), 0);
+	assert_int_equal(
+		slo_cd_query(SLO_CD_OURS, SLO_CD_ERROR_RATE, "a\"b\\", "pod!=\"}\"", q, NULL), 0);
 	assert_string_equal(
 		q, "sum(rate(llm_slo_errors_total{service=\"a\\\"b\\\\\",pod!=\"}\"}[5m])) / "
 		   "sum(rate(llm_slo_requests_total{service=\"a\\\"b\\\\\",pod!=\"}\"}[5m]))");
-	assert_int_equal(slo_cd_query(SLO_CD_BURN_RATE, "a", NULL, q, NULL), 0);
+	assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_BURN_RATE, "a", NULL, q, NULL), 0);
 	assert_string_equal(q, "max(llm_slo_burn_rate{window=\"1h\",service=\"a\"})");
 }
 
@@ -134,14 +135,47 @@ static void selectors_cannot_leave_their_braces(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(bad); i++)
-		assert_int_equal(slo_cd_query(SLO_CD_TTFT_P95, NULL, bad[i], q, &err), -EINVAL);
+		assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_TTFT_P95, NULL, bad[i], q, &err),
+		                 -EINVAL);
 	memset(long_one, 'a', sizeof(long_one) - 1);
 	long_one[sizeof(long_one) - 1] = '\0';
-	assert_int_equal(slo_cd_query(SLO_CD_TTFT_P95, long_one, NULL, q, &err), -ENOSPC);
-	assert_int_equal(slo_cd_query(SLO_CD_TTFT_P95, NULL, long_one, q, &err), -ENOSPC);
+	assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_TTFT_P95, long_one, NULL, q, &err),
+	                 -ENOSPC);
+	assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_TTFT_P95, NULL, long_one, q, &err),
+	                 -ENOSPC);
 	long_one[SLO_CD_QUERY_MAX / 4 - 20] = '\0';
-	assert_int_equal(slo_cd_query(SLO_CD_ERROR_RATE, NULL, long_one, q, &err), 0);
+	assert_int_equal(slo_cd_query(SLO_CD_OURS, SLO_CD_ERROR_RATE, NULL, long_one, q, &err), 0);
 	assert_non_null(strstr(q, "[5m])) / sum("));
+}
+
+/* Whatever narrows a query stands in every selector of it, and the braces stay balanced. */
+static void presets_are_narrowed_everywhere(void **state)
+{
+	char q[SLO_CD_QUERY_MAX];
+
+	(void)state;
+	for (int p = 0; p < SLO_CD_PRESET_MAX_; p++) {
+		assert_non_null(slo_cd_preset_names[p]);
+		for (int m = 0; m < SLO_CD_METRIC_MAX_; m++) {
+			int selectors = 0, narrowed = 0;
+
+			assert_int_equal(slo_cd_query((enum slo_cd_preset)p, (enum slo_cd_metric)m,
+			                              "x", "a=\"b\"", q, NULL),
+			                 0);
+			assert_null(strchr(q, '@'));
+			for (const char *at = q; (at = strchr(at, '{')); at++)
+				selectors++;
+			for (const char *at = q; (at = strstr(at, "=\"x\",a=\"b\"}")); at++)
+				narrowed++;
+			assert_true(selectors >= 1);
+			assert_int_equal(selectors, narrowed);
+		}
+	}
+	assert_null(slo_cd_preset_names[SLO_CD_PRESET_MAX_]);
+	assert_int_equal(slo_cd_query(SLO_CD_VLLM, SLO_CD_ERROR_RATE, NULL, NULL, q, NULL), 0);
+	assert_string_equal(q,
+	                    "(sum(rate(vllm:request_success_total{finished_reason=~\"abort|error\"}"
+	                    "[5m])) or vector(0)) / sum(rate(vllm:request_success_total[5m]))");
 }
 
 int main(void)
@@ -154,6 +188,7 @@ int main(void)
 		cmocka_unit_test(queries_are_those_of_the_contract),
 		cmocka_unit_test(service_and_selector_narrow_every_place),
 		cmocka_unit_test(selectors_cannot_leave_their_braces),
+		cmocka_unit_test(presets_are_narrowed_everywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

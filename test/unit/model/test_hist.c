@@ -90,6 +90,24 @@ static void merging_equals_adding(void **state)
 	assert_memory_equal(&a, &both, sizeof(a));
 }
 
+/* 900 waits of 50 us and 10 of 40 ms: nearly all waits are short, nearly all waiting is in the long ones. */
+static void the_time_quantile_is_where_the_time_went(void **state)
+{
+	struct slo_hist h = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 900; i++)
+		slo_hist_add(&h, 50000);
+	for (int i = 0; i < 10; i++)
+		slo_hist_add(&h, 40000000);
+	assert_true(slo_hist_quantile(&h, 0.9) < 100000);
+	assert_true(slo_hist_time_quantile(&h, 0.5) > 20e6);
+	assert_true(slo_hist_time_quantile(&h, 0.01) < 100000);
+	assert_true(slo_hist_time_quantile(&h, 1) <= 40e6);
+	h = (struct slo_hist){ 0 };
+	assert_true(slo_hist_time_quantile(&h, 0.5) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +115,7 @@ int main(void)
 		cmocka_unit_test(empty_histogram_has_quantile_zero),
 		cmocka_unit_test(quantiles_are_within_a_factor_of_two_of_the_sample),
 		cmocka_unit_test(quantiles_never_pass_the_maximum),
+		cmocka_unit_test(the_time_quantile_is_where_the_time_went),
 		cmocka_unit_test(merging_equals_adding),
 	};
 

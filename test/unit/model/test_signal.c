@@ -23,6 +23,24 @@ static void every_row_is_filled(void **state)
 	}
 }
 
+/* What is measured one by one has a histogram, with the thresholds among its bounds. */
+static void thresholds_are_bounds(void **state)
+{
+	(void)state;
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		const struct slo_signal_desc *d = slo_signal_desc((enum slo_signal)i);
+		unsigned int found = 0;
+
+		assert_int_equal(d->buckets != NULL, d->unit == SLO_UNIT_MS && !d->counted);
+		assert_true(d->bucket_count <= SLO_SIG_BUCKETS_MAX);
+		for (size_t b = 0; b < d->bucket_count; b++) {
+			assert_true(b == 0 || d->buckets[b] > d->buckets[b - 1]);
+			found += d->buckets[b] == d->warn || d->buckets[b] == d->crit;
+		}
+		assert_int_equal(found, d->buckets ? 2 : 0);
+	}
+}
+
 static void name_round_trips(void **state)
 {
 	(void)state;
@@ -78,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_is_filled),
+		cmocka_unit_test(thresholds_are_bounds),
 		cmocka_unit_test(name_round_trips),
 		cmocka_unit_test(unknown_name_leaves_result),
 		cmocka_unit_test(units_follow_the_name),

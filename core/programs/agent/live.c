@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/programs/agent/live.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+
+#define STORM_PODS 1024
+#define STATE_EVERY_NS (300 * SLO_NS_PER_SEC)
+#define DRAIN_MS 2000
+
+static int make_correlator(struct slo_live *l, struct slo_err *err)
+{
+	const struct slo_correlator_config cfg = {
+		.rule = { .window_ns = (int64_t)(l->cfg->correlation.window_ms * SLO_NS_PER_MS),
+		          .threshold = SLO_CORR_THRESHOLD,
+		          .distance = SLO_CORR_INTERVAL },
+		.max_signals = (size_t)l->cfg->receiver.retain_signals,
+		.max_spans = (size_t)l->cfg->receiver.retain_spans,
+		.retain_ns = SLO_CORR_RETAIN_NS,
+	};
+	int r = slo_correlator_new(&l->correlator, &cfg, err);
+
+	return r < 0 ? r : slo_storms_new(&l->storms, STORM_PODS, err);
+}
+
+int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct slo_err *err)
+{
+	slo_live_auto struct slo_live *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return slo_err_set(err, -ENOMEM, "live pipeline: out of memory");
+	l->c = *c;
+	l->lock = l->timer = -1;
+	l->cfg = malloc(sizeof(*l->cfg));
+	if (!l->cfg)
+		return slo_err_set(err, -ENOMEM, "live pipeline: out of memory");
+	memcpy(l->cfg, c->cfg, sizeof(*l->cfg));
+	l->c.cfg = l->cfg;
+	l->self = (struct slo_workload){ .cluster = l->cfg->agent.cluster,
+		                         .node = c->node,
+		                         .namespace_ = "",
+		                         .pod = "",
+		                         .pod_uid = "",
+		                         .container = "",
+		                         .container_id = "",
+		                         .service = "llm-slo-agent" };
+	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (l->timer < 0)
+		return slo_err_set(err, -errno, "timer: %s", strerror(errno));
+	r = slo_live_state_open(l, err);
+	if (!r)
+		r = make_correlator(l, err);
+	if (!r)
+		r = slo_live_spans_init(l, err);
+	if (!r)
+		r = slo_live_slo_init(l, err);
+	if (r < 0)
+		return r;
+	slo_live_state_read(l);
+	r = slo_live_tell_init(l, err);
+	if (r < 0)
+		return r;
+	*ret = slo_take_ptr(l);
+	return 0;
+}
+
+void slo_live_freep(struct slo_live **live)
+{
+	struct slo_live *l = *live;
+
+	if (!l)
+		return;
+	slo_otlp_receiver_freep(&l->receiver);
+	if (l->correlator && l->wait)
+		slo_live_release(l, true);
+	if (l->held)
+		slo_live_release_held(l, true);
+	if (l->baselines && l->model)
+		slo_live_state_write(l);
+	if (l->exporter)
+		slo_otlp_exporter_drain(l->exporter, DRAIN_MS);
+	if (l->webhook)
+		slo_webhook_drain(l->webhook, DRAIN_MS);
+	slo_otlp_exporter_freep(&l->exporter);
+	slo_webhook_freep(&l->webhook);
+	slo_http_client_freep(&l->client);
+	slo_live_spans_fini(l);
+	slo_live_slo_fini(l);
+	slo_correlator_freep(&l->correlator);
+	slo_storms_freep(&l->storms);
+	slo_closep(&l->timer);
+	slo_closep(&l->lock);
+	slo_freep(&l->cfg);
+	slo_freep(live);
+}
+
+unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS])
+{
+	unsigned int n = 0;
+
+	fds[n++] = l->timer;
+	fds[n++] = slo_http_client_fd(l->client);
+	if (l->receiver)
+		fds[n++] = slo_otlp_receiver_fd(l->receiver);
+	return n;
+}
+
+void slo_live_run(struct slo_live *l, uint64_t now_ns)
+{
+	uint64_t expirations;
+
+	l->now_ns = now_ns;
+	if (read(l->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		slo_log_err("timer: %s", strerror(errno));
+	slo_http_client_run(l->client);
+	if (l->receiver)
+		slo_otlp_receiver_run(l->receiver);
+	slo_live_release(l, false);
+	if (l->exporter)
+		slo_otlp_exporter_tick(l->exporter, now_ns);
+	if (l->webhook)
+		slo_webhook_tick(l->webhook, now_ns);
+}
+
+void slo_live_tick(struct slo_live *l, uint64_t now_ns)
+{
+	slo_live_run(l, now_ns);
+	slo_correlator_advance(l->correlator, now_ns);
+	slo_storms_expire(l->storms,
+	                  (int64_t)(slo_clock_realtime_ns() - SLO_CORR_RETAIN_NS));
+	slo_live_release_held(l, false);
+	if (now_ns >= l->next_evaluation_ns) {
+		slo_live_evaluate(l);
+		l->next_evaluation_ns = now_ns + l->cfg->agent.evaluation_ms * SLO_NS_PER_MS;
+	}
+	if (now_ns >= l->next_state_ns) {
+		if (l->next_state_ns)
+			slo_live_state_write(l);
+		l->next_state_ns = now_ns + STATE_EVERY_NS;
+	}
+}
+
+void slo_live_event(struct slo_live *l, const struct slo_probe_event *ev,
+                    const struct slo_identity *who, enum slo_status status)
+{
+	if (ev->cgroup_id && !*slo_live_service_at(l, ev->cgroup_id))
+		slo_live_recognise(l, ev->cgroup_id, who);
+	slo_evidence_event(l->evidence, ev->cgroup_id, ev);
+	if (ev->kind == SLO_EV_SAMPLE || ev->kind == SLO_EV_TIMEOUT)
+		slo_live_hold(l, ev, status);
+}

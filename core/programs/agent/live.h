@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The live pipeline: spans come in and wait for the signals that belong to them, requests are counted against
+ * objectives, a burning one opens an incident, the incident is told.
+ */
+#ifndef SLO_AGENT_LIVE_H
+#define SLO_AGENT_LIVE_H
+
+#include "compat/identity_cache.h"
+#include "core/config/config.h"
+#include "core/engine/attribute.h"
+#include "core/engine/burn.h"
+#include "core/engine/correlate_enrich.h"
+#include "core/engine/evidence_window.h"
+#include "core/engine/incident_track.h"
+#include "core/export/otlp_batch.h"
+#include "core/export/otlp_exporter.h"
+#include "core/export/otlp_receiver.h"
+#include "core/model/sli_event.h"
+#include "core/net/webhook.h"
+#include "core/store/minute_ring.h"
+
+#define SLO_LIVE_SERVICES 32
+#define SLO_LIVE_OBJECTIVES 64
+#define SLO_LIVE_PLACES 16 /* cgroups of one service on this node */
+#define SLO_LIVE_NAME_LEN 128
+#define SLO_LIVE_HISTORY 32 /* incidents kept for sloctl */
+#define SLO_LIVE_SECRET_LEN 4096
+#define SLO_LIVE_PLACE_CACHE 256 /* senders whose cgroup is known */
+#define SLO_LIVE_BATCHES 4096 /* waiting for their signals */
+
+/* A service that spans or requests named. */
+struct slo_live_service {
+	char name[SLO_LIVE_NAME_LEN];
+	char namespace_[SLO_LIVE_NAME_LEN];
+	uint64_t key; /* of evidence and baselines: stable over restarts */
+	uint64_t place[SLO_LIVE_PLACES]; /* cgroup ids on this node that run it */
+	size_t place_count;
+	uint64_t requests;
+	int64_t last_ns; /* end of the latest request, CLOCK_REALTIME */
+	int64_t learnt_slot; /* the baseline has learnt up to this evaluation */
+};
+
+/* One [slo.NAME], or a default objective of a service that has none. */
+struct slo_live_objective {
+	char name[SLO_LIVE_NAME_LEN];
+	struct slo_live_service *service;
+	enum slo_sli sli;
+	double threshold;
+	struct slo_burn_config burn;
+	struct slo_burn_ring ring;
+	struct slo_minute_ring *file; /* NULL: @memory */
+	struct slo_burn_bucket *memory;
+	struct slo_burn_result result; /* of the last evaluation */
+	struct slo_incident_track track;
+	uint64_t valid, bad; /* since the start */
+};
+
+/* An incident as people ask for it. */
+struct slo_live_incident {
+	char id[33];
+	char service[SLO_LIVE_NAME_LEN], namespace_[SLO_LIVE_NAME_LEN], objective[SLO_LIVE_NAME_LEN];
+	char sli[32];
+	char trace_id[33]; /* of a request that went bad; "" none */
+	char dedup_key[SLO_DEDUP_KEY_LEN];
+	bool open, ticket;
+	int64_t opened_ns, updated_ns, ended_ns;
+	double burn;
+	int64_t window_minutes;
+	struct slo_observation observation;
+	struct slo_attribution verdict;
+};
+
+struct slo_live_counts {
+	uint64_t spans, requests, retrievals;
+	uint64_t late_requests; /* older than what the objective keeps, or of the future */
+	uint64_t unowned_requests; /* no service.name, or no room for another one */
+	uint64_t throttled_batches;
+	uint64_t enriched_spans;
+	uint64_t exported_bytes;
+	uint64_t opened, updated, resolved;
+	uint64_t held_lost; /* events exported before their span was known, for want of room */
+	uint64_t splice_failed;
+};
+
+struct slo_live_wait;
+struct slo_live_held;
+
+struct slo_live_place {
+	uint64_t key; /* of the sender; 0: empty */
+	uint64_t place; /* 0: not found */
+	uint64_t since_ns;
+};
+
+/* What it needs of the agent. Borrowed for life. */
+struct slo_live_config {
+	const struct slo_config *cfg; /* copied */
+	const char *node;
+	const char *mode; /* capability mode; may change: read at use */
+	struct slo_identity_cache *identity;
+	int host_root;
+	const char *controller;
+	char *const *environment;
+	/* Signals that are measured right now: SLO_SIG_BIT. */
+	uint64_t (*measured)(void *user);
+	void *user;
+};
+
+struct slo_live {
+	struct slo_live_config c;
+	struct slo_config *cfg; /* a copy: a reload changes the agent's, not what is open here */
+	struct slo_workload self;
+	struct slo_correlator *correlator;
+	struct slo_storms *storms;
+	struct slo_evidence_windows *evidence;
+	struct slo_baselines *baselines;
+	struct slo_attr_model *model;
+	struct slo_live_service service[SLO_LIVE_SERVICES];
+	size_t service_count;
+	struct slo_live_objective objective[SLO_LIVE_OBJECTIVES];
+	size_t objective_count;
+	struct slo_live_place places[SLO_LIVE_PLACE_CACHE];
+	struct slo_live_incident history[SLO_LIVE_HISTORY];
+	size_t history_next; /* total so far; slot is % SLO_LIVE_HISTORY */
+	struct slo_live_wait *wait; /* SLO_LIVE_BATCHES, a ring */
+	size_t wait_head, wait_count, wait_bytes, wait_spans;
+	struct slo_live_held *held; /* events that wait for a span, a ring */
+	uint64_t held_first, held_next; /* by the order of arrival at the correlator */
+	struct slo_http_client *client;
+	struct slo_otlp_receiver *receiver; /* NULL: none */
+	struct slo_otlp_exporter *exporter; /* NULL: none */
+	struct slo_webhook *webhook; /* NULL: none */
+	char trace_id[33]; /* of the latest request that went bad */
+	char token[SLO_LIVE_SECRET_LEN]; /* that senders must give; "": none asked */
+	struct slo_live_counts count;
+	uint64_t slot_ns;
+	uint64_t next_evaluation_ns, next_metrics_ns, next_state_ns; /* CLOCK_MONOTONIC */
+	int timer; /* runs out when the next batch is due */
+	int lock; /* of the state folder */
+	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn */
+};
+
+/* Builds everything the configuration asks for. NULL-safe free. 0 or negative errno with @err. */
+int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct slo_err *err);
+/* Sends what is still waiting, writes the state. */
+void slo_live_freep(struct slo_live **l);
+#define slo_live_auto slo_cleanup(slo_live_freep)
+
+/* Descriptors for the loop; whichever is readable: slo_live_run(). */
+#define SLO_LIVE_FDS 3
+unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS]);
+void slo_live_run(struct slo_live *l, uint64_t now_ns);
+/* Once an interval. */
+void slo_live_tick(struct slo_live *l, uint64_t now_ns);
+
+/* An event of the kernel's, with its names. */
+void slo_live_event(struct slo_live *l, const struct slo_probe_event *ev,
+                    const struct slo_identity *who, enum slo_status status);
+/* One slo-event of an application that logs instead of tracing. */
+void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev);
+
+/* --- its parts, in files of their own ------------------------------------------------------------------------- */
+
+/* live_spans.c: slo_otlp_batch_fn; what is due leaves, all of it with @all. */
+int slo_live_take_batch(void *live, struct slo_otlp_batch *batch);
+void slo_live_release(struct slo_live *l, bool all);
+void slo_live_hold(struct slo_live *l, const struct slo_probe_event *ev, enum slo_status status);
+void slo_live_release_held(struct slo_live *l, bool all);
+/* Rings of their own sizes; freed by the other. */
+int slo_live_spans_init(struct slo_live *l, struct slo_err *err);
+void slo_live_spans_fini(struct slo_live *l);
+
+/* live_who.c: names of a cgroup; the strings are borrowed from @who and static buffers of @l. */
+void slo_live_workload(struct slo_live *l, const struct slo_identity *who,
+                       struct slo_workload *ret);
+/* The service that runs in cgroup @place, "" unknown. */
+const char *slo_live_service_at(const struct slo_live *l, uint64_t place);
+/* A cgroup whose own name (of Kubernetes, or its systemd unit) is that of a service runs it. */
+void slo_live_recognise(struct slo_live *l, uint64_t place, const struct slo_identity *who);
+/* The cgroup of this node in which the sender of spans runs; 0: not of this node, or not to be told. */
+uint64_t slo_live_place_of(struct slo_live *l, const struct slo_span_resource *r);
+/* What the correlator knows a cgroup by, on both sides. */
+void slo_live_place_key(uint64_t place, char buf[32]);
+
+/* live_slo.c */
+int slo_live_slo_init(struct slo_live *l, struct slo_err *err);
+void slo_live_slo_fini(struct slo_live *l);
+/* NULL: no room. */
+struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
+                                          const char *namespace_);
+void slo_live_add_place(struct slo_live *l, struct slo_live_service *s, uint64_t place);
+void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct slo_span *span);
+/* Burn rates, incidents, baselines. */
+void slo_live_evaluate(struct slo_live *l);
+
+/* live_tell.c: one step of an incident, to everybody. */
+void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_incident_step step,
+                   const struct slo_live_incident *in);
+/* Row of the history that @o's incident has; NULL: it is not there any more. */
+struct slo_live_incident *slo_live_incident_find(struct slo_live *l, const char *id);
+/* The record as the codec writes it. Borrows from both. */
+struct slo_incident;
+void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
+                              struct slo_incident *ret);
+int slo_live_tell_init(struct slo_live *l, struct slo_err *err);
+
+/* live_state.c: what survives a restart. */
+int slo_live_state_open(struct slo_live *l, struct slo_err *err);
+/* After the objectives are known. */
+void slo_live_state_read(struct slo_live *l);
+void slo_live_state_write(struct slo_live *l);
+/* "STATE_DIR/NAME"; false: nothing is kept. */
+bool slo_live_path(const struct slo_live *l, const char *name, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Services, their objectives, and what becomes of a burning one. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/sha256.h"
+#include "core/config/model_ini.h"
+#include "core/programs/agent/live.h"
+
+/* A clock that is a minute ahead is a clock; what lies further in the future would make the rest late. */
+#define FUTURE_NS ((int64_t)(60 * SLO_NS_PER_SEC))
+#define HALF_LIFE 360.0 /* evaluations: an hour of the default ones */
+#define DEFAULT_OBJECTIVE 0.99
+#define DEFAULT_TTFT_MS 800.0
+#define DEFAULT_ERROR_RATE 0.01
+
+/* --- services and objectives -------------------------------------------------------------------------------- */
+
+static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct slo_err *err)
+{
+	struct slo_minute_ring_key key = { .bucket_ms = (uint32_t)o->burn.bucket_ms };
+	struct slo_minute_ring_report report = { 0 };
+	char hex[SLO_SHA256_HEX_SIZE], name[40], path[2 * SLO_CONFIG_TEXT_LEN];
+	struct slo_sha256 s;
+	int r;
+
+	slo_sha256_init(&s);
+	slo_sha256_add(&s, o->name, strlen(o->name));
+	slo_sha256_finish_hex(&s, hex);
+	(void)snprintf(name, sizeof(name), "slo-%.16s.ring", hex);
+	if (!slo_live_path(l, name, path, sizeof(path))) {
+		o->memory = calloc(SLO_BURN_BUCKETS, sizeof(*o->memory));
+		return o->memory ? 0 : slo_err_set(err, -ENOMEM, "objective: out of memory");
+	}
+	(void)snprintf(key.name, sizeof(key.name), "%.16s|%.24s|%.20s|%g", hex, o->service->name,
+	               slo_sli_desc(o->sli)->name, o->threshold);
+	r = slo_minute_ring_open(&o->file, path, &key, &report, err);
+	if (r < 0)
+		return r;
+	if (*report.set_aside)
+		slo_log_warn("requests counted before are set aside objective=%s file=\"%s\" reason=\"%s\"",
+		             o->name, report.set_aside, report.why);
+	return 0;
+}
+
+static int add_objective(struct slo_live *l, const struct slo_live_objective *row,
+                         const struct slo_config_windows *windows, struct slo_err *err)
+{
+	struct slo_live_objective *o = &l->objective[l->objective_count];
+	int r;
+
+	if (l->objective_count == SLO_LIVE_OBJECTIVES)
+		return slo_err_set(err, -ENOSPC, "more than %d objectives", SLO_LIVE_OBJECTIVES);
+	*o = *row;
+	r = slo_burn_config_init(&o->burn, row->burn.objective, windows->ms, windows->count, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "[slo.%s]", o->name);
+	o->burn.valid_min = l->cfg->attribution.valid_min;
+	r = open_ring(l, o, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "objective %s", o->name);
+	slo_burn_ring_init(&o->ring, o->file ? slo_minute_ring_buckets(o->file) : o->memory,
+	                   o->burn.bucket_ms);
+	l->objective_count++;
+	return 0;
+}
+
+/* Without any [slo.NAME] every service is held to the default: TTFT, and failures. */
+static void add_defaults(struct slo_live *l, struct slo_live_service *s)
+{
+	static const struct slo_config_windows windows = {
+		.count = 7,
+		.ms = { 300000, 1800000, 3600000, 7200000, 21600000, 86400000, 259200000 },
+	};
+	static const struct {
+		enum slo_sli sli;
+		double threshold;
+	} rows[] = {
+		{ SLO_SLI_TTFT, DEFAULT_TTFT_MS },
+		{ SLO_SLI_ERROR_RATE, DEFAULT_ERROR_RATE },
+	};
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(rows); i++) {
+		struct slo_live_objective o = { .service = s,
+			                        .sli = rows[i].sli,
+			                        .threshold = rows[i].threshold,
+			                        .burn.objective = DEFAULT_OBJECTIVE };
+		struct slo_err err = { 0 };
+
+		(void)snprintf(o.name, sizeof(o.name), "%.100s.%s", s->name,
+		               slo_sli_desc(rows[i].sli)->name);
+		if (add_objective(l, &o, &windows, &err) < 0)
+			slo_log_err("default objective: %s", err.msg);
+	}
+}
+
+struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
+                                          const char *namespace_)
+{
+	struct slo_live_service *s;
+
+	if (!*name || strncmp(name, "unknown_service", 15) == 0)
+		return NULL;
+	for (size_t i = 0; i < l->service_count; i++) {
+		if (strncmp(l->service[i].name, name, SLO_LIVE_NAME_LEN - 1) == 0)
+			return &l->service[i];
+	}
+	if (l->service_count == SLO_LIVE_SERVICES)
+		return NULL;
+	s = &l->service[l->service_count++];
+	*s = (struct slo_live_service){ .key = slo_hash_bytes(0, name, strlen(name)) };
+	(void)snprintf(s->name, sizeof(s->name), "%s", name);
+	(void)snprintf(s->namespace_, sizeof(s->namespace_), "%s", namespace_);
+	slo_log_info("service seen name=\"%s\" namespace=\"%s\"", s->name, s->namespace_);
+	if (!l->cfg->slo_count)
+		add_defaults(l, s);
+	return s;
+}
+
+void slo_live_add_place(struct slo_live *l, struct slo_live_service *s, uint64_t place)
+{
+	for (size_t i = 0; i < s->place_count; i++) {
+		if (s->place[i] == place)
+			return;
+	}
+	if (!slo_evidence_follow(l->evidence, place))
+		return;
+	if (s->place_count == SLO_LIVE_PLACES) {
+		/* The oldest is the likeliest to be gone: containers come and go. */
+		slo_evidence_forget(l->evidence, s->place[0]);
+		memmove(s->place, s->place + 1, (SLO_LIVE_PLACES - 1) * sizeof(s->place[0]));
+		s->place_count--;
+	}
+	s->place[s->place_count++] = place;
+	slo_log_info("service runs here name=\"%s\" cgroup=%" PRIu64, s->name, place);
+}
+
+static int load_objectives(struct slo_live *l, struct slo_err *err)
+{
+	for (size_t i = 0; i < l->cfg->slo_count; i++) {
+		const struct slo_config_slo *c = &l->cfg->slo[i];
+		struct slo_live_objective o = { .sli = (enum slo_sli)c->sli,
+			                        .threshold = c->threshold,
+			                        .burn.objective = c->objective };
+		int r;
+
+		static_assert((int)SLO_CONFIG_SLI_MAX_ == (int)SLO_SLI_MAX_, "the same rows");
+		o.service = slo_live_service(l, c->service, "");
+		if (!o.service)
+			return slo_err_set(err, -EINVAL, "[slo.%s] service = %s: no name for a service, or too many",
+			                   c->name, c->service);
+		(void)snprintf(o.name, sizeof(o.name), "%s", c->name);
+		r = add_objective(l, &o, &c->windows, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Slots of evidence: the evaluation's rhythm, wider where the longest short window would not fit. */
+static uint64_t slot_ns(const struct slo_config *cfg)
+{
+	uint64_t ns = cfg->agent.evaluation_ms * SLO_NS_PER_MS;
+	uint64_t window = cfg->attribution.window_ms * SLO_NS_PER_MS;
+
+	if (window / (SLO_EVIDENCE_SLOTS - 4) > ns)
+		ns = window / (SLO_EVIDENCE_SLOTS - 4);
+	return ns;
+}
+
+int slo_live_slo_init(struct slo_live *l, struct slo_err *err)
+{
+	const struct slo_evidence_config evidence = {
+		.places = 4 * SLO_LIVE_SERVICES,
+		.services = SLO_LIVE_SERVICES,
+		.slot_ns = slot_ns(l->cfg),
+	};
+	const struct slo_baselines_config baselines = { .workloads = SLO_LIVE_SERVICES,
+		                                        .half_life = HALF_LIFE };
+	int r;
+
+	l->slot_ns = evidence.slot_ns;
+	l->model = calloc(1, sizeof(*l->model));
+	if (!l->model)
+		return slo_err_set(err, -ENOMEM, "model: out of memory");
+	r = slo_model_load(l->model, l->cfg->attribution.model, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "[attribution] model");
+	r = slo_evidence_windows_new(&l->evidence, &evidence, err);
+	if (!r)
+		r = slo_baselines_new(&l->baselines, &baselines, err);
+	if (!r)
+		r = load_objectives(l, err);
+	return r;
+}
+
+void slo_live_slo_fini(struct slo_live *l)
+{
+	for (size_t i = 0; i < l->objective_count; i++) {
+		slo_minute_ring_freep(&l->objective[i].file);
+		slo_freep(&l->objective[i].memory);
+	}
+	slo_evidence_windows_freep(&l->evidence);
+	slo_baselines_freep(&l->baselines);
+	slo_freep(&l->model);
+}
+
+/* --- requests --------------------------------------------------------------------------------------------------- */
+
+/* NaN: this span is no valid event of that indicator. */
+static double sli_value(enum slo_sli sli, const struct slo_span *span)
+{
+	const struct slo_llm_request *r = &span->llm;
+	bool failed = r->error != SLO_LLM_OK || span->is_error;
+	double ms = (double)(span->end_ns - span->start_ns) / 1e6;
+
+	if (r->is_retrieval)
+		return sli == SLO_SLI_RETRIEVAL_LATENCY ? ms : NAN;
+	switch (sli) {
+	case SLO_SLI_TTFT:
+		return r->ttft_ms;
+	case SLO_SLI_REQUEST_LATENCY:
+		if (failed)
+			return NAN;
+		return isnan(r->latency_ms) ? ms : r->latency_ms;
+	case SLO_SLI_TOKEN_THROUGHPUT:
+		return r->tokens_per_sec;
+	case SLO_SLI_ERROR_RATE:
+		return failed;
+	case SLO_SLI_PROVIDER_ERROR_RATE:
+		return r->error == SLO_LLM_THROTTLED || r->error == SLO_LLM_SERVER_ERROR ||
+		       r->error == SLO_LLM_STREAM_ERROR;
+	case SLO_SLI_RETRIEVAL_LATENCY:
+	case SLO_SLI_MAX_:
+		break;
+	}
+	return NAN;
+}
+
+/* Whether it was good; a time that cannot be is refused and counted. */
+static bool count_one(struct slo_live *l, struct slo_live_objective *o, int64_t unix_ns,
+                      double value)
+{
+	bool good = slo_sli_is_good(o->sli, value, o->threshold);
+
+	if (unix_ns > (int64_t)slo_clock_realtime_ns() + FUTURE_NS ||
+	    !slo_burn_add(&o->ring, unix_ns, good)) {
+		l->count.late_requests++;
+		return true;
+	}
+	o->valid++;
+	o->bad += !good;
+	return good;
+}
+
+static void remember_trace(struct slo_live *l, const struct slo_span *span)
+{
+	for (size_t i = 0; i < SLO_TRACE_ID_LEN; i++)
+		(void)snprintf(l->trace_id + 2 * i, 3, "%02x", span->trace_id[i]);
+}
+
+void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct slo_span *span)
+{
+	bool bad = false;
+
+	if (!span->llm.is_request && !span->llm.is_retrieval)
+		return;
+	if (!s) {
+		l->count.unowned_requests++;
+		return;
+	}
+	l->count.requests += span->llm.is_request;
+	l->count.retrievals += span->llm.is_retrieval;
+	s->requests += span->llm.is_request;
+	if (span->end_ns > s->last_ns)
+		s->last_ns = span->end_ns;
+	for (size_t i = 0; i < l->objective_count; i++) {
+		struct slo_live_objective *o = &l->objective[i];
+		double value = o->service == s ? sli_value(o->sli, span) : NAN;
+
+		if (!isnan(value) && !count_one(l, o, span->end_ns, value))
+			bad = true;
+	}
+	slo_evidence_request(l->evidence, s->key, span->start_ns, span->end_ns, &span->llm, bad);
+	if (bad)
+		remember_trace(l, span);
+}
+
+void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
+{
+	struct slo_live_service *s = slo_live_service(l, ev->service, ev->k8s_namespace);
+	struct slo_llm_request req = { .ttft_ms = NAN,
+		                       .tokens_per_sec = NAN,
+		                       .latency_ms = NAN,
+		                       .queue_ms = NAN,
+		                       .output_tokens = NAN };
+	bool bad = false;
+	int64_t start;
+
+	if (!s) {
+		l->count.unowned_requests++;
+		return;
+	}
+	for (size_t i = 0; i < l->objective_count; i++) {
+		struct slo_live_objective *o = &l->objective[i];
+
+		if (o->service == s && o->sli == ev->sli && !count_one(l, o, ev->unix_ns, ev->value))
+			bad = true;
+	}
+	if (strcmp(slo_sli_desc(ev->sli)->unit, "ms") == 0)
+		req.latency_ms = ev->value;
+	req.is_retrieval = ev->sli == SLO_SLI_RETRIEVAL_LATENCY;
+	start = ev->unix_ns - (isnan(req.latency_ms) ? 0 : (int64_t)(req.latency_ms * 1e6));
+	slo_evidence_request(l->evidence, s->key, start, ev->unix_ns, &req, bad);
+	if (bad)
+		(void)snprintf(l->trace_id, sizeof(l->trace_id), "%.32s", ev->trace_id);
+}
+
+/* --- evaluation ------------------------------------------------------------------------------------------------- */
+
+static const struct slo_burn_pair *firing(const struct slo_live_objective *o, size_t *ret_i)
+{
+	for (size_t i = 0; i < o->burn.pair_count; i++) {
+		if (o->result.pair[i] == o->result.state && o->result.state != SLO_BURN_OK &&
+		    o->result.state != SLO_BURN_INSUFFICIENT) {
+			*ret_i = i;
+			return &o->burn.pair[i];
+		}
+	}
+	return NULL;
+}
+
+static void observe(struct slo_live *l, const struct slo_live_service *s, int64_t from, int64_t to,
+                    bool bad_only, struct slo_observation *ret)
+{
+	const struct slo_evidence_query q = {
+		.service = s->key,
+		.places = s->place,
+		.place_count = s->place_count,
+		.from_ns = from,
+		.to_ns = to,
+		.measured = l->c.measured(l->c.user),
+		.bad_only = bad_only,
+	};
+
+	*ret = (struct slo_observation){ 0 };
+	(void)slo_evidence_observe(l->evidence, &q, ret);
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
+		ret->learnt[i] = slo_baselines_get(l->baselines, s->key, i);
+}
+
+static bool is_burning(const struct slo_live *l, const struct slo_live_service *s)
+{
+	for (size_t i = 0; i < l->objective_count; i++) {
+		const struct slo_live_objective *o = &l->objective[i];
+
+		if (o->service == s && (o->track.open || o->result.state == SLO_BURN_PAGE ||
+		                        o->result.state == SLO_BURN_TICKET))
+			return true;
+	}
+	return false;
+}
+
+/* The slot that ended last, outside incidents: what is normal. */
+static void learn(struct slo_live *l, struct slo_live_service *s, int64_t now_ns)
+{
+	int64_t slot = now_ns / (int64_t)l->slot_ns - 1;
+	struct slo_observation obs;
+
+	if (slot <= s->learnt_slot || is_burning(l, s) || now_ns - s->last_ns > (int64_t)(600 * SLO_NS_PER_SEC))
+		return;
+	s->learnt_slot = slot;
+	observe(l, s, slot * (int64_t)l->slot_ns, slot * (int64_t)l->slot_ns, false, &obs);
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (obs.present & SLO_EVID_BIT(i))
+			(void)slo_baselines_add(l->baselines, s->key, i, obs.value[i]);
+	}
+}
+
+static int64_t evidence_from(const struct slo_live *l, const struct slo_live_objective *o,
+                             const struct slo_burn_pair *pair, int64_t now_ns)
+{
+	uint64_t ms = l->cfg->attribution.window_ms;
+
+	if (!ms && pair)
+		ms = o->burn.window_ms[pair->short_window];
+	if (ms < SLO_EVIDENCE_SUM_NS / SLO_NS_PER_MS)
+		ms = SLO_EVIDENCE_SUM_NS / SLO_NS_PER_MS;
+	return now_ns - (int64_t)(ms * SLO_NS_PER_MS);
+}
+
+/* What is known now, into the incident's row; the row keeps what it had where nothing fires any more. */
+static void judge(struct slo_live *l, const struct slo_live_objective *o, int64_t now_ns,
+                  struct slo_live_incident *in)
+{
+	size_t i = 0;
+	const struct slo_burn_pair *pair = firing(o, &i);
+
+	if (!pair)
+		return;
+	observe(l, o->service, evidence_from(l, o, pair, now_ns), now_ns, true, &in->observation);
+	slo_attribute_noisy_or(l->model, &in->observation, &in->verdict);
+	in->ticket = o->result.state == SLO_BURN_TICKET;
+	in->burn = o->result.window[pair->long_window].burn;
+	in->window_minutes =
+		(int64_t)((o->burn.window_ms[pair->long_window] + 59999) / 60000);
+}
+
+static void begin(const struct slo_live *l, const struct slo_live_objective *o,
+                  struct slo_live_incident *in)
+{
+	*in = (struct slo_live_incident){ .open = true };
+	(void)snprintf(in->service, sizeof(in->service), "%s", o->service->name);
+	(void)snprintf(in->namespace_, sizeof(in->namespace_), "%s", o->service->namespace_);
+	(void)snprintf(in->objective, sizeof(in->objective), "%s", o->name);
+	(void)snprintf(in->sli, sizeof(in->sli), "%s", slo_sli_desc(o->sli)->name);
+	(void)snprintf(in->trace_id, sizeof(in->trace_id), "%s", l->trace_id);
+}
+
+static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_ns)
+{
+	struct slo_live_incident *row =
+		o->track.open ? slo_live_incident_find(l, o->track.id) : NULL;
+	const struct slo_incident_scope scope = { .cluster = l->cfg->agent.cluster,
+		                                  .namespace_ = o->service->namespace_,
+		                                  .service = o->service->name,
+		                                  .slo = o->name,
+		                                  .node = l->c.node };
+	struct slo_live_incident fresh;
+	struct slo_incident_now now = { .unix_ns = now_ns, .state = o->result.state };
+	enum slo_incident_step what;
+
+	if (row)
+		fresh = *row;
+	else
+		begin(l, o, &fresh);
+	judge(l, o, now_ns, &fresh);
+	now.burn = fresh.burn;
+	now.set = fresh.verdict.asserted;
+	what = slo_incident_track_step(&o->track, &scope, &now);
+	if (what == SLO_INCIDENT_NOTHING)
+		return;
+	if (what == SLO_INCIDENT_OPEN || !row)
+		row = &l->history[l->history_next++ % SLO_LIVE_HISTORY];
+	/* At the end the verdict that was told last stands: the calm says nothing of the storm. */
+	*row = fresh;
+	row->open = o->track.open;
+	row->opened_ns = o->track.opened_ns;
+	row->updated_ns = now_ns;
+	row->ended_ns = o->track.open ? 0 : now_ns;
+	memcpy(row->id, o->track.id, sizeof(row->id));
+	memcpy(row->dedup_key, o->track.dedup_key, sizeof(row->dedup_key));
+	slo_live_tell(l, o, what, row);
+	slo_live_state_write(l);
+}
+
+void slo_live_evaluate(struct slo_live *l)
+{
+	int64_t now_ns = (int64_t)slo_clock_realtime_ns();
+
+	for (size_t i = 0; i < l->objective_count; i++) {
+		struct slo_live_objective *o = &l->objective[i];
+
+		slo_burn_evaluate(&o->burn, &o->ring, now_ns, &o->result);
+		step(l, o, now_ns);
+	}
+	for (size_t i = 0; i < l->service_count; i++)
+		learn(l, &l->service[i], now_ns);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Incidents, to everybody who is to know: the log, the collector, the webhook. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/codec/incident_json.h"
+#include "core/programs/agent/live.h"
+#include "core/store/infile.h"
+
+static const struct {
+	const char *status; /* on the wire */
+	enum slo_notice_kind kind;
+} steps[] = {
+	[SLO_INCIDENT_NOTHING] = { "", SLO_NOTICE_UPDATE },
+	[SLO_INCIDENT_OPEN] = { "open", SLO_NOTICE_OPEN },
+	[SLO_INCIDENT_UPDATE] = { "update", SLO_NOTICE_UPDATE },
+	[SLO_INCIDENT_RESOLVE] = { "resolved", SLO_NOTICE_RESOLVE },
+};
+
+struct slo_live_incident *slo_live_incident_find(struct slo_live *l, const char *id)
+{
+	for (size_t i = 0; i < SLO_LIVE_HISTORY; i++) {
+		if (*id && strcmp(l->history[i].id, id) == 0)
+			return &l->history[i];
+	}
+	return NULL;
+}
+
+void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
+                              struct slo_incident *ret)
+{
+	*ret = (struct slo_incident){
+		.incident_id = in->id,
+		.cluster = l->cfg->agent.cluster,
+		.namespace_ = in->namespace_,
+		.service = in->service,
+		.sli = in->sli,
+		.request_id = "",
+		.trace_id = in->trace_id,
+		.source = strcmp(l->c.mode, "minimal") == 0 ? "procfs" : "ebpf",
+		.model = l->model->name,
+		.capability_mode = l->c.mode,
+		.status = in->open ? "open" : "resolved",
+		.slo = in->objective,
+		.dedup_key = in->dedup_key,
+		.started_ns = in->opened_ns,
+		.ended_ns = in->ended_ns,
+		.timestamp_ns = in->updated_ns,
+		.burn_rate = in->burn,
+		.window_minutes = in->window_minutes,
+		.observation = &in->observation,
+		.verdict = &in->verdict,
+	};
+}
+
+static void summarise(const struct slo_live_incident *in, enum slo_incident_step step, char *buf,
+                      size_t size)
+{
+	const struct slo_attribution *v = &in->verdict;
+	char why[96];
+
+	if (step == SLO_INCIDENT_RESOLVE) {
+		(void)snprintf(buf, size, "%s: %s is within its objective again (was %s)",
+		               in->service, in->objective, slo_domain_name(v->top));
+		return;
+	}
+	if (v->asserted)
+		(void)snprintf(why, sizeof(why), "%s, probability %.2f", slo_domain_name(v->top),
+		               v->confidence);
+	else
+		(void)snprintf(why, sizeof(why), "cause not known yet (%s)",
+		               slo_abstain_name(v->abstain));
+	(void)snprintf(buf, size, "%s: %s burns its error budget %.3g times too fast: %s",
+	               in->service, in->objective, in->burn, why);
+}
+
+static void log_step(const struct slo_live_incident *in, enum slo_incident_step step,
+                     const char *summary)
+{
+	slo_log_write(NULL, step == SLO_INCIDENT_RESOLVE ? SLO_LOG_INFO : SLO_LOG_WARN,
+	              "incident %s id=%s service=\"%s\" slo=\"%s\" burn=%.3g domain=%s "
+	              "probability=%.3f abstained=%s summary=\"%s\"",
+	              steps[step].status, in->id, in->service, in->objective, in->burn,
+	              slo_domain_name(in->verdict.top), in->verdict.confidence,
+	              slo_abstain_name(in->verdict.abstain), summary);
+}
+
+static const char *first_step(const struct slo_attribution *v)
+{
+	uint32_t suspects = slo_incident_suspects(v);
+
+	for (unsigned int d = 0; d < SLO_DOMAIN_MAX_; d++) {
+		if ((suspects & SLO_DOMAIN_BIT(d)) && slo_domain_desc((enum slo_domain)d)->steps[0])
+			return slo_domain_desc((enum slo_domain)d)->steps[0];
+	}
+	return "";
+}
+
+/* Both forms: one for the collector, one as the webhook's receiver wants it. */
+static void send(struct slo_live *l, struct slo_notice *n, const struct slo_incident *record)
+{
+	struct slo_workload who = l->self;
+	char json[SLO_INCIDENT_JSON_MAX];
+	struct slo_err err = { 0 };
+	ssize_t len = slo_incident_json_write(json, sizeof(json), record, false);
+
+	if (len < 0) {
+		slo_log_err("incident %s could not be written: %s", n->incident_id, strerror((int)-len));
+		return;
+	}
+	n->json = json;
+	n->json_len = (size_t)len - 1;
+	json[n->json_len] = '\0';
+	who.service = record->service;
+	who.namespace_ = record->namespace_;
+	if (l->exporter)
+		slo_otlp_exporter_notice(l->exporter, n, &who);
+	if (!l->webhook)
+		return;
+	if (l->cfg->webhook.schema == SLO_CONFIG_INCIDENT_V1) {
+		len = slo_incident_json_write(json, sizeof(json), record, true);
+		n->json_len = len < 0 ? 0 : (size_t)len - 1;
+	}
+	json[n->json_len] = '\0';
+	if (slo_webhook_send(l->webhook, n, &err) < 0)
+		slo_log_err("webhook: incident %s is not queued: %s", n->incident_id, err.msg);
+}
+
+void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_incident_step step,
+                   const struct slo_live_incident *in)
+{
+	char id[48], summary[400];
+	struct slo_incident record;
+	struct slo_notice n = {
+		.kind = steps[step].kind,
+		.severity = slo_incident_severity(in->ticket ? SLO_BURN_TICKET : SLO_BURN_PAGE,
+		                                  in->burn),
+		.id = id,
+		.dedup_key = in->dedup_key,
+		.incident_id = in->id,
+		.summary = summary,
+		.cluster = l->cfg->agent.cluster,
+		.namespace_ = in->namespace_,
+		.service = in->service,
+		.slo = in->objective,
+		.sli = in->sli,
+		.domain = slo_domain_name(in->verdict.top),
+		.next_step = first_step(&in->verdict),
+		.confidence = in->verdict.confidence,
+		.burn_rate = in->burn,
+		.started_unix_ns = in->opened_ns,
+		.unix_ns = in->updated_ns,
+		.ended_unix_ns = in->ended_ns,
+	};
+
+	l->count.opened += step == SLO_INCIDENT_OPEN;
+	l->count.updated += step == SLO_INCIDENT_UPDATE;
+	l->count.resolved += step == SLO_INCIDENT_RESOLVE;
+	slo_incident_notice_id(&o->track, id, sizeof(id));
+	summarise(in, step, summary, sizeof(summary));
+	log_step(in, step, summary);
+	slo_live_incident_record(l, in, &record);
+	record.status = steps[step].status;
+	send(l, &n, &record);
+}
+
+/* --- setting up ------------------------------------------------------------------------------------------------- */
+
+/* The first line of a file; "" where none is named. */
+static int read_secret(const char *path, char *buf, size_t size, struct slo_err *err)
+{
+	slo_cleanup(slo_freep) char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (!*path)
+		return 0;
+	r = slo_infile_read(path, SLO_LIVE_SECRET_LEN, &text, &len, err);
+	if (r < 0)
+		return r;
+	len = strcspn(text, "\r\n");
+	if (len >= size)
+		return slo_err_set(err, -EINVAL, "%s: a secret of more than %zu characters", path,
+		                   size - 1);
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	return 0;
+}
+
+static int open_webhook(struct slo_live *l, struct slo_err *err)
+{
+	const struct slo_config *cfg = l->cfg;
+	char secret[SLO_CONFIG_TEXT_LEN], dir[2 * SLO_CONFIG_TEXT_LEN];
+	const struct slo_webhook_config w = {
+		.format = (enum slo_webhook_format)cfg->webhook.format,
+		.url = cfg->webhook.url,
+		.secret = secret,
+		.legacy_signature = cfg->webhook.legacy_signature,
+		.timeout_ms = cfg->webhook.timeout_ms,
+		.tls = { cfg->webhook.ca_file, cfg->webhook.cert_file, cfg->webhook.key_file },
+		.dir = dir,
+		.spool_bytes = cfg->spool.max_bytes,
+		.spool_age_ms = cfg->spool.max_age_ms,
+		.v1 = cfg->webhook.schema == SLO_CONFIG_INCIDENT_V1,
+		.client = l->client,
+	};
+	int r;
+
+	static_assert((int)SLO_CONFIG_WEBHOOK_MAX_ == (int)SLO_WEBHOOK_MAX_, "the same rows");
+	if (!cfg->webhook.enabled)
+		return 0;
+	(void)snprintf(secret, sizeof(secret), "%s", cfg->webhook.secret);
+	r = read_secret(cfg->webhook.secret_file, secret, sizeof(secret), err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "[webhook] secret_file");
+	if (!slo_live_path(l, "webhook", dir, sizeof(dir)))
+		dir[0] = '\0';
+	r = slo_webhook_new(&l->webhook, &w, err);
+	explicit_bzero(secret, sizeof(secret));
+	return r < 0 ? slo_err_wrap(err, r, "[webhook]") : 0;
+}
+
+static bool wants_export(const struct slo_live *l)
+{
+	if (*l->cfg->otlp.endpoint)
+		return true;
+	for (char *const *e = l->c.environment; e && *e; e++) {
+		if (strncmp(*e, "OTEL_EXPORTER_OTLP_", 19) == 0 && strstr(*e, "ENDPOINT="))
+			return true;
+	}
+	return false;
+}
+
+static int open_exporter(struct slo_live *l, struct slo_err *err)
+{
+	const struct slo_config *cfg = l->cfg;
+	char dir[2 * SLO_CONFIG_TEXT_LEN];
+	const struct slo_otlp_exporter_config x = {
+		.endpoint = cfg->otlp.endpoint,
+		.headers = cfg->otlp.headers,
+		.gzip = cfg->otlp.gzip,
+		.timeout_ms = cfg->otlp.timeout_ms,
+		.tls = { cfg->otlp.ca_file, cfg->otlp.cert_file, cfg->otlp.key_file },
+		.environment = l->c.environment,
+		.queue_bytes = cfg->otlp.queue_bytes,
+		.spool_dir = dir,
+		.spool_bytes = cfg->spool.max_bytes,
+		.spool_age_ms = cfg->spool.max_age_ms,
+		.self = &l->self,
+		.version = SLO_VERSION,
+		.client = l->client,
+	};
+
+	if (!wants_export(l))
+		return 0;
+	if (!slo_live_path(l, "otlp", dir, sizeof(dir)))
+		dir[0] = '\0';
+	return slo_otlp_exporter_new(&l->exporter, &x, err);
+}
+
+/* The usual port may be a collector's: then the agent goes without, unless somebody asked for it. */
+static int open_receiver(struct slo_live *l, struct slo_err *err)
+{
+	const struct slo_otlp_receiver_config r_cfg = {
+		.listen = l->cfg->receiver.listen,
+		.token = l->token,
+		.max_body = (size_t)l->cfg->receiver.max_body_bytes,
+		.on_batch = slo_live_take_batch,
+		.user = l,
+	};
+	struct slo_err why = { 0 };
+	int r;
+
+	if (!*l->cfg->receiver.listen)
+		return 0;
+	r = read_secret(l->cfg->receiver.token_file, l->token, sizeof(l->token), err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "[receiver] token_file");
+	r = slo_otlp_receiver_open(&l->receiver, &r_cfg, &why);
+	if (r == -EADDRINUSE && slo_config_is_default(l->cfg, "receiver", "listen")) {
+		slo_log_warn("no spans are received: %s", why.msg);
+		return 0;
+	}
+	if (r < 0)
+		return slo_err_set(err, r, "[receiver] listen: %s", why.msg);
+	slo_log_info("receiving spans address=\"%s\" port=%u", l->cfg->receiver.listen,
+	             slo_otlp_receiver_port(l->receiver));
+	return 0;
+}
+
+int slo_live_tell_init(struct slo_live *l, struct slo_err *err)
+{
+	const struct slo_http_client_config http = { .max_requests = 32,
+		                                     .user_agent = "llm-slo-agent/" SLO_VERSION };
+	int r = slo_http_client_new(&l->client, &http, err);
+
+	if (!r)
+		r = open_exporter(l, err);
+	if (!r)
+		r = open_webhook(l, err);
+	if (!r)
+		r = open_receiver(l, err);
+	return r;
+}

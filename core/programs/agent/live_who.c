@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is who: cgroups by the names people know them by, and where the senders of spans run. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compat/cgroup.h"
+#include "compat/host.h"
+#include "compat/procpid.h"
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/programs/agent/live.h"
+
+#define PLACE_KEPT_NS (10 * SLO_NS_PER_SEC)
+
+void slo_live_place_key(uint64_t place, char buf[32])
+{
+	(void)snprintf(buf, 32, "cgroup:%" PRIu64, place);
+}
+
+const char *slo_live_service_at(const struct slo_live *l, uint64_t place)
+{
+	for (size_t i = 0; place && i < l->service_count; i++) {
+		const struct slo_live_service *s = &l->service[i];
+
+		for (size_t p = 0; p < s->place_count; p++) {
+			if (s->place[p] == place)
+				return s->name;
+		}
+	}
+	return "";
+}
+
+void slo_live_workload(struct slo_live *l, const struct slo_identity *who, struct slo_workload *ret)
+{
+	*ret = (struct slo_workload){
+		.cluster = l->cfg->agent.cluster,
+		.node = l->c.node,
+		.namespace_ = "",
+		.pod = "",
+		.pod_uid = who->pod_uid,
+		.container = "",
+		.container_id = who->container_id,
+		.service = who->unit,
+	};
+}
+
+void slo_live_recognise(struct slo_live *l, uint64_t place, const struct slo_identity *who)
+{
+	struct slo_workload w;
+	size_t len;
+
+	slo_live_workload(l, who, &w);
+	len = strlen(w.service);
+	if (len > 8 && strcmp(w.service + len - 8, ".service") == 0)
+		len -= 8;
+	for (size_t i = 0; len && i < l->service_count; i++) {
+		if (strncmp(l->service[i].name, w.service, len) == 0 && !l->service[i].name[len]) {
+			slo_live_add_place(l, &l->service[i], place);
+			return;
+		}
+	}
+}
+
+/* --- where a sender runs ------------------------------------------------------------------------------------ */
+
+struct by_container {
+	const char *id;
+	uint64_t found;
+};
+
+static int match_container(void *user, uint64_t id, const char *path)
+{
+	struct by_container *b = user;
+	struct slo_identity who;
+
+	if (!slo_identity_parse_path(path, &who))
+		return 0;
+	if (strcmp(who.container_id, b->id) == 0 || strcmp(who.pod_uid, b->id) == 0)
+		b->found = id;
+	return b->found != 0;
+}
+
+static int open_hierarchy(const struct slo_live *l)
+{
+	struct slo_cgroups cgroups;
+	const char *mount;
+
+	if (slo_cgroups_read(l->c.host_root, &cgroups, NULL) < 0)
+		return -1;
+	mount = slo_cgroups_mount(&cgroups, l->c.controller);
+	return mount ? slo_host_open(l->c.host_root, mount, O_RDONLY | O_DIRECTORY) : -1;
+}
+
+static uint64_t place_of_container(const struct slo_live *l, const char *id)
+{
+	slo_cleanup(slo_closep) int base = open_hierarchy(l);
+	struct by_container b = { .id = id };
+	struct slo_cgroup_walk walk;
+
+	if (base >= 0)
+		(void)slo_cgroup_walk(base, SLO_CGROUP_INDEX_MAX, match_container, &b, &walk);
+	return b.found;
+}
+
+/* The path of this hierarchy in /proc/PID/cgroup: "0::PATH" of v2, else the line with the controller. */
+static bool cgroup_path(const char *text, const char *controller, char *buf, size_t size)
+{
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+		size_t len = strcspn(line, "\n");
+		const char *names = memchr(line, ':', len);
+		const char *path = names ? memchr(names + 1, ':', len - (size_t)(names + 1 - line)) : NULL;
+		size_t names_len;
+
+		if (!path)
+			return false;
+		names_len = (size_t)(path - names - 1);
+		path++;
+		if (controller ? names_len == strlen(controller) &&
+		                         strncmp(names + 1, controller, names_len) == 0
+		               : names_len == 0) {
+			(void)snprintf(buf, size, "%.*s", (int)(len - (size_t)(path - line)), path);
+			return true;
+		}
+		if (!line[len])
+			return false;
+	}
+	return false;
+}
+
+static uint64_t place_of_pid(const struct slo_live *l, uint32_t pid)
+{
+	slo_cleanup(slo_closep) int base = -1;
+	char text[4096], path[SLO_CGROUP_PATH_LEN];
+	uint32_t own;
+	uint64_t id = 0;
+
+	/* A pid of a container is a number of its own: only one that means the same here may be looked up here. */
+	if (slo_procpid_ns_pid(l->c.host_root, pid, &own) == 0 && own != pid)
+		return 0;
+	if (slo_procpid_cgroup(l->c.host_root, pid, text, sizeof(text)) <= 0 ||
+	    !cgroup_path(text, l->c.controller, path, sizeof(path)))
+		return 0;
+	base = open_hierarchy(l);
+	if (base < 0 || slo_cgroup_id_at(base, path[1] ? path + 1 : "", &id) < 0)
+		return 0;
+	return id;
+}
+
+static uint64_t find_place(const struct slo_live *l, const struct slo_span_resource *r)
+{
+	bool here = !*r->who.node || strcmp(r->who.node, l->c.node) == 0;
+	uint64_t place = 0;
+
+	if (*r->who.container_id)
+		place = place_of_container(l, r->who.container_id);
+	if (!place && *r->who.pod_uid)
+		place = place_of_container(l, r->who.pod_uid);
+	if (!place && here && r->pid && !*r->who.container_id && !*r->who.pod_uid)
+		place = place_of_pid(l, r->pid);
+	return place;
+}
+
+/* Walks and reads of /proc are for the first span of a process, not for every batch. */
+uint64_t slo_live_place_of(struct slo_live *l, const struct slo_span_resource *r)
+{
+	uint64_t key = slo_hash_bytes(r->pid, r->who.container_id, strlen(r->who.container_id));
+	struct slo_live_place *p;
+
+	key = slo_hash_bytes(key, r->who.pod_uid, strlen(r->who.pod_uid));
+	key = slo_hash_bytes(key, r->who.node, strlen(r->who.node)) | 1;
+	p = &l->places[key % SLO_LIVE_PLACE_CACHE];
+	if (p->key != key || l->now_ns - p->since_ns > PLACE_KEPT_NS) {
+		*p = (struct slo_live_place){ .key = key, .since_ns = l->now_ns };
+		p->place = find_place(l, r);
+	}
+	return p->place;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/programs/explain.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/jsonw.h"
+#include "core/codec/record_time.h"
+
+#define BAR_COLUMNS 33 /* odd: zero is the middle one */
+#define BAR_NATS 8.0 /* at either end */
+/* A kind that is missing is named where the fault alone would raise it this often. */
+#define TELLING 0.4
+/* Less than this is not worth a line among the exculpating ones. */
+#define EXCULPATES_NATS (-0.1)
+
+/* --- what both forms show ------------------------------------------------------------------------------------- */
+
+/* Faults with a waterfall of their own: what is asserted or in the best set, else the likeliest. */
+static uint32_t shown_faults(const struct slo_attribution *v)
+{
+	uint32_t shown = v->asserted | v->set;
+
+	return shown ? shown : SLO_DOMAIN_BIT(slo_incident_focus(v));
+}
+
+static uint32_t kinds_for(const struct slo_attr_model *m, const struct slo_attribution *v,
+                          unsigned int f)
+{
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (v->evidence[i].weight > 0 && m->evidence[i].lambda[f] > 0)
+			mask |= SLO_EVID_BIT(i);
+	}
+	return mask;
+}
+
+/* Evidence that would tell and was not measured. */
+static uint32_t missing_for(const struct slo_attr_model *m, const struct slo_observation *obs,
+                            unsigned int f)
+{
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (m->evidence[i].used && !(obs->present & SLO_EVID_BIT(i)) &&
+		    m->evidence[i].lambda[f] >= TELLING)
+			mask |= SLO_EVID_BIT(i);
+	}
+	return mask;
+}
+
+static double log_odds(const struct slo_attribution *v, unsigned int f)
+{
+	double sum = v->prior_nats[f];
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
+		sum += v->nats[f][i];
+	return sum;
+}
+
+/* --- text ------------------------------------------------------------------------------------------------------- */
+
+struct page {
+	FILE *out;
+	const struct slo_attr_model *m;
+	const struct slo_incident *in;
+	bool colour;
+};
+
+static const char *tint(const struct page *p, double nats)
+{
+	if (!p->colour)
+		return "";
+	return nats >= 0 ? "\033[31m" : "\033[32m";
+}
+
+static const char *plain(const struct page *p)
+{
+	return p->colour ? "\033[0m" : "";
+}
+
+static void print_set(FILE *out, uint32_t set)
+{
+	bool any = false;
+
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+		if (!(set & SLO_DOMAIN_BIT(f)))
+			continue;
+		(void)fprintf(out, "%s%s", any ? " + " : "", slo_domain_name((enum slo_domain)f));
+		any = true;
+	}
+	if (!any)
+		(void)fputs("none of the faults", out);
+}
+
+static void print_kinds(FILE *out, uint32_t kinds)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (kinds & SLO_EVID_BIT(i)) {
+			(void)fprintf(out, "%s%s", any ? ", " : "", slo_evidence_name(i));
+			any = true;
+		}
+	}
+}
+
+static int column_of(double nats)
+{
+	double at = (BAR_COLUMNS - 1) / 2.0 * (1 + nats / BAR_NATS);
+
+	return (int)lround(fmin(fmax(at, 0), BAR_COLUMNS - 1));
+}
+
+/* From the running sum before to the one after; '|' is zero. */
+static void print_bar(const struct page *p, double from, double to)
+{
+	int a = column_of(from), b = column_of(to), zero = column_of(0);
+	int low = a < b ? a : b, high = a < b ? b : a;
+	char bar[BAR_COLUMNS + 1];
+
+	for (int i = 0; i < BAR_COLUMNS; i++) {
+		bar[i] = i >= low && i <= high ? '#' : ' ';
+		if (i == zero && bar[i] == ' ')
+			bar[i] = '|';
+	}
+	bar[BAR_COLUMNS] = '\0';
+	(void)fprintf(p->out, "  %s%s%s", tint(p, to - from), bar, plain(p));
+}
+
+static void print_step(const struct page *p, const char *what, const char *value, double nats,
+                       double *sum)
+{
+	(void)fprintf(p->out, "  %-25s %12s %+7.2f", what, value, nats);
+	print_bar(p, *sum, *sum + nats);
+	(void)fputc('\n', p->out);
+	*sum += nats;
+}
+
+static void print_waterfall(const struct page *p, unsigned int f)
+{
+	const struct slo_attribution *v = p->in->verdict;
+	unsigned int order[SLO_EVID_MAX_];
+	unsigned int count =
+		slo_attribution_rank(v, (enum slo_domain)f, kinds_for(p->m, v, f), order);
+	char value[40];
+	double sum = 0;
+
+	(void)fprintf(p->out, "\n%s: probability %.3f%s%s\n", slo_domain_name((enum slo_domain)f),
+	              v->posterior[f], v->asserted & SLO_DOMAIN_BIT(f) ? ", asserted" : "",
+	              v->unobservable & SLO_DOMAIN_BIT(f) ? ", unobservable" : "");
+	(void)snprintf(value, sizeof(value), "%.2f", p->m->prior[f]);
+	print_step(p, "prior", value, v->prior_nats[f], &sum);
+	for (unsigned int k = 0; k < count; k++) {
+		unsigned int i = order[k];
+
+		(void)snprintf(value, sizeof(value), "%.5g %s", p->in->observation->value[i],
+		               slo_evidence_unit_name(slo_evidence_desc(i).unit));
+		print_step(p, slo_evidence_name(i), value, v->nats[f][i], &sum);
+	}
+	(void)fprintf(p->out, "  %-25s %12s %+7.2f  (probability %.3f)\n", "log odds, in nats", "",
+	              sum, 1 / (1 + exp(-sum)));
+}
+
+static void print_head(const struct page *p)
+{
+	const struct slo_incident *in = p->in;
+	const struct slo_attribution *v = in->verdict;
+	char time[SLO_RECORD_TIME_SIZE];
+
+	(void)fprintf(p->out, "incident %s: %s in %s%s%s, %s\n", in->incident_id, in->service,
+	              in->cluster, *in->namespace_ ? "/" : "", in->namespace_,
+	              slo_record_time_print(in->timestamp_ns, time));
+	(void)fprintf(p->out, "%s burns its error budget %g times too fast (over %lld min)\n",
+	              in->sli, in->burn_rate, (long long)in->window_minutes);
+	if (in->synthetic)
+		(void)fputs("synthetic: made, not measured\n", p->out);
+	(void)fputs("\nverdict:      ", p->out);
+	if (v->asserted)
+		print_set(p->out, v->asserted);
+	else
+		(void)fprintf(p->out, "no fault asserted: %s", slo_abstain_name(v->abstain));
+	(void)fprintf(p->out, "  (model noisy-or, parameters %s)\nbest set:     ", in->model);
+	print_set(p->out, v->set);
+	(void)fprintf(p->out, "  (probability %.3f)\n%s", v->set_probability,
+	              v->ambiguous ? "about as good: " : "second best:  ");
+	print_set(p->out, v->second_set);
+	(void)fprintf(p->out, "  (probability %.3f)\n", v->second_set_probability);
+	if (v->unexplained) {
+		(void)fputs("unexplained:  ", p->out);
+		print_kinds(p->out, v->unexplained);
+		(void)fputc('\n', p->out);
+	}
+	if (v->has_conformal) {
+		(void)fprintf(p->out, "%g %% set:     ", 100 * (1 - p->m->conformal_alpha));
+		print_set(p->out, v->conformal);
+		(void)fputs(v->conformal & SLO_DOMAIN_BIT(SLO_DOMAIN_UNKNOWN) ? ", or unknown\n"
+		                                                              : "\n",
+		            p->out);
+	}
+}
+
+/* The strongest reason against @f; false where there is none. */
+static bool strongest_against(const struct slo_attribution *v, unsigned int f, unsigned int *ret)
+{
+	double least = EXCULPATES_NATS;
+	bool any = false;
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (v->nats[f][i] < least) {
+			least = v->nats[f][i];
+			*ret = i;
+			any = true;
+		}
+	}
+	return any;
+}
+
+static void print_others(const struct page *p, uint32_t shown)
+{
+	const struct slo_attribution *v = p->in->verdict;
+	bool title = false;
+
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+		unsigned int i = 0;
+
+		if (((shown | v->unobservable) & SLO_DOMAIN_BIT(f)) || !strongest_against(v, f, &i))
+			continue;
+		if (!title)
+			(void)fputs("\nspoken against:\n", p->out);
+		title = true;
+		(void)fprintf(p->out, "  %-18s %.3f  %s %.5g %s: %+.2f\n",
+		              slo_domain_name((enum slo_domain)f), v->posterior[f],
+		              slo_evidence_name(i), p->in->observation->value[i],
+		              slo_evidence_unit_name(slo_evidence_desc(i).unit), v->nats[f][i]);
+	}
+}
+
+static void print_unobservable(const struct page *p)
+{
+	const struct slo_attribution *v = p->in->verdict;
+
+	if (!v->unobservable)
+		return;
+	(void)fprintf(p->out, "\nunobservable, neither asserted nor excluded (below %.2g nats):\n",
+	              p->m->observable_nats);
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+		uint32_t missing = missing_for(p->m, p->in->observation, f);
+
+		if (!(v->unobservable & SLO_DOMAIN_BIT(f)))
+			continue;
+		(void)fprintf(p->out, "  %-18s %4.2f  ", slo_domain_name((enum slo_domain)f),
+		              v->observability[f]);
+		if (missing) {
+			(void)fputs("not measured: ", p->out);
+			print_kinds(p->out, missing);
+		} else {
+			(void)fputs("these parameters have no telling evidence for it", p->out);
+		}
+		(void)fputc('\n', p->out);
+	}
+}
+
+static void print_next(const struct page *p)
+{
+	const struct slo_attribution *v = p->in->verdict;
+	uint32_t domains = slo_incident_suspects(v);
+
+	(void)fputs("\nnext:\n", p->out);
+	for (unsigned int d = 0; d < SLO_DOMAIN_MAX_; d++) {
+		const struct slo_domain_desc *desc = slo_domain_desc((enum slo_domain)d);
+
+		if (!(domains & SLO_DOMAIN_BIT(d)))
+			continue;
+		for (unsigned int i = 0; i < SLO_DOMAIN_STEPS_MAX && desc->steps[i]; i++)
+			(void)fprintf(p->out, "  %s: %s\n", desc->name, desc->steps[i]);
+	}
+}
+
+void slo_explain_text(FILE *out, const struct slo_attr_model *m, const struct slo_incident *in,
+                      bool colour)
+{
+	const struct page p = { .out = out, .m = m, .in = in, .colour = colour };
+	uint32_t shown = shown_faults(in->verdict);
+
+	print_head(&p);
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+		if (shown & SLO_DOMAIN_BIT(f))
+			print_waterfall(&p, f);
+	}
+	print_others(&p, shown);
+	print_unobservable(&p);
+	print_next(&p);
+}
+
+/* --- JSON ------------------------------------------------------------------------------------------------------- */
+
+static void number(struct slo_jsonw *w, const char *key, double v)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_double(w, v);
+}
+
+static void json_kinds(struct slo_jsonw *w, const char *key, uint32_t kinds)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_array_begin(w);
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (kinds & SLO_EVID_BIT(i))
+			slo_jsonw_str(w, slo_evidence_name(i));
+	}
+	slo_jsonw_array_end(w);
+}
+
+static void json_fault(struct slo_jsonw *w, const struct slo_attr_model *m,
+                       const struct slo_incident *in, unsigned int f)
+{
+	const struct slo_attribution *v = in->verdict;
+	unsigned int order[SLO_EVID_MAX_];
+	unsigned int count = slo_attribution_rank(v, (enum slo_domain)f, kinds_for(m, v, f), order);
+
+	slo_jsonw_object_begin(w);
+	slo_jsonw_key(w, "domain");
+	slo_jsonw_str(w, slo_domain_name((enum slo_domain)f));
+	number(w, "posterior", v->posterior[f]);
+	slo_jsonw_key(w, "asserted");
+	slo_jsonw_bool(w, v->asserted & SLO_DOMAIN_BIT(f));
+	number(w, "observability_nats", v->observability[f]);
+	slo_jsonw_key(w, "unobservable");
+	slo_jsonw_bool(w, v->unobservable & SLO_DOMAIN_BIT(f));
+	json_kinds(w, "missing", missing_for(m, in->observation, f));
+	number(w, "prior_nats", v->prior_nats[f]);
+	slo_jsonw_key(w, "evidence");
+	slo_jsonw_array_begin(w);
+	for (unsigned int k = 0; k < count; k++) {
+		const struct slo_attr_evidence *e = &v->evidence[order[k]];
+
+		slo_jsonw_object_begin(w);
+		slo_jsonw_key(w, "signal");
+		slo_jsonw_str(w, slo_evidence_name(order[k]));
+		number(w, "value", in->observation->value[order[k]]);
+		number(w, "z", e->z);
+		number(w, "log_lr", e->log_lr);
+		number(w, "weight", e->weight);
+		number(w, "nats", v->nats[f][order[k]]);
+		slo_jsonw_object_end(w);
+	}
+	slo_jsonw_array_end(w);
+	number(w, "log_odds", log_odds(v, f));
+	slo_jsonw_object_end(w);
+}
+
+int slo_explain_json(FILE *out, const struct slo_attr_model *m, const struct slo_incident *in)
+{
+	char record[SLO_INCIDENT_JSON_MAX], buf[2 * SLO_INCIDENT_JSON_MAX];
+	ssize_t len = slo_incident_json_write(record, sizeof(record), in, false);
+	struct slo_jsonw w;
+
+	if (len < 0)
+		return (int)len;
+	slo_jsonw_init(&w, buf, sizeof(buf));
+	slo_jsonw_object_begin(&w);
+	slo_jsonw_key(&w, "incident");
+	slo_jsonw_raw(&w, record, (size_t)len - 1);
+	slo_jsonw_key(&w, "faults");
+	slo_jsonw_array_begin(&w);
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
+		json_fault(&w, m, in, f);
+	slo_jsonw_array_end(&w);
+	slo_jsonw_object_end(&w);
+	len = slo_jsonw_finish(&w);
+	if (len < 0)
+		return (int)len;
+	(void)fprintf(out, "%s\n", buf);
+	return 0;
+}

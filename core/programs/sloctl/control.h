@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions to the agent of this host, over its local socket. */
+#ifndef SLO_SLOCTL_CONTROL_H
+#define SLO_SLOCTL_CONTROL_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "core/base/err.h"
+
+/*
+ * *@ret is the caller's (json_decref). @id may be NULL. -ECONNREFUSED, -ENOENT, -EACCES (no agent, or not ours), -ETIMEDOUT,
+ * -EBADMSG; -ESRCH: the agent has no such incident or command, @err has its words.
+ */
+int slo_control_ask(const char *path, const char *cmd, const char *id, json_t **ret,
+                    struct slo_err *err);
+
+/* The socket that @given (--control), else the configuration names, in @buf. A usage error is told on stderr: exit code or 0. */
+int slo_control_path(const char *prog, const char *given, char *buf, size_t size);
+
+/* "network_dns, confidence 0.97, incident ID (service chat)" of the open incident of @service (NULL: any). -ENOENT: none. */
+int slo_control_explain(const char *path, const char *service, char *buf, size_t size,
+                        struct slo_err *err);
+
+#endif

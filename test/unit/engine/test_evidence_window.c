@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+
+#include <cmocka.h>
+
+#include "core/base/clock.h"
+#include "core/engine/evidence_window.h"
+
+#define SECOND ((int64_t)SLO_NS_PER_SEC)
+#define T0 (INT64_C(1000000) * SECOND)
+#define PLACE 42U
+#define SERVICE 7U
+#define ALL_SIGNALS SLO_SIG_ALL
+
+static struct slo_evidence_windows *windows(uint64_t slot_s)
+{
+	const struct slo_evidence_config cfg = { .places = 4,
+		                                 .services = 2,
+		                                 .slot_ns = slot_s * SLO_NS_PER_SEC };
+	struct slo_evidence_windows *w = NULL;
+
+	assert_int_equal(slo_evidence_windows_new(&w, &cfg, NULL), 0);
+	assert_true(slo_evidence_follow(w, PLACE));
+	return w;
+}
+
+/* One aggregate that ends at @at_s after T0. */
+static void latencies(struct slo_evidence_windows *w, enum slo_signal sig, int64_t at_s,
+                      uint64_t ms, unsigned int n)
+{
+	struct slo_probe_event ev = { .signal = sig,
+		                      .kind = SLO_EV_HIST,
+		                      .start_ns = (uint64_t)(T0 + (at_s - 1) * SECOND),
+		                      .interval_ns = SLO_NS_PER_SEC };
+
+	for (unsigned int i = 0; i < n; i++)
+		slo_hist_add(&ev.hist, ms * SLO_NS_PER_MS);
+	slo_evidence_event(w, PLACE, &ev);
+}
+
+static void count(struct slo_evidence_windows *w, int64_t at_s, uint64_t n)
+{
+	const struct slo_probe_event ev = { .signal = SLO_SIG_TCP_RETRANSMITS,
+		                            .kind = SLO_EV_COUNT,
+		                            .start_ns = (uint64_t)(T0 + (at_s - 1) * SECOND),
+		                            .interval_ns = SLO_NS_PER_SEC,
+		                            .count = n };
+
+	slo_evidence_event(w, PLACE, &ev);
+}
+
+static void request(struct slo_evidence_windows *w, int64_t begin_s, int64_t end_s, bool bad,
+                    enum slo_llm_error error)
+{
+	const struct slo_llm_request r = { .is_request = true,
+		                           .latency_ms = NAN,
+		                           .queue_ms = NAN,
+		                           .error = error };
+
+	slo_evidence_request(w, SERVICE, T0 + begin_s * SECOND, T0 + end_s * SECOND, &r, bad);
+}
+
+static struct slo_observation look(const struct slo_evidence_windows *w, int64_t from_s,
+                                   int64_t to_s, bool bad_only)
+{
+	static const uint64_t place = PLACE;
+	const struct slo_evidence_query q = { .service = SERVICE,
+		                              .places = &place,
+		                              .place_count = 1,
+		                              .from_ns = T0 + from_s * SECOND,
+		                              .to_ns = T0 + to_s * SECOND,
+		                              .measured = ALL_SIGNALS,
+		                              .bad_only = bad_only };
+	struct slo_observation obs = { 0 };
+
+	assert_true(slo_evidence_observe(w, &q, &obs) > 0);
+	return obs;
+}
+
+static void latencies_of_the_window_give_their_p90(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_observation obs;
+
+	(void)state;
+	latencies(w, SLO_SIG_DNS_LATENCY, 5, 1, 50);
+	latencies(w, SLO_SIG_DNS_LATENCY, 15, 300, 50);
+	latencies(w, SLO_SIG_DNS_LATENCY, 95, 2, 500); /* outside */
+	obs = look(w, 0, 20, false);
+	/* A log2 histogram: at most a factor of two off. */
+	assert_in_range((uint64_t)obs.value[SLO_SIG_DNS_LATENCY], 150, 600);
+}
+
+static void silence_of_a_measured_signal_is_zero_and_of_another_is_missing(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	static const uint64_t place = PLACE;
+	struct slo_evidence_query q = { .places = &place,
+		                        .place_count = 1,
+		                        .from_ns = T0,
+		                        .to_ns = T0,
+		                        .measured = SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM) };
+	struct slo_observation obs = { 0 };
+
+	(void)state;
+	(void)slo_evidence_observe(w, &q, &obs);
+	assert_int_equal(obs.present, SLO_EVID_BIT(SLO_SIG_MEM_RECLAIM));
+	assert_true(obs.value[SLO_SIG_MEM_RECLAIM] == 0);
+	/* A service of which no place is known has no kernel evidence at all: not "nothing happened". */
+	q.place_count = 0;
+	obs = (struct slo_observation){ 0 };
+	(void)slo_evidence_observe(w, &q, &obs);
+	assert_int_equal(obs.present, 0);
+}
+
+static void only_the_times_of_bad_requests_count_when_asked(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_observation all, bad;
+
+	(void)state;
+	latencies(w, SLO_SIG_DNS_LATENCY, 5, 1, 1000);
+	latencies(w, SLO_SIG_DNS_LATENCY, 25, 400, 20);
+	request(w, 1, 2, false, SLO_LLM_OK);
+	request(w, 24, 26, true, SLO_LLM_OK);
+	all = look(w, 0, 30, false);
+	bad = look(w, 0, 30, true);
+	assert_true(all.value[SLO_SIG_DNS_LATENCY] < 10);
+	assert_true(bad.value[SLO_SIG_DNS_LATENCY] > 100);
+}
+
+static void counts_are_sums_over_ten_seconds_whatever_the_slot(void **state)
+{
+	(void)state;
+	for (uint64_t slot = 1; slot <= 20; slot += slot == 1 ? 1 : 8) {
+		slo_evidence_windows_auto struct slo_evidence_windows *w = windows(slot);
+
+		for (int64_t s = 1; s <= 40; s++)
+			count(w, s, 3);
+		/* 3 a second are 30 in ten; a slot at either end may hold a part only. */
+		assert_in_range((uint64_t)look(w, 12, 38, false).value[SLO_SIG_TCP_RETRANSMITS], 24,
+		                36);
+	}
+}
+
+static void a_slot_of_a_turn_ago_is_empty(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+
+	(void)state;
+	count(w, 5, 100);
+	assert_true(look(w, 10L * SLO_EVIDENCE_SLOTS, 10L * SLO_EVIDENCE_SLOTS + 5, false)
+	                    .value[SLO_SIG_TCP_RETRANSMITS] == 0);
+	/* And what comes late does not overwrite what is newer. */
+	count(w, 10L * SLO_EVIDENCE_SLOTS + 5, 7);
+	count(w, 5, 100);
+	assert_true(look(w, 10L * SLO_EVIDENCE_SLOTS, 10L * SLO_EVIDENCE_SLOTS + 5, false)
+	                    .value[SLO_SIG_TCP_RETRANSMITS] == 7);
+}
+
+static void replies_give_ratios(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_observation obs;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		request(w, 2, 3, false, SLO_LLM_OK);
+	request(w, 2, 3, true, SLO_LLM_THROTTLED);
+	request(w, 2, 3, true, SLO_LLM_SERVER_ERROR);
+	obs = look(w, 0, 9, false);
+	assert_true(fabs(obs.value[SLO_EVID_THROTTLED_RATIO] - 0.125) < 1e-9);
+	assert_true(fabs(obs.value[SLO_EVID_SERVER_ERROR_RATIO] - 0.125) < 1e-9);
+	/* Nobody said how long requests queued, and no retrieval was ever seen: missing, not zero. */
+	assert_false(obs.present & SLO_EVID_BIT(SLO_EVID_QUEUE_SHARE));
+	assert_false(obs.present & SLO_EVID_BIT(SLO_EVID_RETRIEVAL_SHARE));
+}
+
+static void room_is_bounded_and_refusals_counted(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+
+	(void)state;
+	for (uint64_t p = 100; p < 103; p++)
+		assert_true(slo_evidence_follow(w, p));
+	assert_false(slo_evidence_follow(w, 200));
+	assert_int_equal(slo_evidence_dropped(w), 1);
+	slo_evidence_forget(w, 100);
+	assert_true(slo_evidence_follow(w, 200));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(latencies_of_the_window_give_their_p90),
+		cmocka_unit_test(silence_of_a_measured_signal_is_zero_and_of_another_is_missing),
+		cmocka_unit_test(only_the_times_of_bad_requests_count_when_asked),
+		cmocka_unit_test(counts_are_sums_over_ten_seconds_whatever_the_slot),
+		cmocka_unit_test(a_slot_of_a_turn_ago_is_empty),
+		cmocka_unit_test(replies_give_ratios),
+		cmocka_unit_test(room_is_bounded_and_refusals_counted),
+	};
+
+	return cmocka_run_group_tests_name("evidence_window", tests, NULL, NULL);
+}
