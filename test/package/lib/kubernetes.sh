@@ -24,16 +24,23 @@ kube_build() {
 	cd / && rm -rf "$work"
 }
 
+free_ports() {
+	python3 -c 'import socket, sys
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(s.getsockname()[1] for s in held))' "$1"
+}
+
 # kube_start: etcd and API server below $tmp/kube, and `kube` as kubectl of an administrator. The caller's trap ends them.
 kube_start() {
-	local dir=$tmp/kube deadline=$((SECONDS + 120))
+	local dir=$tmp/kube deadline=$((SECONDS + 120)) etcd peer
+	read -r kube_port etcd peer < <(free_ports 3)
 	mkdir -p "$dir"
 	openssl genrsa -out "$dir/sa.key" 2048 2>/dev/null
 	echo 'admin-token,admin,1,system:masters' >"$dir/tokens"
-	etcd --data-dir "$dir/etcd" --listen-client-urls http://127.0.0.1:32379 --advertise-client-urls http://127.0.0.1:32379 \
-		--listen-peer-urls http://127.0.0.1:32380 >"$dir/etcd.log" 2>&1 &
+	etcd --data-dir "$dir/etcd" --listen-client-urls http://127.0.0.1:$etcd --advertise-client-urls http://127.0.0.1:$etcd \
+		--listen-peer-urls http://127.0.0.1:$peer >"$dir/etcd.log" 2>&1 &
 	kube_pids=$!
-	"$kube_tools/kube-apiserver" --etcd-servers=http://127.0.0.1:32379 --secure-port=36443 --bind-address=127.0.0.1 \
+	"$kube_tools/kube-apiserver" --etcd-servers=http://127.0.0.1:$etcd --secure-port="$kube_port" --bind-address=127.0.0.1 \
 		--cert-dir="$dir" --service-cluster-ip-range=10.96.0.0/16 --service-account-issuer=https://kubernetes.default.svc \
 		--service-account-key-file="$dir/sa.key" --service-account-signing-key-file="$dir/sa.key" --authorization-mode=RBAC \
 		--token-auth-file="$dir/tokens" --disable-admission-plugins=ServiceAccount >"$dir/apiserver.log" 2>&1 &
@@ -45,11 +52,14 @@ kube_start() {
 }
 
 kube() {
-	HOME=$tmp "$kube_tools/kubectl" --server https://127.0.0.1:36443 --insecure-skip-tls-verify --token admin-token "$@"
+	HOME=$tmp "$kube_tools/kubectl" --server "https://127.0.0.1:$kube_port" --insecure-skip-tls-verify --token admin-token "$@"
 }
 
 kube_stop() {
 	local pid
-	for pid in ${kube_pids:-}; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+	for pid in ${kube_pids:-}; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
 	kube_pids=
 }
