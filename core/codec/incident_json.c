@@ -232,7 +232,9 @@ static void write_life(struct slo_jsonw *w, const struct slo_incident *in)
 {
 	const struct {
 		const char *key, *value;
-	} texts[] = { { "status", in->status }, { "slo", in->slo }, { "dedup_key", in->dedup_key } };
+	} texts[] = { { "status", in->status },
+		      { "slo", in->slo },
+		      { "dedup_key", in->dedup_key } };
 	const struct {
 		const char *key;
 		int64_t ns;

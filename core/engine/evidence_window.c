@@ -14,7 +14,8 @@
 struct place_slot {
 	int64_t index;
 	struct slo_hist hist[SLO_SIG_MAX_]; /* of latencies */
-	double sum[SLO_SIG_MAX_]; /* of counts and throttled ms; of percentages the sum of readings */
+	double sum
+		[SLO_SIG_MAX_]; /* of counts and throttled ms; of percentages the sum of readings */
 	uint32_t readings[SLO_SIG_MAX_];
 };
 

@@ -9,7 +9,8 @@
 #include "core/engine/burn.h"
 #include "core/model/notice.h"
 
-#define SLO_INCIDENT_UPDATE_NS INT64_C(60000000000) /* at most one a minute, unless the set of faults changes */
+#define SLO_INCIDENT_UPDATE_NS \
+	INT64_C(60000000000) /* at most one a minute, unless the set of faults changes */
 #define SLO_INCIDENT_CALM 2 /* evaluations in a row without an alert that end it */
 
 enum slo_incident_step {

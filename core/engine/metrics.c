@@ -127,7 +127,7 @@ static struct slo_metric_workload *others(struct slo_metrics *m, int64_t unix_ns
 static struct slo_metric_workload *workload_of(struct slo_metrics *m,
                                                const struct slo_workload *who, int64_t unix_ns)
 {
-	struct slo_metric_workload *w;
+	struct slo_metric_workload *w = NULL;
 	uint64_t key[2];
 	uint32_t *at;
 
@@ -135,17 +135,18 @@ static struct slo_metric_workload *workload_of(struct slo_metrics *m,
 	at = slo_map_find(m->index, key);
 	if (at) {
 		w = &m->workload[*at];
-	} else {
-		w = m->count < m->cfg.max_workloads ? &m->workload[m->count++]
-		                                    : idle_one(m, unix_ns);
-		if (!w)
-			return others(m, unix_ns);
-		settle(w, who, unix_ns);
-		memcpy(w->key, key, sizeof(key));
-		at = slo_map_get(m->index, key, NULL);
-		assert(at);
-		*at = (uint32_t)(w - m->workload);
+		w->seen_unix_ns = unix_ns;
+		return w;
 	}
+	if (m->count == m->cfg.max_workloads && !(w = idle_one(m, unix_ns)))
+		return others(m, unix_ns);
+	if (m->count < m->cfg.max_workloads)
+		w = &m->workload[m->count++];
+	settle(w, who, unix_ns);
+	memcpy(w->key, key, sizeof(key));
+	at = slo_map_get(m->index, key, NULL);
+	assert(at);
+	*at = (uint32_t)(w - m->workload);
 	w->seen_unix_ns = unix_ns;
 	return w;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/export/llm_class.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <strings.h>
@@ -15,25 +16,34 @@ static bool equals(struct slo_wire text, const char *to)
 	return strlen(to) == len && strncasecmp((const char *)text.p, to, len) == 0;
 }
 
-static bool contains(struct slo_wire text, const char *part)
-{
-	size_t n = strlen(part);
+/* Of a long text the beginning is enough: names are short, and senders not always kind. */
+#define LOOKED_AT 128
 
-	for (; slo_wire_left(&text) >= n; text.p++) {
-		if (strncasecmp((const char *)text.p, part, n) == 0)
-			return true;
-	}
-	return false;
+static void lower(struct slo_wire text, char buf[LOOKED_AT])
+{
+	size_t len = slo_wire_left(&text);
+
+	if (len > LOOKED_AT - 1)
+		len = LOOKED_AT - 1;
+	for (size_t i = 0; i < len; i++)
+		buf[i] = text.p[i] ? (char)tolower(text.p[i]) : ' ';
+	buf[len] = '\0';
 }
 
-bool slo_llm_is(const struct slo_llm_reading *r, enum slo_llm_field field, const char *text)
+static bool is(const struct slo_llm_reading *r, enum slo_llm_field field, const char *text)
 {
 	return slo_llm_has(r, field) && equals(r->text[field], text);
 }
 
-bool slo_llm_contains(const struct slo_llm_reading *r, enum slo_llm_field field, const char *text)
+/* @part in lower case. */
+static bool has_part(const struct slo_llm_reading *r, enum slo_llm_field field, const char *part)
 {
-	return slo_llm_has(r, field) && contains(r->text[field], text);
+	char buf[LOOKED_AT];
+
+	if (!slo_llm_has(r, field))
+		return false;
+	lower(r->text[field], buf);
+	return strstr(buf, part) != NULL;
 }
 
 /* One value of one field, and the class it tells. In order: the first that fits decides. */
@@ -83,20 +93,18 @@ static const enum slo_llm_field kinds[] = {
 /* A tool that searches: its type says "datastore" (retrieval), or its name what it does. */
 static bool is_search_tool(const struct slo_llm_reading *r)
 {
-	if (!slo_llm_is(r, SLO_LLM_OPERATION, "execute_tool") &&
-	    !slo_llm_is(r, SLO_LLM_OPENINFERENCE_KIND, "TOOL"))
+	if (!is(r, SLO_LLM_OPERATION, "execute_tool") && !is(r, SLO_LLM_OPENINFERENCE_KIND, "TOOL"))
 		return false;
-	return slo_llm_is(r, SLO_LLM_TOOL_TYPE, "datastore") ||
-	       slo_llm_contains(r, SLO_LLM_TOOL_NAME, "search") ||
-	       slo_llm_contains(r, SLO_LLM_TOOL_NAME, "retriev");
+	return is(r, SLO_LLM_TOOL_TYPE, "datastore") || has_part(r, SLO_LLM_TOOL_NAME, "search") ||
+	       has_part(r, SLO_LLM_TOOL_NAME, "retriev");
 }
 
 /* Spans that name no operation: engines give times, older SDKs a provider and a model. */
 static enum slo_llm_class class_unnamed(const struct slo_llm_reading *r)
 {
 	if (slo_llm_has(r, SLO_LLM_VERCEL_OPERATION)) {
-		if (slo_llm_contains(r, SLO_LLM_VERCEL_OPERATION, ".doGenerate") ||
-		    slo_llm_contains(r, SLO_LLM_VERCEL_OPERATION, ".doStream"))
+		if (has_part(r, SLO_LLM_VERCEL_OPERATION, ".dogenerate") ||
+		    has_part(r, SLO_LLM_VERCEL_OPERATION, ".dostream"))
 			return SLO_LLM_CLASS_REQUEST;
 		return SLO_LLM_CLASS_OTHER;
 	}
@@ -111,7 +119,7 @@ static enum slo_llm_class class_unnamed(const struct slo_llm_reading *r)
 enum slo_llm_class slo_llm_class(const struct slo_llm_reading *r)
 {
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(classes); i++) {
-		if (slo_llm_is(r, classes[i].field, classes[i].value))
+		if (is(r, classes[i].field, classes[i].value))
 			return classes[i].class;
 	}
 	if (is_search_tool(r))
@@ -197,10 +205,13 @@ static enum slo_llm_error by_status(const struct status_row *rows, size_t count,
 
 static enum slo_llm_error by_name(const struct slo_llm_reading *r, enum slo_llm_field field)
 {
+	char buf[LOOKED_AT];
+
 	if (!slo_llm_has(r, field))
 		return SLO_LLM_OK;
+	lower(r->text[field], buf);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(error_names); i++) {
-		if (contains(r->text[field], error_names[i].part))
+		if (strstr(buf, error_names[i].part))
 			return error_names[i].error;
 	}
 	return SLO_LLM_OK;
@@ -295,8 +306,8 @@ static int put_one_of(const struct slo_llm_reading *r, struct end_fields socket_
 
 static const char *protocol(const struct slo_llm_reading *r)
 {
-	if (slo_llm_is(r, SLO_LLM_TRANSPORT, "udp") || slo_llm_is(r, SLO_LLM_TRANSPORT, "quic") ||
-	    slo_llm_is(r, SLO_LLM_TRANSPORT, "ip_udp"))
+	if (is(r, SLO_LLM_TRANSPORT, "udp") || is(r, SLO_LLM_TRANSPORT, "quic") ||
+	    is(r, SLO_LLM_TRANSPORT, "ip_udp"))
 		return "udp";
 	return "tcp";
 }

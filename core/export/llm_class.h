@@ -16,8 +16,4 @@ static inline bool slo_llm_has(const struct slo_llm_reading *r, enum slo_llm_fie
 	return r->row[field] != 0;
 }
 
-/* Without regard to case; false where the span has no such field. */
-bool slo_llm_is(const struct slo_llm_reading *r, enum slo_llm_field field, const char *text);
-bool slo_llm_contains(const struct slo_llm_reading *r, enum slo_llm_field field, const char *text);
-
 #endif

@@ -72,11 +72,32 @@ struct span_index {
 	uint64_t seed;
 };
 
-static size_t slot_of(const struct span_index *x, const uint8_t *id)
+static size_t slot_of(const struct span_index *x, const uint8_t *trace_id, const uint8_t *span_id)
 {
-	return (size_t)slo_hash_bytes(x->seed, id, SLO_SPAN_ID_LEN) & x->mask;
+	uint8_t key[SLO_TRACE_ID_LEN + SLO_SPAN_ID_LEN];
+
+	memcpy(key, trace_id, SLO_TRACE_ID_LEN);
+	memcpy(key + SLO_TRACE_ID_LEN, span_id, SLO_SPAN_ID_LEN);
+	return (size_t)slo_hash_bytes(x->seed, key, sizeof(key)) & x->mask;
 }
 
+/* The slot of a span, or the empty one where it would lie. */
+static size_t find_slot(const struct span_index *x, const struct slo_span *spans,
+                        const uint8_t *trace_id, const uint8_t *span_id)
+{
+	size_t s = slot_of(x, trace_id, span_id);
+
+	for (; x->slot[s]; s = (s + 1) & x->mask) {
+		const struct slo_span *at = &spans[x->slot[s] - 1];
+
+		if (memcmp(at->span_id, span_id, SLO_SPAN_ID_LEN) == 0 &&
+		    memcmp(at->trace_id, trace_id, SLO_TRACE_ID_LEN) == 0)
+			break;
+	}
+	return s;
+}
+
+/* Of spans with the same ids the first counts. */
 static int index_spans(struct span_index *x, const struct slo_span *spans, size_t count)
 {
 	size_t size = 16;
@@ -90,11 +111,10 @@ static int index_spans(struct span_index *x, const struct slo_span *spans, size_
 	x->seed = (uint64_t)(uintptr_t)
 	                  x->slot; /* ids come from outside: chains cannot be made at will */
 	for (size_t i = 0; i < count; i++) {
-		size_t s = slot_of(x, spans[i].span_id);
+		size_t s = find_slot(x, spans, spans[i].trace_id, spans[i].span_id);
 
-		while (x->slot[s])
-			s = (s + 1) & x->mask;
-		x->slot[s] = (uint32_t)(i + 1);
+		if (!x->slot[s])
+			x->slot[s] = (uint32_t)(i + 1);
 	}
 	return 0;
 }
@@ -103,14 +123,9 @@ static int index_spans(struct span_index *x, const struct slo_span *spans, size_
 static size_t parent_of(const struct span_index *x, const struct slo_span *spans, size_t count,
                         const struct slo_span *of)
 {
-	for (size_t s = slot_of(x, of->parent_id); x->slot[s]; s = (s + 1) & x->mask) {
-		size_t i = x->slot[s] - 1;
+	uint32_t found = x->slot[find_slot(x, spans, of->trace_id, of->parent_id)];
 
-		if (memcmp(spans[i].span_id, of->parent_id, SLO_SPAN_ID_LEN) == 0 &&
-		    memcmp(spans[i].trace_id, of->trace_id, SLO_TRACE_ID_LEN) == 0)
-			return i;
-	}
-	return count;
+	return found ? found - 1 : count;
 }
 
 static bool same_workload(const struct slo_span_resource *resources, uint32_t a, uint32_t b)

@@ -72,9 +72,9 @@ static void flush_metrics(struct slo_otlp_exporter *x)
 	put(x, SLO_OTLP_METRICS, body, len, items);
 }
 
-void slo_otlp_exporter_freep(struct slo_otlp_exporter **exporter)
+void slo_otlp_exporter_freep(struct slo_otlp_exporter **xp)
 {
-	struct slo_otlp_exporter *x = *exporter;
+	struct slo_otlp_exporter *x = *xp;
 
 	if (!x)
 		return;
@@ -84,7 +84,7 @@ void slo_otlp_exporter_freep(struct slo_otlp_exporter **exporter)
 	slo_otlp_groups_fini(&x->logs);
 	slo_otlp_metrics_fini(&x->metrics);
 	free(x);
-	*exporter = NULL;
+	*xp = NULL;
 }
 
 void slo_otlp_exporter_traces(struct slo_otlp_exporter *x, uint8_t *body, size_t len, size_t spans)

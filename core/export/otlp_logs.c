@@ -10,6 +10,8 @@
 #include "core/codec/event_json.h"
 #include "core/export/otlp_attrs.h"
 
+#define TRACE_DIGITS ((size_t)2 * SLO_TRACE_ID_LEN)
+
 /* SeverityNumber of the log data model. */
 enum severity {
 	INFO = 9,
@@ -114,8 +116,7 @@ int slo_otlp_log_event(struct slo_otlp_group *g, const struct slo_probe_event *e
 /* 32 digits of a trace id; anything else is none. */
 static void put_trace_id(struct record *r, const char *hex, uint8_t id[SLO_TRACE_ID_LEN])
 {
-	if (strlen(hex) != 2 * SLO_TRACE_ID_LEN ||
-	    strspn(hex, "0123456789abcdefABCDEF") != 2 * SLO_TRACE_ID_LEN)
+	if (strlen(hex) != TRACE_DIGITS || strspn(hex, "0123456789abcdefABCDEF") != TRACE_DIGITS)
 		return;
 	for (size_t i = 0; i < SLO_TRACE_ID_LEN; i++) {
 		char two[3] = { hex[2 * i], hex[2 * i + 1], '\0' };

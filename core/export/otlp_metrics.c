@@ -136,6 +136,7 @@ int slo_otlp_metrics_add(struct slo_otlp_metrics *m, const struct slo_metric_des
 	struct slo_pb_buf *points;
 	size_t i;
 
+	assert(desc);
 	if (!g)
 		return before == SLO_OTLP_GROUPS_MAX ? -ENOSPC : -ENOMEM;
 	i = (size_t)(g - m->groups.group);

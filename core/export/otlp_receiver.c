@@ -123,10 +123,12 @@ static char *success_json(size_t rejected, const char *why, size_t *ret_len)
 
 static char *success_protobuf(size_t rejected, const char *why, size_t *ret_len)
 {
-	SloProto__ExportPartialSuccess partial = SLO_PROTO__EXPORT_PARTIAL_SUCCESS__INIT;
-	SloProto__ExportResponse response = SLO_PROTO__EXPORT_RESPONSE__INIT;
+	SloProto__ExportPartialSuccess partial;
+	SloProto__ExportResponse response;
 	uint8_t *buf;
 
+	slo_proto__export_partial_success__init(&partial);
+	slo_proto__export_response__init(&response);
 	if (rejected) {
 		partial.rejected = (int64_t)rejected;
 		partial.error_message = (char *)(uintptr_t)why;

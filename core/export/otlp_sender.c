@@ -128,7 +128,7 @@ static struct batch *oldest_idle(const struct slo_otlp_sender *s)
 static void spill(struct slo_otlp_sender *s, struct batch *b)
 {
 	if (!s->spool ||
-	    slo_spool_append(s->spool, tag_of(&b->label), b->body, b->len, false, NULL, NULL) < 0)
+	    slo_spool_append(s->spool, tag_of(&b->label), b->body, b->len, false, NULL) < 0)
 		s->stats.dropped[b->label.kind] += b->label.items;
 	remove_batch(s, b);
 }
@@ -220,13 +220,14 @@ static bool launch(struct slo_otlp_sender *s, struct flight *f, const uint8_t *b
 	}
 	f->id = 0;
 	/* Others have all of the client's requests: the next tick tries again. */
-	if (r != -EAGAIN)
+	if (r != -EAGAIN) {
 		note_failure(s, f->label.kind,
 		             r == -EKEYREJECTED
 		                     ? "no CA certificates on this host: set ca_file"
 		                     : "the request cannot be made: out of memory, or the "
 		                       "endpoint is no address",
 		             -1);
+	}
 	return false;
 }
 

@@ -95,6 +95,7 @@ static int add_attr(struct splicer *sp, const struct slo_otlp_attr *a)
 
 	if (r < 0)
 		return r;
+	assert(sp->added);
 	p = slo_wire_put_head(sp->added + sp->added_len, SLO_OTLP_SPAN_ATTRIBUTES, len);
 	p = slo_wire_put_bytes(p, SLO_OTLP_KEY_VALUE_KEY, a->key, key_len);
 	p = slo_wire_put_head(p, SLO_OTLP_KEY_VALUE_VALUE, value_len);
@@ -256,9 +257,9 @@ static uint8_t *write_span(const struct splicer *sp, const struct slo_otlp_piece
 	const uint8_t *body = sp->b->body;
 	uint32_t at = piece->at;
 
-	for (uint32_t i = 0; i < change->cuts; i++, cut++) {
-		out = copy(out, body + at, cut->from - at);
-		at = cut->to;
+	for (uint32_t i = 0; cut && i < change->cuts; i++) {
+		out = copy(out, body + at, cut[i].from - at);
+		at = cut[i].to;
 	}
 	return copy(out, body + at, piece->end - at);
 }
@@ -298,7 +299,7 @@ static uint8_t *write_all(const struct splicer *sp, uint8_t *out)
 		if (piece->kind != SLO_OTLP_PIECE_SPAN)
 			continue;
 		out = write_span(sp, piece, change, cut, out);
-		cut += change->cuts;
+		cut = change->cuts ? cut + change->cuts : cut;
 		if (change->added) {
 			assert(added);
 			out = copy(out, added, change->added);

@@ -92,12 +92,13 @@ static int check_url(const char *url, struct slo_err *err)
 		return slo_err_set(err, -EINVAL,
 		                   "otlp endpoint '%.80s' begins with neither http:// nor https://",
 		                   url);
-	if (port_of(url) == GRPC_PORT)
+	if (port_of(url) == GRPC_PORT) {
 		return slo_err_set(
 			err, -EINVAL,
 			"otlp endpoint '%.80s': port 4317 is where collectors speak gRPC; this "
 			"is an OTLP/HTTP exporter: use their HTTP port, usually 4318",
 			url);
+	}
 	return 0;
 }
 
@@ -179,13 +180,14 @@ static int add_header(struct slo_otlp_target *t, char *item, struct slo_err *err
 
 	if (!*trimmed(item))
 		return 0;
-	if (!value || t->header_count == SLO_OTLP_HEADERS_MAX)
+	if (!value || t->header_count == SLO_OTLP_HEADERS_MAX) {
 		/* The text stays out of the message: it may be half a secret. */
 		return slo_err_set(err, -EINVAL,
 		                   value ? "otlp headers: more than %d"
 		                         : "otlp headers: an item is not of the form name=value "
 		                           "(items are separated by commas, at most %d)",
 		                   SLO_OTLP_HEADERS_MAX);
+	}
 	*value++ = '\0';
 	name = trimmed(name);
 	value = trimmed(value);
@@ -242,12 +244,13 @@ static int read_timeout(struct slo_otlp_target *t, const struct slo_otlp_exporte
 	if (cfg->timeout_ms || !*text)
 		return 0;
 	ms = strtoull(text, &end, 10);
-	if (*end || !isdigit((unsigned char)*text) || ms < 1 || ms > 3600000)
+	if (*end || !isdigit((unsigned char)*text) || ms < 1 || ms > 3600000) {
 		return slo_err_set(
 			err, -EINVAL,
 			"OTEL_EXPORTER_OTLP_TIMEOUT is '%.40s': a number of milliseconds from 1 "
 			"to 3600000 is expected",
 			text);
+	}
 	t->timeout_ms = ms;
 	return 0;
 }

@@ -28,11 +28,12 @@ static char *as_json(enum slo_rpc_code code, const char *message, size_t *ret_le
 
 char *slo_rpc_status_body(enum slo_rpc_code code, const char *message, bool json, size_t *ret_len)
 {
-	SloProto__RpcStatus status = SLO_PROTO__RPC_STATUS__INIT;
+	SloProto__RpcStatus status;
 	uint8_t *buf;
 
 	if (json)
 		return as_json(code, message, ret_len);
+	slo_proto__rpc_status__init(&status);
 	status.code = (int32_t)code;
 	status.message = (char *)(uintptr_t)message;
 	buf = malloc(slo_proto__rpc_status__get_packed_size(&status) + 1);

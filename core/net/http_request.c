@@ -66,12 +66,14 @@ static void add_headers(const struct slo_http_server *s, struct MHD_Connection *
 		(void)MHD_add_response_header(response, "Allow", text);
 	}
 	/* RFC 6750, section 3.1: no error code for a request without a token. */
-	if (out->status == MHD_HTTP_UNAUTHORIZED)
-		(void)MHD_add_response_header(response, "WWW-Authenticate",
-		                              *header(connection, "Authorization")
-		                                      ? "Bearer realm=\"llm-slo\", "
-		                                        "error=\"invalid_token\""
-		                                      : "Bearer realm=\"llm-slo\"");
+	if (out->status == MHD_HTTP_UNAUTHORIZED) {
+		const char *challenge =
+			*header(connection, "Authorization")
+				? "Bearer realm=\"llm-slo\", error=\"invalid_token\""
+				: "Bearer realm=\"llm-slo\"";
+
+		(void)MHD_add_response_header(response, "WWW-Authenticate", challenge);
+	}
 }
 
 static enum MHD_Result answer(struct slo_http_server *s, struct MHD_Connection *connection,
@@ -214,7 +216,7 @@ static bool is_token(const char *given, const char *token)
 	size_t n = strlen(token);
 	unsigned char diff = 0;
 
-	if (strncasecmp(given, "Bearer ", 7) != 0)
+	if (strlen(given) < 7 || strncasecmp(given, "Bearer ", 7) != 0)
 		return false;
 	given += 7 + strspn(given + 7, " ");
 	if (strlen(given) != n)

@@ -150,7 +150,7 @@ void slo_http_quote(char *to, size_t size, const char *s, size_t n)
 	size_t len = 0;
 
 	for (size_t i = 0; i < n && s[i] && len + 1 < size; i++)
-		to[len++] = s[i] >= 0x20 && s[i] < 0x7f ? s[i] : ' ';
+		to[len++] = (char)(s[i] >= 0x20 && s[i] < 0x7f ? s[i] : ' ');
 	to[len] = '\0';
 }
 

@@ -54,8 +54,8 @@ void slo_base64_encode(const uint8_t *data, size_t len, char *ret)
 
 		*ret++ = digits[v >> 18];
 		*ret++ = digits[v >> 12 & 63];
-		*ret++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
-		*ret++ = i + 2 < len ? digits[v & 63] : '=';
+		*ret++ = (char)(i + 1 < len ? digits[v >> 6 & 63] : '=');
+		*ret++ = (char)(i + 2 < len ? digits[v & 63] : '=');
 	}
 	*ret = '\0';
 }

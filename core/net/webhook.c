@@ -37,12 +37,11 @@ struct slo_webhook {
 	struct waiting *oldest, *youngest; /* what the disk did not take */
 	size_t in_memory;
 	struct {
-		uint64_t id; /* of the client's request; 0: none */
 		bool spooled;
 		uint64_t position;
 		struct slo_webhook_message
 			message; /* borrows from the spool's or the waiting record */
-		char *body; /* owned */
+		struct slo_webhook_sent sent; /* id 0: nothing is under way */
 	} flight;
 	char tried[SLO_WEBHOOK_ID_LEN]; /* id of the message that was sent last, and failed */
 	struct slo_backoff backoff;
@@ -111,7 +110,7 @@ static int store(struct slo_webhook *w, const struct slo_notice *n, enum slo_not
 		return keep_in_memory(w, tag, record, len) < 0
 		               ? slo_err_set(err, -ENOMEM, "too many notices wait already")
 		               : 0;
-	r = slo_spool_append(w->spool, tag, record, len, kind != SLO_NOTICE_UPDATE, NULL, err);
+	r = slo_spool_append(w->spool, tag, record, len, kind != SLO_NOTICE_UPDATE, err);
 	/* It is sent all the same; only a restart would forget it. */
 	if (r < 0)
 		(void)keep_in_memory(w, tag, record, len);
@@ -224,8 +223,8 @@ static void on_done(void *user, const struct slo_http_reply *reply)
 {
 	struct slo_webhook *w = user;
 
-	w->flight.id = 0;
-	free(slo_take_ptr(w->flight.body));
+	w->flight.sent.id = 0;
+	free(slo_take_ptr(w->flight.sent.body));
 	if (w->closing)
 		return;
 	if (settle(w, reply)) {
@@ -251,16 +250,15 @@ static void pump(struct slo_webhook *w, uint64_t now_ns)
 	struct slo_err err = { 0 };
 	int r;
 
-	if (w->closing || w->flight.id || w->stats.disabled ||
+	if (w->closing || w->flight.sent.id || w->stats.disabled ||
 	    slo_backoff_waits(&w->backoff, now_ns) || !next_message(w))
 		return;
-	r = slo_webhook_submit(&w->sender, &w->flight.message, on_done, w, &w->flight.body,
-	                       &w->flight.id, &err);
+	r = slo_webhook_submit(&w->sender, &w->flight.message, on_done, w, &w->flight.sent, &err);
 	if (r == 0) {
 		count_retry(w);
 		return;
 	}
-	w->flight.id = 0;
+	w->flight.sent.id = 0;
 	/* Others have all of the client's requests: the next tick tries again. */
 	if (r == -EAGAIN)
 		return;
@@ -368,8 +366,8 @@ void slo_webhook_freep(struct slo_webhook **webhook)
 	if (!w)
 		return;
 	w->closing = true;
-	if (w->flight.id)
-		slo_http_client_cancel(w->cfg.client, w->flight.id);
+	if (w->flight.sent.id)
+		slo_http_client_cancel(w->cfg.client, w->flight.sent.id);
 	while (w->oldest)
 		forget_oldest(w);
 	slo_spool_freep(&w->spool);

@@ -167,14 +167,14 @@ static int check_secret(const char *secret, const struct slo_webhook_format_desc
 	if (desc->needs_secret && !n)
 		return slo_err_set(
 			err, -EINVAL,
-			"format %s needs a %s: set secret_file, or SLO_WEBHOOK_SECRET",
-			desc->name,
+			"format %s needs a %s: set secret_file, or SLO_WEBHOOK_SECRET", desc->name,
 			desc->auth == SLO_WEBHOOK_ROUTING_KEY ? "routing key" : "API key");
 	for (size_t i = 0; i < n; i++) {
-		if (!isgraph((unsigned char)secret[i]))
-			return slo_err_set(err, -EINVAL,
-			                   "the secret has blanks, control or non-ASCII "
-			                   "characters");
+		if (isgraph((unsigned char)secret[i]))
+			continue;
+		return slo_err_set(err, -EINVAL,
+		                   "the secret has blanks, control or non-ASCII "
+		                   "characters");
 	}
 	if (desc->auth == SLO_WEBHOOK_ROUTING_KEY &&
 	    (n != ROUTING_KEY_LEN || strpbrk(secret, "\"\\")))
@@ -256,8 +256,9 @@ void slo_webhook_sender_fini(struct slo_webhook_sender *s)
 
 /* --- requests ------------------------------------------------------------------------------------------------- */
 
-void slo_webhook_signature(const uint8_t *key, size_t key_len, const char *id, const char *time,
-                           const char *body, size_t body_len, char ret[SLO_WEBHOOK_SIGNATURE_SIZE])
+void slo_webhook_signature(const uint8_t *key, size_t key_len,
+                           const struct slo_webhook_signed *what,
+                           char ret[SLO_WEBHOOK_SIGNATURE_SIZE])
 {
 	uint8_t digest[SLO_SHA256_BYTES];
 	struct slo_hmac h;
@@ -265,13 +266,13 @@ void slo_webhook_signature(const uint8_t *key, size_t key_len, const char *id, c
 	static_assert(SLO_WEBHOOK_SIGNATURE_SIZE >= 3 + SLO_BASE64_SIZE(SLO_SHA256_BYTES),
 	              "\"v1,\" and the digest");
 	slo_hmac_init(&h, key, key_len);
-	slo_hmac_add(&h, id, strlen(id));
+	slo_hmac_add(&h, what->id, strlen(what->id));
 	slo_hmac_add(&h, ".", 1);
-	slo_hmac_add(&h, time, strlen(time));
+	slo_hmac_add(&h, what->time, strlen(what->time));
 	slo_hmac_add(&h, ".", 1);
-	slo_hmac_add(&h, body, body_len);
+	slo_hmac_add(&h, what->body, what->body_len);
 	slo_hmac_finish(&h, digest);
-	memcpy(ret, "v1,", 3);
+	(void)snprintf(ret, SLO_WEBHOOK_SIGNATURE_SIZE, "v1,");
 	slo_base64_encode(digest, sizeof(digest), ret + 3);
 }
 
@@ -342,7 +343,9 @@ static void fill_headers(struct headers *h, const struct slo_webhook_sender *s,
 		add_authorization(h, "Bearer", s->secret);
 	if (auth != SLO_WEBHOOK_SIGNED || !s->key)
 		return;
-	slo_webhook_signature(s->key, s->key_len, h->id, h->time, body, len, h->signature);
+	slo_webhook_signature(s->key, s->key_len,
+	                      &(struct slo_webhook_signed){ h->id, h->time, body, len },
+	                      h->signature);
 	add(h, "webhook-signature", h->signature);
 	if (s->legacy_signature) {
 		legacy_signature(s->secret, body, len, h->legacy);
@@ -351,7 +354,7 @@ static void fill_headers(struct headers *h, const struct slo_webhook_sender *s,
 }
 
 int slo_webhook_submit(const struct slo_webhook_sender *s, const struct slo_webhook_message *m,
-                       slo_http_done_fn done, void *user, char **ret_body, uint64_t *ret_id,
+                       slo_http_done_fn done, void *user, struct slo_webhook_sent *ret,
                        struct slo_err *err)
 {
 	bool keyed = slo_webhook_format_desc(s->format)->auth == SLO_WEBHOOK_ROUTING_KEY;
@@ -376,10 +379,10 @@ int slo_webhook_submit(const struct slo_webhook_sender *s, const struct slo_webh
 	req.header_count = headers.count;
 	req.body = body;
 	req.body_len = len;
-	r = slo_http_client_submit(s->client, &req, ret_id, err);
+	r = slo_http_client_submit(s->client, &req, &ret->id, err);
 	explicit_bzero(headers.authorization, sizeof(headers.authorization));
 	if (r == 0)
-		*ret_body = slo_take_ptr(body);
+		ret->body = slo_take_ptr(body);
 	return r;
 }
 

@@ -54,14 +54,27 @@ int slo_webhook_sender_init(struct slo_webhook_sender *s, const struct slo_webho
                             struct slo_err *err);
 void slo_webhook_sender_fini(struct slo_webhook_sender *s);
 
-/* As slo_http_client_submit(); *@ret_body is to be freed after @done. */
+struct slo_webhook_sent {
+	uint64_t id; /* of the client's request */
+	char *body; /* the caller's, to be freed after @done */
+};
+
+/* As slo_http_client_submit(). */
 int slo_webhook_submit(const struct slo_webhook_sender *s, const struct slo_webhook_message *m,
-                       slo_http_done_fn done, void *user, char **ret_body, uint64_t *ret_id,
+                       slo_http_done_fn done, void *user, struct slo_webhook_sent *ret,
                        struct slo_err *err);
 
-/* "v1,<base64>" of Standard Webhooks for this key, id, time and body. */
+/* What a signature is made of. */
+struct slo_webhook_signed {
+	const char *id, *time; /* time in seconds since 1970 */
+	const char *body;
+	size_t body_len;
+};
+
 #define SLO_WEBHOOK_SIGNATURE_SIZE 48
-void slo_webhook_signature(const uint8_t *key, size_t key_len, const char *id, const char *time,
-                           const char *body, size_t body_len, char ret[SLO_WEBHOOK_SIGNATURE_SIZE]);
+/* "v1,<base64>" of Standard Webhooks. */
+void slo_webhook_signature(const uint8_t *key, size_t key_len,
+                           const struct slo_webhook_signed *what,
+                           char ret[SLO_WEBHOOK_SIGNATURE_SIZE]);
 
 #endif

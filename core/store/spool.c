@@ -380,7 +380,7 @@ static int write_record(struct slo_spool *s, const struct slo_spool_head *head, 
 }
 
 int slo_spool_append(struct slo_spool *s, uint32_t tag, const void *data, size_t len, bool sync,
-                     uint64_t *ret_position, struct slo_err *err)
+                     struct slo_err *err)
 {
 	struct slo_spool_head head = { .tag = tag, .position = s->next };
 	uint64_t need = SLO_SPOOL_HEAD_BYTES + (uint64_t)len;
@@ -400,9 +400,12 @@ int slo_spool_append(struct slo_spool *s, uint32_t tag, const void *data, size_t
 		s->stats.failed++;
 		return slo_err_set(err, r, "spool %s: %s", s->dir, strerror(-r));
 	}
-	if (ret_position)
-		*ret_position = head.position;
 	return 0;
+}
+
+uint64_t slo_spool_last(const struct slo_spool *s)
+{
+	return s->next - 1;
 }
 
 /* --- reading -------------------------------------------------------------------------------------------------- */

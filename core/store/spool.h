@@ -52,11 +52,12 @@ void slo_spool_freep(struct slo_spool **s);
 #define slo_spool_auto slo_cleanup(slo_spool_freep)
 
 /*
- * 0: kept, also through kill -9, and with @sync through a power cut; *@ret_position (nullable) is its own. Else nothing
- * of it is left: -EMSGSIZE (larger than the whole spool may be), -ENOSPC, -EIO, ... with @err; counted.
+ * 0: kept, also through kill -9, and with @sync through a power cut. Else nothing of it is left: -EMSGSIZE (larger than the whole spool may be), -ENOSPC, -EIO, ... with @err; counted.
  */
 int slo_spool_append(struct slo_spool *s, uint32_t tag, const void *data, size_t len, bool sync,
-                     uint64_t *ret_position, struct slo_err *err);
+                     struct slo_err *err);
+/* Of the record that was appended last, by whichever owner; 0: none ever was. */
+uint64_t slo_spool_last(const struct slo_spool *s);
 
 /* The oldest record that waits: 0, -ENOENT (none), or -ENOMEM. What cannot be read is skipped and counted. */
 int slo_spool_peek(struct slo_spool *s, struct slo_spool_record *ret);

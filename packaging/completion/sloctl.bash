@@ -14,7 +14,7 @@ _llm_slo() {
 	esac
 	case $path in
 	"")
-		words="prereq config schema correlationeval m5gate attributor benchgen explain calibrate schemavalidate collector slo cdgate faultreplay loadgen docs --help --version"
+		words="prereq config schema correlationeval m5gate attributor benchgen explain calibrate schemavalidate collector slo cdgate faultreplay loadgen webhook docs --help --version"
 		;;
 	llm-slo-agent)
 		case $prev in
@@ -243,6 +243,17 @@ _llm_slo() {
 		--out | -o) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
 		words="--profile --count --duration-sec --rps --seed --start --out --help --version"
+		;;
+	"webhook")
+		case $prev in
+		--url | -u) return ;;
+		--format | -f) mapfile -t COMPREPLY < <(compgen -W "generic pagerduty opsgenie jsm alertmanager slack" -- "$cur") && return ;;
+		--secret-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--ca-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--timeout) return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		words="test --url --format --secret-file --ca-file --timeout --config --dry-run --help --version"
 		;;
 	"docs")
 		case $prev in

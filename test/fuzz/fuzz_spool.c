@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	write_segment(dir, file, size);
 	if (slo_spool_open(&s, &cfg, NULL) < 0)
 		return 0;
-	(void)slo_spool_append(s, 1, "after", 5, false, NULL, NULL);
+	(void)slo_spool_append(s, 1, "after", 5, false, NULL);
 	while (slo_spool_peek(s, &r) == 0) {
 		assert(r.position > last);
 		last = r.position;

@@ -161,6 +161,8 @@ static int open_outputs(struct slo_agent *a, struct slo_err *err)
 	if (output_kind(a->cfg) == SLO_CONFIG_OUTPUT_TABLE)
 		r = slo_view_new(&a->view, stdout, tty, tty && !getenv("NO_COLOR"), err);
 	else
+		r = slo_view_new(&a->view, NULL, false, false, err);
+	if (!r && output_kind(a->cfg) != SLO_CONFIG_OUTPUT_TABLE)
 		r = open_sink(a, a->cfg, &a->sink, err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "output");
@@ -196,7 +198,7 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;
 	be->parse_event = slo_event_json_parse;
-	be->by_turns = a->view != NULL;
+	be->by_turns = output_kind(a->cfg) == SLO_CONFIG_OUTPUT_TABLE;
 	if (touches_kernel(a->cfg)) {
 		int r = slo_guard_new(&a->guard.guard, a->cfg->safety.max_overhead_pct, err);
 
@@ -222,6 +224,42 @@ static uint64_t measured(void *user)
 	return set;
 }
 
+static void health(void *user, struct slo_live_health *ret)
+{
+	const struct slo_agent *a = user;
+	struct slo_backend_stats st;
+
+	*ret = (struct slo_live_health){ .overhead_pct = -1, .heard_ns = a->now_ns };
+	if (a->guard.guard)
+		ret->overhead_pct = slo_guard_overhead_pct(a->guard.guard);
+	slo_session_stats(a->session, &st);
+	ret->rejected = st.rejected;
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		ret->lost_ring += st.signal[i].lost_ring;
+		ret->lost_map += st.signal[i].lost_map + st.signal[i].inflight_full;
+		ret->shed += st.signal[i].shed;
+	}
+}
+
+/* The socket is a convenience: without it the agent measures all the same, unless somebody named its place. */
+static int open_control(struct slo_agent *a, struct slo_err *err)
+{
+	const struct slo_control_config control = { .path = a->cfg->agent.control,
+		                                    .answer = slo_agent_answer,
+		                                    .user = a };
+	struct slo_err why = { 0 };
+	int r;
+
+	if (!*a->cfg->agent.control || !touches_kernel(a->cfg))
+		return 0;
+	r = slo_control_open(&a->control, &control, &why);
+	if (r < 0 && !slo_config_is_default(a->cfg, "agent", "control"))
+		return slo_err_set(err, r, "[agent] control: %s", why.msg);
+	if (r < 0)
+		slo_log_warn("sloctl cannot ask this agent: %s", why.msg);
+	return 0;
+}
+
 extern char **environ;
 
 /* A replay is a look at the past; spans come to one only where they are asked for. */
@@ -236,6 +274,7 @@ static int open_live(struct slo_agent *a, struct slo_err *err)
 		.controller = a->controller,
 		.environment = environ,
 		.measured = measured,
+		.health = health,
 		.user = a,
 	};
 
@@ -265,8 +304,11 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 		r = slo_agent_target(a, a->cfg, err);
 	if (!r)
 		r = open_session(a, err);
+	a->begin_ns = a->now_ns = slo_clock_monotonic_ns();
 	if (!r)
 		r = open_live(a, err);
+	if (!r)
+		r = open_control(a, err);
 	if (r < 0)
 		return r;
 	if (touches_kernel(a->cfg))
@@ -308,6 +350,7 @@ static void close_sink(struct slo_agent *a)
 
 void slo_agent_fini(struct slo_agent *a)
 {
+	slo_control_freep(&a->control);
 	slo_live_freep(&a->live);
 	slo_session_freep(&a->session);
 	slo_capture_writer_freep(&a->capture);

@@ -10,6 +10,7 @@
 #include "core/config/config.h"
 #include "core/engine/guard.h"
 #include "core/engine/window.h"
+#include "core/programs/agent/control.h"
 #include "core/programs/agent/live.h"
 #include "core/programs/agent/view.h"
 #include "core/programs/options.h"
@@ -38,10 +39,12 @@ struct slo_agent {
 	struct slo_session *session;
 	struct slo_identity_cache *identity;
 	struct slo_windows *windows;
-	struct slo_view *view; /* NULL: no table */
+	struct slo_view *view; /* prints a table, or only keeps it for those who ask */
 	struct slo_sink *sink; /* NULL: no JSONL */
 	struct slo_capture_writer *capture; /* NULL: not recording */
 	struct slo_live *live; /* NULL: signals alone */
+	struct slo_control *control; /* NULL: nobody can ask */
+	uint64_t begin_ns; /* CLOCK_MONOTONIC of the start */
 	int host_root;
 	int lock;
 	char node[256];
@@ -80,6 +83,9 @@ void slo_agent_put_waiting(struct slo_agent *agent, bool all);
 void slo_agent_guard_tick(struct slo_agent *agent);
 /* One log line: overhead, what was shed and restored. */
 void slo_agent_guard_stats(const struct slo_agent *agent);
+
+/* slo_control_answer_fn: what sloctl top, incidents and explain ask. @user: struct slo_agent. */
+int slo_agent_answer(void *user, const char *cmd, const char *id, struct slo_jsonw *w);
 
 /* Flushes the ways out; logs an outage once. */
 void slo_agent_flush(struct slo_agent *agent);

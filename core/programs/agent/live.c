@@ -63,6 +63,8 @@ int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct 
 		return r;
 	slo_live_state_read(l);
 	r = slo_live_tell_init(l, err);
+	if (!r)
+		r = slo_live_metrics_init(l, err);
 	if (r < 0)
 		return r;
 	*ret = slo_take_ptr(l);
@@ -88,7 +90,9 @@ void slo_live_freep(struct slo_live **live)
 		slo_webhook_drain(l->webhook, DRAIN_MS);
 	slo_otlp_exporter_freep(&l->exporter);
 	slo_webhook_freep(&l->webhook);
+	slo_http_server_freep(&l->http);
 	slo_http_client_freep(&l->client);
+	slo_metrics_freep(&l->metrics);
 	slo_live_spans_fini(l);
 	slo_live_slo_fini(l);
 	slo_correlator_freep(&l->correlator);
@@ -107,6 +111,8 @@ unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS])
 	fds[n++] = slo_http_client_fd(l->client);
 	if (l->receiver)
 		fds[n++] = slo_otlp_receiver_fd(l->receiver);
+	if (l->http)
+		fds[n++] = slo_http_server_fd(l->http);
 	return n;
 }
 
@@ -121,6 +127,7 @@ void slo_live_run(struct slo_live *l, uint64_t now_ns)
 	if (l->receiver)
 		slo_otlp_receiver_run(l->receiver);
 	slo_live_release(l, false);
+	slo_live_metrics_tick(l);
 	if (l->exporter)
 		slo_otlp_exporter_tick(l->exporter, now_ns);
 	if (l->webhook)
@@ -131,8 +138,7 @@ void slo_live_tick(struct slo_live *l, uint64_t now_ns)
 {
 	slo_live_run(l, now_ns);
 	slo_correlator_advance(l->correlator, now_ns);
-	slo_storms_expire(l->storms,
-	                  (int64_t)(slo_clock_realtime_ns() - SLO_CORR_RETAIN_NS));
+	slo_storms_expire(l->storms, (int64_t)(slo_clock_realtime_ns() - SLO_CORR_RETAIN_NS));
 	slo_live_release_held(l, false);
 	if (now_ns >= l->next_evaluation_ns) {
 		slo_live_evaluate(l);
@@ -148,9 +154,13 @@ void slo_live_tick(struct slo_live *l, uint64_t now_ns)
 void slo_live_event(struct slo_live *l, const struct slo_probe_event *ev,
                     const struct slo_identity *who, enum slo_status status)
 {
+	struct slo_workload names;
+
 	if (ev->cgroup_id && !*slo_live_service_at(l, ev->cgroup_id))
 		slo_live_recognise(l, ev->cgroup_id, who);
 	slo_evidence_event(l->evidence, ev->cgroup_id, ev);
+	slo_live_workload(l, who, &names);
+	slo_metrics_event(l->metrics, ev, status, &names, (int64_t)slo_event_realtime_ns(ev));
 	if (ev->kind == SLO_EV_SAMPLE || ev->kind == SLO_EV_TIMEOUT)
 		slo_live_hold(l, ev, status);
 }

@@ -13,10 +13,12 @@
 #include "core/engine/correlate_enrich.h"
 #include "core/engine/evidence_window.h"
 #include "core/engine/incident_track.h"
+#include "core/engine/metrics.h"
 #include "core/export/otlp_batch.h"
 #include "core/export/otlp_exporter.h"
 #include "core/export/otlp_receiver.h"
 #include "core/model/sli_event.h"
+#include "core/net/http_server.h"
 #include "core/net/webhook.h"
 #include "core/store/minute_ring.h"
 
@@ -59,7 +61,8 @@ struct slo_live_objective {
 /* An incident as people ask for it. */
 struct slo_live_incident {
 	char id[33];
-	char service[SLO_LIVE_NAME_LEN], namespace_[SLO_LIVE_NAME_LEN], objective[SLO_LIVE_NAME_LEN];
+	char service[SLO_LIVE_NAME_LEN], namespace_[SLO_LIVE_NAME_LEN],
+		objective[SLO_LIVE_NAME_LEN];
 	char sli[32];
 	char trace_id[33]; /* of a request that went bad; "" none */
 	char dedup_key[SLO_DEDUP_KEY_LEN];
@@ -92,6 +95,13 @@ struct slo_live_place {
 	uint64_t since_ns;
 };
 
+/* The agent's own state, for those who ask. */
+struct slo_live_health {
+	double overhead_pct; /* below 0: not known */
+	uint64_t lost_ring, lost_map, shed, rejected;
+	uint64_t heard_ns; /* CLOCK_MONOTONIC: the backends were asked last */
+};
+
 /* What it needs of the agent. Borrowed for life. */
 struct slo_live_config {
 	const struct slo_config *cfg; /* copied */
@@ -103,6 +113,7 @@ struct slo_live_config {
 	char *const *environment;
 	/* Signals that are measured right now: SLO_SIG_BIT. */
 	uint64_t (*measured)(void *user);
+	void (*health)(void *user, struct slo_live_health *ret);
 	void *user;
 };
 
@@ -131,6 +142,10 @@ struct slo_live {
 	struct slo_otlp_exporter *exporter; /* NULL: none */
 	struct slo_webhook *webhook; /* NULL: none */
 	char trace_id[33]; /* of the latest request that went bad */
+	struct slo_metrics *metrics;
+	struct slo_http_server *http; /* NULL: no /metrics */
+	struct slo_kubernetes *pods; /* NULL: no Kubernetes */
+	char metrics_token[SLO_LIVE_SECRET_LEN];
 	char token[SLO_LIVE_SECRET_LEN]; /* that senders must give; "": none asked */
 	struct slo_live_counts count;
 	uint64_t slot_ns;
@@ -147,7 +162,7 @@ void slo_live_freep(struct slo_live **l);
 #define slo_live_auto slo_cleanup(slo_live_freep)
 
 /* Descriptors for the loop; whichever is readable: slo_live_run(). */
-#define SLO_LIVE_FDS 3
+#define SLO_LIVE_FDS 4
 unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS]);
 void slo_live_run(struct slo_live *l, uint64_t now_ns);
 /* Once an interval. */
@@ -203,6 +218,12 @@ struct slo_incident;
 void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
                               struct slo_incident *ret);
 int slo_live_tell_init(struct slo_live *l, struct slo_err *err);
+/* The first line of a file; nothing where none is named. */
+int slo_live_read_secret(const char *path, char *buf, size_t size, struct slo_err *err);
+
+/* live_metrics.c */
+int slo_live_metrics_init(struct slo_live *l, struct slo_err *err);
+void slo_live_metrics_tick(struct slo_live *l);
 
 /* live_state.c: what survives a restart. */
 int slo_live_state_open(struct slo_live *l, struct slo_err *err);

@@ -45,8 +45,9 @@ static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct sl
 	if (r < 0)
 		return r;
 	if (*report.set_aside)
-		slo_log_warn("requests counted before are set aside objective=%s file=\"%s\" reason=\"%s\"",
-		             o->name, report.set_aside, report.why);
+		slo_log_warn(
+			"requests counted before are set aside objective=%s file=\"%s\" reason=\"%s\"",
+			o->name, report.set_aside, report.why);
 	return 0;
 }
 
@@ -154,8 +155,10 @@ static int load_objectives(struct slo_live *l, struct slo_err *err)
 		static_assert((int)SLO_CONFIG_SLI_MAX_ == (int)SLO_SLI_MAX_, "the same rows");
 		o.service = slo_live_service(l, c->service, "");
 		if (!o.service)
-			return slo_err_set(err, -EINVAL, "[slo.%s] service = %s: no name for a service, or too many",
-			                   c->name, c->service);
+			return slo_err_set(
+				err, -EINVAL,
+				"[slo.%s] service = %s: no name for a service, or too many",
+				c->name, c->service);
 		(void)snprintf(o.name, sizeof(o.name), "%s", c->name);
 		r = add_objective(l, &o, &c->windows, err);
 		if (r < 0)
@@ -311,7 +314,8 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 
-		if (o->service == s && o->sli == ev->sli && !count_one(l, o, ev->unix_ns, ev->value))
+		if (o->service == s && o->sli == ev->sli &&
+		    !count_one(l, o, ev->unix_ns, ev->value))
 			bad = true;
 	}
 	if (strcmp(slo_sli_desc(ev->sli)->unit, "ms") == 0)
@@ -374,7 +378,8 @@ static void learn(struct slo_live *l, struct slo_live_service *s, int64_t now_ns
 	int64_t slot = now_ns / (int64_t)l->slot_ns - 1;
 	struct slo_observation obs;
 
-	if (slot <= s->learnt_slot || is_burning(l, s) || now_ns - s->last_ns > (int64_t)(600 * SLO_NS_PER_SEC))
+	if (slot <= s->learnt_slot || is_burning(l, s) ||
+	    now_ns - s->last_ns > (int64_t)(600 * SLO_NS_PER_SEC))
 		return;
 	s->learnt_slot = slot;
 	observe(l, s, slot * (int64_t)l->slot_ns, slot * (int64_t)l->slot_ns, false, &obs);
@@ -409,8 +414,7 @@ static void judge(struct slo_live *l, const struct slo_live_objective *o, int64_
 	slo_attribute_noisy_or(l->model, &in->observation, &in->verdict);
 	in->ticket = o->result.state == SLO_BURN_TICKET;
 	in->burn = o->result.window[pair->long_window].burn;
-	in->window_minutes =
-		(int64_t)((o->burn.window_ms[pair->long_window] + 59999) / 60000);
+	in->window_minutes = (int64_t)((o->burn.window_ms[pair->long_window] + 59999) / 60000);
 }
 
 static void begin(const struct slo_live *l, const struct slo_live_objective *o,

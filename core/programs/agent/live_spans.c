@@ -123,7 +123,9 @@ static uint64_t correlate_span(struct slo_live *l, const struct slo_span *span,
 		         .conn = span->conn,
 		         .service = s->r->who.service,
 		         /* Without a host's name it is of this node only where the process was found here. */
-		         .node = *s->r->who.node ? s->r->who.node : s->place ? l->c.node : "",
+		         .node = *s->r->who.node ? s->r->who.node
+		                 : s->place      ? l->c.node
+		                                 : "",
 		         .pid = s->r->pid },
 		.start_ns = span->start_ns,
 		.end_ns = span->end_ns,
@@ -144,6 +146,8 @@ static void take_spans(struct slo_live *l, struct slo_live_wait *w)
 		look_up(l, w->batch, spans[i].resource, &s);
 		w->id[i] = correlate_span(l, &spans[i], &s);
 		slo_live_count(l, s.service, &spans[i]);
+		if (spans[i].llm.is_request)
+			slo_metrics_request(l->metrics, &spans[i], &s.r->who, spans[i].end_ns);
 	}
 	l->count.spans += n;
 	l->wait_spans += n;

@@ -72,7 +72,10 @@ static int lock_folder(struct slo_live *l, char *dir, struct slo_err *err)
 		return slo_err_set(err, -errno, "%s: %s", dir, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		(void)close(fd);
-		return slo_err_set(err, -EBUSY, "%s: another agent keeps its state there (give this one [agent] instance or state_dir)", dir);
+		return slo_err_set(
+			err, -EBUSY,
+			"%s: another agent keeps its state there (give this one [agent] instance or state_dir)",
+			dir);
 	}
 	slo_closep(&l->lock);
 	l->lock = fd;
@@ -113,8 +116,8 @@ static void restore_track(struct slo_live *l, const struct saved_track *t)
 	for (size_t i = 0; i < l->objective_count; i++) {
 		if (strncmp(l->objective[i].name, t->objective, SLO_LIVE_NAME_LEN) == 0) {
 			l->objective[i].track = t->track;
-			slo_log_info("incident taken up again id=%.32s objective=\"%s\"", t->track.id,
-			             l->objective[i].name);
+			slo_log_info("incident taken up again id=%.32s objective=\"%s\"",
+			             t->track.id, l->objective[i].name);
 		}
 	}
 }
@@ -201,8 +204,7 @@ void slo_live_state_read(struct slo_live *l)
 static void put_services(const struct slo_live *l, FILE *out, struct header *h)
 {
 	for (size_t i = 0; i < l->service_count; i++) {
-		const struct slo_baseline *of =
-			slo_baselines_peek(l->baselines, l->service[i].key);
+		const struct slo_baseline *of = slo_baselines_peek(l->baselines, l->service[i].key);
 
 		if (!of)
 			continue;

@@ -109,7 +109,8 @@ static void send(struct slo_live *l, struct slo_notice *n, const struct slo_inci
 	ssize_t len = slo_incident_json_write(json, sizeof(json), record, false);
 
 	if (len < 0) {
-		slo_log_err("incident %s could not be written: %s", n->incident_id, strerror((int)-len));
+		slo_log_err("incident %s could not be written: %s", n->incident_id,
+		            strerror((int)-len));
 		return;
 	}
 	n->json = json;
@@ -160,6 +161,11 @@ void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_in
 	l->count.opened += step == SLO_INCIDENT_OPEN;
 	l->count.updated += step == SLO_INCIDENT_UPDATE;
 	l->count.resolved += step == SLO_INCIDENT_RESOLVE;
+	if (step == SLO_INCIDENT_OPEN)
+		(void)slo_metrics_add(
+			l->metrics, SLO_MET_INCIDENTS,
+			SLO_LABELS(in->objective, in->service, slo_domain_name(in->verdict.top)),
+			1);
 	slo_incident_notice_id(&o->track, id, sizeof(id));
 	summarise(in, step, summary, sizeof(summary));
 	log_step(in, step, summary);
@@ -170,8 +176,7 @@ void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_in
 
 /* --- setting up ------------------------------------------------------------------------------------------------- */
 
-/* The first line of a file; "" where none is named. */
-static int read_secret(const char *path, char *buf, size_t size, struct slo_err *err)
+int slo_live_read_secret(const char *path, char *buf, size_t size, struct slo_err *err)
 {
 	slo_cleanup(slo_freep) char *text = NULL;
 	size_t len = 0;
@@ -214,7 +219,7 @@ static int open_webhook(struct slo_live *l, struct slo_err *err)
 	if (!cfg->webhook.enabled)
 		return 0;
 	(void)snprintf(secret, sizeof(secret), "%s", cfg->webhook.secret);
-	r = read_secret(cfg->webhook.secret_file, secret, sizeof(secret), err);
+	r = slo_live_read_secret(cfg->webhook.secret_file, secret, sizeof(secret), err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[webhook] secret_file");
 	if (!slo_live_path(l, "webhook", dir, sizeof(dir)))
@@ -277,7 +282,7 @@ static int open_receiver(struct slo_live *l, struct slo_err *err)
 
 	if (!*l->cfg->receiver.listen)
 		return 0;
-	r = read_secret(l->cfg->receiver.token_file, l->token, sizeof(l->token), err);
+	r = slo_live_read_secret(l->cfg->receiver.token_file, l->token, sizeof(l->token), err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[receiver] token_file");
 	r = slo_otlp_receiver_open(&l->receiver, &r_cfg, &why);

@@ -110,7 +110,8 @@ static bool cgroup_path(const char *text, const char *controller, char *buf, siz
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
 		size_t len = strcspn(line, "\n");
 		const char *names = memchr(line, ':', len);
-		const char *path = names ? memchr(names + 1, ':', len - (size_t)(names + 1 - line)) : NULL;
+		const char *path =
+			names ? memchr(names + 1, ':', len - (size_t)(names + 1 - line)) : NULL;
 		size_t names_len;
 
 		if (!path)

@@ -18,7 +18,7 @@ struct loop {
 	int epoll, timer, signals;
 	uint64_t begin_ns, end_ns; /* end 0: none */
 	uint64_t interval_ns, last_tick_ns;
-	int live[SLO_LIVE_FDS];
+	int live[SLO_LIVE_FDS], control;
 	unsigned int live_count;
 	bool stop;
 };
@@ -76,6 +76,9 @@ static int open_loop(struct loop *l, const struct slo_agent *a, struct slo_err *
 		l->live_count = slo_live_fds(a->live, l->live);
 	for (unsigned int i = 0; !r && i < l->live_count; i++)
 		r = watch(l->epoll, l->live[i], err);
+	l->control = a->control ? slo_control_fd(a->control) : -1;
+	if (!r && a->control)
+		r = watch(l->epoll, l->control, err);
 	return r;
 }
 
@@ -118,6 +121,8 @@ static void on_tick(struct loop *l, struct slo_agent *a)
 	slo_windows_expire(a->windows, a->now_ns);
 	if (a->live)
 		slo_live_tick(a->live, a->now_ns);
+	if (a->control)
+		slo_control_run(a->control);
 	if (a->view)
 		slo_view_tick(a->view, a->session, a->now_ns - l->last_tick_ns);
 	l->last_tick_ns = a->now_ns;
@@ -163,6 +168,8 @@ static int turn(struct loop *l, struct slo_agent *a, struct slo_err *err)
 			on_signal(l, a);
 		else if (ev[i].data.fd == l->timer)
 			on_tick(l, a);
+		else if (ev[i].data.fd == l->control)
+			slo_control_run(a->control);
 		else if (is_live(l, ev[i].data.fd))
 			slo_live_run(a->live, a->now_ns);
 		else

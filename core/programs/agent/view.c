@@ -251,22 +251,24 @@ static void print_foot(struct slo_view *v)
 	v->lines++;
 }
 
-void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t interval_ns)
+static void recent(const struct slo_view *v, int sig, struct tally *ret)
+{
+	*ret = (struct tally){ 0 };
+	for (int i = 0; i < WINDOW; i++)
+		merge(ret, &v->recent[i][sig]);
+}
+
+static void print_table(struct slo_view *v, const struct slo_session *s)
 {
 	/* Redraw over the last table; the cursor stands below it. */
 	if (v->ansi && v->lines)
 		(void)fprintf(v->out, "\033[%uA", v->lines);
-	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
-		v->recent[v->at][sig].ns = interval_ns;
-		v->total[sig].ns += interval_ns;
-	}
 	print_head(v, "worst of the last 10 s");
 	v->lines = 1;
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
-		struct tally t = { 0 };
+		struct tally t;
 
-		for (int i = 0; i < WINDOW; i++)
-			merge(&t, &v->recent[i][sig]);
+		recent(v, sig, &t);
 		print_row(v, s, (enum slo_signal)sig, &t);
 		v->lines++;
 	}
@@ -274,12 +276,96 @@ void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t int
 	if (!v->ansi)
 		(void)fputc('\n', v->out);
 	(void)fflush(v->out);
+}
+
+void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t interval_ns)
+{
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+		v->recent[v->at][sig].ns = interval_ns;
+		v->total[sig].ns += interval_ns;
+	}
+	if (v->out)
+		print_table(v, s);
 	v->at = (v->at + 1) % WINDOW;
 	memset(v->recent[v->at], 0, sizeof(v->recent[v->at]));
 }
 
+static void json_text(struct slo_jsonw *w, const char *key, const char *value)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_str(w, value);
+}
+
+static void json_number(struct slo_jsonw *w, const char *key, double value)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_double(w, value);
+}
+
+static void json_values(const struct tally *t, enum slo_unit unit, bool counted,
+                        struct slo_jsonw *w)
+{
+	const struct slo_hist *h = t->hist.count ? &t->hist : &t->samples;
+	double seconds = t->ns ? (double)t->ns / 1e9 : 1;
+
+	if (counted) {
+		json_number(w, "mean", t->gauges ? t->gauge_sum / (double)t->gauges : 0);
+	} else if (unit == SLO_UNIT_MS) {
+		json_number(w, "rate", (double)h->count / seconds);
+		json_number(w, "p50", slo_hist_quantile(h, 0.5) / 1e6);
+		json_number(w, "p95", slo_hist_quantile(h, 0.95) / 1e6);
+		json_number(w, "p99", slo_hist_quantile(h, 0.99) / 1e6);
+		json_number(w, "unanswered", (double)t->timeouts);
+	} else {
+		json_number(w, "rate", (double)(t->count ? t->count : t->count_samples) / seconds);
+	}
+}
+
+static void json_row(const struct slo_view *v, const struct slo_choice *c, int sig,
+                     struct slo_jsonw *w)
+{
+	const struct slo_signal_desc *d = slo_signal_desc((enum slo_signal)sig);
+	const char *status = "measured";
+	struct tally t;
+
+	recent(v, sig, &t);
+	if (!c->backend)
+		status = "refused";
+	else if (v->shed & SLO_SIG_BIT(sig))
+		status = "shed";
+	slo_jsonw_object_begin(w);
+	json_text(w, "name", d->name);
+	json_text(w, "unit", slo_unit_name(d->unit));
+	json_text(w, "mechanism", c->backend ? slo_source_name(c->verdict.source) : "");
+	json_text(w, "status", status);
+	if (!c->backend)
+		json_text(w, "why",
+		          c->verdict.refused_count ? c->verdict.refused[0].why : "not asked for");
+	json_values(&t, d->unit, d->counted, w);
+	if (t.worst > 0) {
+		slo_jsonw_key(w, "worst");
+		slo_jsonw_object_begin(w);
+		json_number(w, "value", t.worst);
+		json_number(w, "pid", t.tgid);
+		json_text(w, "comm", t.comm);
+		json_text(w, "container", t.who);
+		slo_jsonw_object_end(w);
+	}
+	slo_jsonw_object_end(w);
+}
+
+void slo_view_json(const struct slo_view *v, const struct slo_session *s, struct slo_jsonw *w)
+{
+	slo_jsonw_array_begin(w);
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++)
+		json_row(v, slo_session_choice(s, (enum slo_signal)sig), sig, w);
+	slo_jsonw_array_end(w);
+}
+
 void slo_view_summary(struct slo_view *v, const struct slo_session *s, uint64_t run_ns)
 {
+	if (!v->out)
+		return;
 	(void)fprintf(v->out, "\nwhole run, %.1f s\n", (double)run_ns / 1e9);
 	print_head(v, "worst");
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {

@@ -8,10 +8,11 @@
 
 #include "backends/session.h"
 #include "compat/identity.h"
+#include "core/base/jsonw.h"
 
 struct slo_view;
 
-/* @ansi: redraw in place, with colour where @color; else plain lines. */
+/* @out NULL: nothing is printed, but for slo_view_json(). @ansi: redraw in place, with colour where @color; else plain lines. */
 int slo_view_new(struct slo_view **ret_view, FILE *out, bool ansi, bool color, struct slo_err *err);
 void slo_view_freep(struct slo_view **view);
 
@@ -24,6 +25,9 @@ void slo_view_overhead(struct slo_view *v, double pct, uint64_t shed);
 
 /* Ends the current interval and prints the table. */
 void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t interval_ns);
+
+/* The last 10 s as an array of one object a signal, for those who ask over the local socket. */
+void slo_view_json(const struct slo_view *v, const struct slo_session *s, struct slo_jsonw *w);
 
 /* Totals of the run. */
 void slo_view_summary(struct slo_view *v, const struct slo_session *s, uint64_t run_ns);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/programs/explain.h"
 #include "core/programs/options.h"
 #include "core/programs/sloctl/commands.h"
-#include "core/programs/explain.h"
 #include "core/programs/sloctl/samples.h"
 
 struct explain_args {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 
 #include <cmocka.h>
 
@@ -56,10 +56,9 @@ static void count(struct slo_evidence_windows *w, int64_t at_s, uint64_t n)
 static void request(struct slo_evidence_windows *w, int64_t begin_s, int64_t end_s, bool bad,
                     enum slo_llm_error error)
 {
-	const struct slo_llm_request r = { .is_request = true,
-		                           .latency_ms = NAN,
-		                           .queue_ms = NAN,
-		                           .error = error };
+	const struct slo_llm_request r = {
+		.is_request = true, .latency_ms = NAN, .queue_ms = NAN, .error = error
+	};
 
 	slo_evidence_request(w, SERVICE, T0 + begin_s * SECOND, T0 + end_s * SECOND, &r, bad);
 }

@@ -19,10 +19,9 @@ static const struct slo_incident_scope scope = { "c", "ns", "chat", "chat.ttft",
 static enum slo_incident_step at(struct slo_incident_track *t, int64_t s, enum slo_burn_state state,
                                  double burn, uint32_t set)
 {
-	const struct slo_incident_now now = { .unix_ns = T0 + s * SECOND,
-		                              .state = state,
-		                              .burn = burn,
-		                              .set = set };
+	const struct slo_incident_now now = {
+		.unix_ns = T0 + s * SECOND, .state = state, .burn = burn, .set = set
+	};
 
 	return slo_incident_track_step(t, &scope, &now);
 }

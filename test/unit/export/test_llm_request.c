@@ -515,6 +515,29 @@ static void rates_count_from_the_first_token(void **state)
 	assert_true(read_span(s)->llm.tokens_per_sec == 25);
 }
 
+/* The page names every row; what it names beside that a person must see. */
+static void the_page_names_every_alias(void **state)
+{
+	static char page[32768];
+	const struct slo_llm_alias *rows;
+	size_t count = slo_llm_aliases(&rows);
+	FILE *f = fopen(SLO_TEST_DIR "/../core/export/otlp.md", "re");
+	char quoted[80];
+
+	(void)state;
+	if (!f)
+		skip(); /* the binary is run elsewhere */
+	page[fread(page, 1, sizeof(page) - 1, f)] = '\0';
+	(void)fclose(f);
+	for (size_t i = 0; i < count; i++) {
+		(void)snprintf(quoted, sizeof(quoted), "`%s`", rows[i].key);
+		if (!strstr(page, quoted))
+			fail_msg("core/export/otlp.md lacks %s", quoted);
+	}
+	for (const char *const *e = slo_llm_first_token_events(); *e; e++)
+		assert_non_null(strstr(page, *e));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +555,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_retry_within_leaves_a_good_request_good, release),
 		cmocka_unit_test_teardown(rings_of_parents_end, release),
 		cmocka_unit_test_teardown(rates_count_from_the_first_token, release),
+		cmocka_unit_test(the_page_names_every_alias),
 	};
 
 	return cmocka_run_group_tests_name("llm_request", tests, NULL, NULL);

@@ -58,8 +58,10 @@ static void signature_is_that_of_the_standard(void **state)
 
 	(void)state;
 	assert_int_equal(n, 24);
-	slo_webhook_signature(key, (size_t)n, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body,
-	                      strlen(body), signature);
+	slo_webhook_signature(key, (size_t)n,
+	                      &(struct slo_webhook_signed){ "msg_p5jXN8AQM9LWM0D4loKWxJek",
+	                                                    "1614265330", body, strlen(body) },
+	                      signature);
 	assert_string_equal(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
@@ -335,8 +337,10 @@ static void signed_message_comes_once_in_order(void **state)
 	}
 	header_of(rig.server, 0, "webhook-timestamp", time, sizeof(time));
 	header_of(rig.server, 0, "webhook-signature", signature, sizeof(signature));
-	slo_webhook_signature(key, (size_t)n, "m1", time, server_body(rig.server, 0, NULL), 23,
-	                      expected);
+	slo_webhook_signature(
+		key, (size_t)n,
+		&(struct slo_webhook_signed){ "m1", time, server_body(rig.server, 0, NULL), 23 },
+		expected);
 	assert_string_equal(signature, expected);
 	header_of(rig.server, 0, "X-Webhook-Signature", signature, sizeof(signature));
 	assert_memory_equal(signature, "sha256=", 7);

@@ -64,7 +64,7 @@ static struct slo_spool *open_spool(uint64_t max_bytes, uint64_t max_age_ms)
 
 static void put(struct slo_spool *s, const char *text)
 {
-	assert_int_equal(slo_spool_append(s, 7, text, strlen(text), false, NULL, NULL), 0);
+	assert_int_equal(slo_spool_append(s, 7, text, strlen(text), false, NULL), 0);
 }
 
 /* The oldest record is this one; acknowledged then. */
@@ -140,7 +140,8 @@ static void restart_forgets_nothing_and_repeats_nothing(void **state)
 	uint64_t first, second;
 
 	(void)state;
-	assert_int_equal(slo_spool_append(s, 7, "a", 1, true, &first, NULL), 0);
+	assert_int_equal(slo_spool_append(s, 7, "a", 1, true, NULL), 0);
+	first = slo_spool_last(s);
 	put(s, "b");
 	take(s, "a");
 	slo_spool_freep(&s);
@@ -153,7 +154,8 @@ static void restart_forgets_nothing_and_repeats_nothing(void **state)
 	slo_spool_freep(&s);
 	s = open_spool(1 << 20, 0);
 	assert_empty(s);
-	assert_int_equal(slo_spool_append(s, 7, "d", 1, false, &second, NULL), 0);
+	assert_int_equal(slo_spool_append(s, 7, "d", 1, false, NULL), 0);
+	second = slo_spool_last(s);
 	assert_int_equal(second, first + 3); /* no position twice, though nothing was left */
 	take(s, "d");
 	slo_spool_freep(&s);
@@ -184,7 +186,7 @@ static void oldest_go_first_past_the_cap(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 1000; i++) {
 		memcpy(big, &i, sizeof(i));
-		assert_int_equal(slo_spool_append(s, 0, big, sizeof(big), false, NULL, NULL), 0);
+		assert_int_equal(slo_spool_append(s, 0, big, sizeof(big), false, NULL), 0);
 		assert_true(stats_of(s).bytes <= SLO_SPOOL_BYTES_MIN);
 	}
 	st = stats_of(s);
@@ -218,7 +220,7 @@ static void each_lost_record_is_told(void **state)
 	(void)state;
 	assert_int_equal(slo_spool_open(&s, &cfg, NULL), 0);
 	for (int i = 0; i < 500; i++)
-		assert_int_equal(slo_spool_append(s, 3, big, sizeof(big), false, NULL, NULL), 0);
+		assert_int_equal(slo_spool_append(s, 3, big, sizeof(big), false, NULL), 0);
 	assert_true(lost > 0);
 	assert_int_equal(lost, 3 * stats_of(s).dropped);
 	slo_spool_ack(s, 450);
@@ -236,9 +238,9 @@ static void record_larger_than_the_spool_is_refused(void **state)
 
 	(void)state;
 	put(s, "small");
-	assert_int_equal(slo_spool_append(s, 0, big, sizeof(big), false, NULL, &err), -EMSGSIZE);
+	assert_int_equal(slo_spool_append(s, 0, big, sizeof(big), false, &err), -EMSGSIZE);
 	assert_int_equal(stats_of(s).failed, 1);
-	assert_int_equal(slo_spool_append(s, 7, big, sizeof(big) - 56, false, NULL, &err), 0);
+	assert_int_equal(slo_spool_append(s, 7, big, sizeof(big) - 56, false, &err), 0);
 	assert_int_equal(stats_of(s).dropped, 1); /* the small one made room */
 	slo_spool_ack(s, 2);
 	assert_empty(s);
@@ -377,8 +379,9 @@ static void write_until_killed(int fd, uint64_t seed)
 
 		memset(data, (int)(content & 0xff), len);
 		memcpy(data, &content, 8);
-		if (slo_spool_append(s, 1, data, len, content % 64 == 0, &told.position, NULL) != 0)
+		if (slo_spool_append(s, 1, data, len, content % 64 == 0, NULL) != 0)
 			_exit(3);
+		told.position = slo_spool_last(s);
 		if (write(fd, &told, sizeof(told)) != (ssize_t)sizeof(told))
 			_exit(4);
 		content++;
@@ -481,13 +484,12 @@ static void full_disk(void)
 	struct slo_spool_stats st;
 	unsigned int kept = 0;
 
-	while (kept < 1000 && slo_spool_append(s, 7, big, sizeof(big), true, NULL, &err) == 0)
+	while (kept < 1000 && slo_spool_append(s, 7, big, sizeof(big), true, &err) == 0)
 		kept++;
 	assert_int_equal(err.code, -ENOSPC);
 	assert_true(kept > 20 && kept < 100);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(slo_spool_append(s, 7, big, sizeof(big), false, NULL, NULL),
-		                 -ENOSPC);
+		assert_int_equal(slo_spool_append(s, 7, big, sizeof(big), false, NULL), -ENOSPC);
 	st = stats_of(s);
 	assert_int_equal(st.failed, 101);
 	assert_int_equal(st.records, kept);

@@ -140,6 +140,9 @@ class Agent:
     UNLIMITED = {"SLO_SAMPLING_EVENTS_PER_SECOND_LIMIT": "10000000", "SLO_SAMPLING_BURST_LIMIT": "10000000",
                  "SLO_SAFETY_MAX_OVERHEAD_PCT": "0"}
 
+    # The kernel's side alone: no listeners, and nothing of one test in the next.
+    ALONE = {"SLO_RECEIVER_LISTEN": "", "SLO_METRICS_LISTEN": "", "SLO_AGENT_STATE_DIR": "", "SLO_AGENT_CONTROL": ""}
+
     def __init__(self, signals, emit="all", pids=(), cgroups=(), comms=(), args=(), path=None, stdout=None, env=None,
                  backend="libbpf"):
         self.proc, self.bad_lines, self.code, self.stats = None, [], None, {}
@@ -159,7 +162,8 @@ class Agent:
         self.argv = argv
         with open(self.log_path, "wb") as log:
             self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log,
-                                         env={**os.environ, **(self.UNLIMITED if env is None else env)},
+                                         env={**os.environ, **self.ALONE,
+                                              **(self.UNLIMITED if env is None else env)},
                                          stdout=subprocess.DEVNULL if stdout is None else stdout)
         _agents.append(self)
         self._wait_ready()

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked over the local socket, as JSON documents. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/codec/incident_json.h"
+#include "core/programs/agent/agent.h"
+#include "core/programs/explain.h"
+
+static void text(struct slo_jsonw *w, const char *key, const char *value)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_str(w, value);
+}
+
+static void number(struct slo_jsonw *w, const char *key, double value)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_double(w, value);
+}
+
+static void put_agent(const struct slo_agent *a, struct slo_jsonw *w)
+{
+	slo_jsonw_key(w, "agent");
+	slo_jsonw_object_begin(w);
+	text(w, "version", SLO_VERSION);
+	text(w, "node", a->node);
+	text(w, "mode", slo_session_mode(a->session));
+	number(w, "uptime_s", (double)((a->now_ns - a->begin_ns) / SLO_NS_PER_SEC));
+	if (a->guard.guard)
+		number(w, "overhead_pct", slo_guard_overhead_pct(a->guard.guard));
+	slo_jsonw_object_end(w);
+}
+
+static void put_windows(const struct slo_live_objective *o, struct slo_jsonw *w)
+{
+	slo_jsonw_key(w, "windows");
+	slo_jsonw_array_begin(w);
+	for (size_t i = 0; i < o->burn.window_count; i++) {
+		const struct slo_burn_window_result *r = &o->result.window[i];
+
+		slo_jsonw_object_begin(w);
+		number(w, "window_ms", (double)o->burn.window_ms[i]);
+		number(w, "burn", r->burn);
+		number(w, "valid", (double)r->valid);
+		number(w, "bad", (double)(r->valid - r->good));
+		slo_jsonw_key(w, "sufficient");
+		slo_jsonw_bool(w, r->sufficient);
+		slo_jsonw_object_end(w);
+	}
+	slo_jsonw_array_end(w);
+}
+
+static void put_objectives(const struct slo_live *l, struct slo_jsonw *w)
+{
+	slo_jsonw_key(w, "slos");
+	slo_jsonw_array_begin(w);
+	for (size_t i = 0; l && i < l->objective_count; i++) {
+		const struct slo_live_objective *o = &l->objective[i];
+
+		slo_jsonw_object_begin(w);
+		text(w, "name", o->name);
+		text(w, "service", o->service->name);
+		text(w, "sli", slo_sli_desc(o->sli)->name);
+		text(w, "unit", slo_sli_desc(o->sli)->unit);
+		number(w, "threshold", o->threshold);
+		number(w, "objective", o->burn.objective);
+		text(w, "state", slo_burn_state_name(o->result.state));
+		number(w, "budget_remaining", o->result.budget_remaining);
+		slo_jsonw_key(w, "shortened");
+		slo_jsonw_bool(w, o->burn.shortened);
+		put_windows(o, w);
+		slo_jsonw_object_end(w);
+	}
+	slo_jsonw_array_end(w);
+}
+
+static int put_incident(const struct slo_live *l, const struct slo_live_incident *in,
+                        struct slo_jsonw *w)
+{
+	char json[SLO_INCIDENT_JSON_MAX];
+	struct slo_incident record;
+	ssize_t len;
+
+	slo_live_incident_record(l, in, &record);
+	len = slo_incident_json_write(json, sizeof(json), &record, false);
+	if (len < 0)
+		return (int)len;
+	slo_jsonw_object_begin(w);
+	text(w, "state", in->open ? "open" : "resolved");
+	slo_jsonw_key(w, "incident");
+	slo_jsonw_raw(w, json, (size_t)len - 1);
+	slo_jsonw_object_end(w);
+	return 0;
+}
+
+/* Newest first. */
+static int put_incidents(const struct slo_live *l, struct slo_jsonw *w)
+{
+	size_t n = l ? l->history_next : 0;
+	int r = 0;
+
+	if (n > SLO_LIVE_HISTORY)
+		n = SLO_LIVE_HISTORY;
+	slo_jsonw_key(w, "incidents");
+	slo_jsonw_array_begin(w);
+	for (size_t i = 0; !r && i < n; i++)
+		r = put_incident(l, &l->history[(l->history_next - 1 - i) % SLO_LIVE_HISTORY], w);
+	slo_jsonw_array_end(w);
+	return r;
+}
+
+/* The same page as `sloctl explain --input`, and its JSON: {"text": ..., "explanation": {...}}. */
+static int put_explanation(struct slo_live *l, const char *id, struct slo_jsonw *w)
+{
+	const struct slo_live_incident *in = l && *id ? slo_live_incident_find(l, id) : NULL;
+	slo_cleanup(slo_freep) char *page = NULL;
+	slo_cleanup(slo_freep) char *json = NULL;
+	size_t page_len = 0, json_len = 0;
+	struct slo_incident record;
+	FILE *out;
+	int r;
+
+	if (l && !*id && l->history_next)
+		in = &l->history[(l->history_next - 1) % SLO_LIVE_HISTORY];
+	if (!in)
+		return -ENOENT;
+	slo_live_incident_record(l, in, &record);
+	out = open_memstream(&page, &page_len);
+	if (!out)
+		return -ENOMEM;
+	slo_explain_text(out, l->model, &record, false);
+	if (fclose(out))
+		return -ENOMEM;
+	out = open_memstream(&json, &json_len);
+	if (!out)
+		return -ENOMEM;
+	r = slo_explain_json(out, l->model, &record);
+	if (fclose(out))
+		return -ENOMEM;
+	if (r < 0)
+		return r;
+	slo_jsonw_object_begin(w);
+	slo_jsonw_key(w, "text");
+	slo_jsonw_strn(w, page, page_len);
+	slo_jsonw_key(w, "explanation");
+	slo_jsonw_raw(w, json, json_len - 1);
+	slo_jsonw_object_end(w);
+	return 0;
+}
+
+static void put_counts(const struct slo_live *l, struct slo_jsonw *w)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{ "spans", l->count.spans },
+		{ "requests", l->count.requests },
+		{ "retrievals", l->count.retrievals },
+		{ "enriched_spans", l->count.enriched_spans },
+		{ "late_requests", l->count.late_requests },
+		{ "unowned_requests", l->count.unowned_requests },
+		{ "throttled_batches", l->count.throttled_batches },
+		{ "events_sent_before_their_span", l->count.held_lost },
+		{ "spans_lost", l->count.splice_failed },
+		{ "incidents_opened", l->count.opened },
+		{ "incidents_resolved", l->count.resolved },
+	};
+
+	slo_jsonw_key(w, "counts");
+	slo_jsonw_object_begin(w);
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(rows); i++)
+		number(w, rows[i].name, (double)rows[i].value);
+	slo_jsonw_object_end(w);
+}
+
+int slo_agent_answer(void *user, const char *cmd, const char *id, struct slo_jsonw *w)
+{
+	struct slo_agent *a = user;
+	bool top = strcmp(cmd, "top") == 0;
+	int r = 0;
+
+	if (strcmp(cmd, "explain") == 0)
+		return put_explanation(a->live, id, w);
+	if (!top && strcmp(cmd, "status") != 0 && strcmp(cmd, "incidents") != 0)
+		return -ENOTSUP;
+	slo_jsonw_object_begin(w);
+	put_agent(a, w);
+	if (a->live && !top)
+		put_counts(a->live, w);
+	if (top) {
+		slo_jsonw_key(w, "signals");
+		slo_view_json(a->view, a->session, w);
+	}
+	if (strcmp(cmd, "incidents") != 0)
+		put_objectives(a->live, w);
+	if (strcmp(cmd, "status") != 0)
+		r = put_incidents(a->live, w);
+	slo_jsonw_object_end(w);
+	return r;
+}
