@@ -11,14 +11,18 @@ readonly TEST_PACKAGES="libcmocka-dev clang-format clang-tidy cppcheck shellchec
 	git strace bpftool libbpf-tools bpfcc-tools prometheus"
 readonly RESULTS=build/results.tsv
 # Each test binary is also run under musl; these look at glibc-only things or at the network of the build machine.
-readonly VM_SERIES="5.10 6.1 6.12 newest"
+readonly VM_SERIES="5.10 5.10-nobtf 6.1 6.12 newest"
+# No distribution ships these any more: SLO_KERNELS/SERIES/{bzImage,modules,headers} gives them.
+readonly VM_GIVEN="4.4 4.19 5.4"
 
 usage() {
 	cat <<-'USAGE'
 	usage: ./build.sh VERB [...]
+	  demo                     two real faults on this machine and what the agent says of them (root, two minutes)
 	  run [agent options]      build, then run the agent on this machine's kernel (root): a live table
 	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers package
-	  vm SERIES|host [test...] truth tests on one kernel: 5.10 6.1 6.12 newest host
+	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 6.1 6.12 newest host
+	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
 	  package KIND [ARCH]      tar, deb, rpm, oci or all; amd64 or arm64; into build/package/
 	  bench                    the figures: a table, and build/bench.json
@@ -178,6 +182,8 @@ test_contract() {
 	step contract/benchgen test/contract/benchgen.sh build/debug
 	step contract/schema_peer test/contract/schema_peer.sh build/debug
 	step contract/slo_rules test/contract/slo_rules.sh build/debug
+	step contract/https python3 test/contract/https.py build/debug/sloctl
+	step contract/https_static python3 test/contract/https.py build/static/sloctl
 }
 
 # Labelled data and expected outputs of the earlier design, beside the tree; skipped where they are not.
@@ -204,6 +210,8 @@ test_vm() {
 	local series
 	mkdir -p build/vm
 	export SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl SLO_STATIC_CTL=$PWD/build/static/sloctl
+	SLO_OTEL_PYTHON=$(test/peers/python.sh || true)
+	export SLO_OTEL_PYTHON
 	# shellcheck disable=SC2086
 	printf '%s\n' $VM_SERIES | xargs -P2 -I{} sh -c 'test/vm/lane.sh {} >build/vm/{}.out 2>&1;
 		test/vm/initramfs_selftest.sh {} >build/vm/{}.self 2>&1; echo $? >build/vm/{}.self.code'
@@ -211,7 +219,42 @@ test_vm() {
 	for series in $VM_SERIES host; do
 		vm_results "$series"
 	done
+	for series in $VM_GIVEN; do
+		if [[ -f ${SLO_KERNELS:-/nonexistent}/$series/bzImage ]]; then
+			SLO_SERIES_NAME=$series given_kernel "$SLO_KERNELS/$series" >"build/vm/$series.out" 2>&1 || true
+			vm_results "$series"
+		else
+			result skip "vm/$series" "not run: no SLO_KERNELS/$series/bzImage"
+		fi
+	done
 	step vm/mechanisms test/vm/mechanisms.py --check
+}
+
+# given_kernel FOLDER TEST...: the options of vm for what a folder holds.
+given_kernel() {
+	local dir=$1
+	shift
+	set -- --kernel "$dir/bzImage" "$@"
+	[[ ! -d $dir/modules ]] || set -- --modules "$dir/modules" "$@"
+	[[ ! -d $dir/headers ]] || set -- --headers "$dir/headers" "$@"
+	vm_any "$@"
+}
+
+# vm_any [--kernel BZIMAGE] [--modules DIR] [--headers DIR] [SERIES|host] [test...]
+vm_any() {
+	local options=() given=''
+	while [[ ${1:-} == --* ]]; do
+		(($# > 1)) || die "vm: $1 needs a value"
+		case $1 in
+		--kernel) given=$(readlink -e "$2") || die "vm: no kernel image $2" && options+=(--bzimage "$given") ;;
+		--headers) SLO_HEADERS=$(readlink -e "$2") || die "vm: no headers $2" ;;
+		*) options+=("$1" "$2") ;;
+		esac
+		shift 2
+	done
+	[[ -z ${SLO_HEADERS:-} ]] || export SLO_HEADERS
+	[[ -z $given ]] || set -- "${SLO_SERIES_NAME:-given}" "$@"
+	SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl test/vm/run.sh "${options[@]}" "$@"
 }
 
 # The lines of one run.sh as results; one that ended without its totals failed as a whole.
@@ -231,7 +274,7 @@ vm_results() {
 		tail -15 "build/vm/$series.out" | sed 's/^/     | /' || true
 		result FAIL "vm/$series" "see build/vm/$series.out"
 	}
-	[[ $series != host ]] || return 0
+	[[ $series != host && " $VM_GIVEN " != *" $series "* ]] || return 0
 	code=$(cat "build/vm/$series.self.code" 2>/dev/null || echo none)
 	if [[ $code == 0 ]]; then
 		result ok "vm/$series/static-in-initramfs"
@@ -324,20 +367,33 @@ package() {
 	done
 }
 
+demo() {
+	local python
+	[[ $EUID == 0 ]] || die "demo: needs root: it measures the kernel, and makes a cgroup"
+	deps
+	install_packages python3 python3-venv
+	build release
+	python=$(test/peers/python.sh) || die "demo: its application needs the OpenTelemetry SDK, by pip"
+	exec test/live/demo.py build/release/llm-slo-agent "$python"
+}
+
 case ${1:-} in
 "") usage ;;
 -h | --help | help) usage ;;
+demo) demo ;;
 run) shift && run "$@" ;;
 deps) deps "${2:-}" ;;
 package) shift && package "$@" ;;
 build) if [[ ${2:-} == static* ]]; then deps "$2"; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
 test) shift && run_tests "$@" ;;
 vm)
-	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 6.1 6.12 newest host"
+	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 6.1 6.12 newest host, or --kernel BZIMAGE"
 	deps test
 	build static ON
 	shift
-	SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl exec test/vm/run.sh "$@"
+SLO_OTEL_PYTHON=$(test/peers/python.sh || true)
+	export SLO_OTEL_PYTHON
+	vm_any "$@"
 	;;
 bench) shift && deps test && build release ON && build static ON && exec test/bench/run.sh "$@" ;;
 fmt) sources | xargs clang-format -i ;;

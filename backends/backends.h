@@ -6,6 +6,8 @@
 #include "core/backend.h"
 
 extern const struct slo_backend_ops slo_backend_libbpf;
+extern const struct slo_backend_ops slo_backend_libbpf_ext; /* its name is libbpf, too */
+extern const struct slo_backend_ops slo_backend_btf_free;
 extern const struct slo_backend_ops slo_backend_procfs;
 extern const struct slo_backend_ops slo_backend_replay;
 extern const struct slo_backend_ops slo_backend_null;

@@ -12,6 +12,7 @@ struct opened {
 	const struct slo_backend_ops *ops;
 	void *be;
 	uint64_t served;
+	const char *full, *partial; /* capability modes, see ladder */
 };
 
 struct slo_session {
@@ -37,6 +38,40 @@ static uint64_t hooked_signals(void)
 	return set;
 }
 
+enum btf_need {
+	BTF_NONE,
+	BTF_OWN, /* the kernel's */
+	BTF_EXTERNAL, /* a file */
+};
+
+/*
+ * The ladder, best first. Each rung is asked for the signals that those above did not give. A rung that is not built keeps
+ * its place with no ops.
+ */
+static const struct ladder_rung {
+	const char *name;
+	const struct slo_backend_ops *ops;
+	enum btf_need btf;
+	const char *full,
+		*partial; /* capability modes where it serves all hooked signals, or some */
+	const char *needs, *delivers;
+} ladder[] = {
+	{ "BTF", &slo_backend_libbpf, BTF_OWN, "core_full", "core_partial",
+	  "Linux 5.8 with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux), CAP_BPF, CAP_PERFMON",
+	  "every signal with a hook, with owner and cause" },
+	{ "external BTF", &slo_backend_libbpf_ext, BTF_EXTERNAL, "core_full", "core_partial",
+	  "Linux 4.18, this kernel's BTF in a file (--btf FILE, [btf] search), CAP_SYS_ADMIN",
+	  "all but system calls; waits for a quota are not told apart" },
+	{ "btf_free", &slo_backend_btf_free, BTF_NONE, "btf_free", "btf_free",
+	  "Linux 4.15, tracefs, cgroup2, CAP_SYS_ADMIN (from 5.8 CAP_BPF, CAP_PERFMON)",
+	  "all but system calls, with what tracepoints and packets tell" },
+	{ "bcc", NULL, BTF_NONE, "bcc_full", "bcc_degraded",
+	  "Linux 4.4, kprobes, kernel headers or a cached compile",
+	  "what needs structures or kprobes; all of 4.4 to 4.14" },
+	{ "procfs", &slo_backend_procfs, BTF_NONE, "minimal", "minimal", "/proc",
+	  "all but TLS and system calls, by counters: coarser, and weighed less" },
+};
+
 static bool is_auto(const char *only)
 {
 	return !only || strcmp(only, "auto") == 0;
@@ -55,64 +90,103 @@ static int check_name(const char *only, struct slo_err *err)
 	return slo_err_set(err, -EINVAL, "no backend '%s'", only);
 }
 
-static bool is_candidate(const struct slo_backend_ops *ops, const char *only)
-{
-	if (!is_auto(only))
-		return strcmp(ops->name, only) == 0;
-	return ops == &slo_backend_libbpf || ops == &slo_backend_procfs;
-}
-
-static bool has_btf(const struct slo_backend_config *cfg)
+static bool has_own_btf(const struct slo_backend_config *cfg)
 {
 	slo_cleanup(slo_closep) int own = -1;
 
-	if (cfg->btf_path)
-		return true;
 	if (cfg->host_root < 0)
 		own = slo_host_open_root(NULL, NULL);
 	return slo_host_inode(cfg->host_root >= 0 ? cfg->host_root : own,
 	                      "/sys/kernel/btf/vmlinux") != 0;
 }
 
-/* The start-up rule: no BTF, no libbpf. The next rung (bcc) has its own place in the order. */
-static bool skip_for_btf(const struct slo_backend_ops *ops, const struct slo_backend_config *cfg,
-                         struct slo_backend_report *rep)
+/* The rungs to try with @only; replay and null are a ladder of one. Number written. */
+static unsigned int choose_rungs(const char *only, struct ladder_rung ret[SLO_SESSION_BACKENDS])
 {
-	if (ops != &slo_backend_libbpf || has_btf(cfg))
-		return false;
-	(void)snprintf(rep->why, sizeof(rep->why),
-	               "no BTF at /sys/kernel/btf/vmlinux (needs CONFIG_DEBUG_INFO_BTF, usual from "
-	               "Linux 5.8, or --btf FILE); backend bcc is not built in this version");
-	for (int i = 0; i < SLO_SIG_MAX_; i++) {
-		rep->verdict[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
-		if (rep->asked & SLO_SIG_BIT(i))
-			slo_verdict_refuse(&rep->verdict[i], "libbpf", -ENOENT, "%.150s", rep->why);
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(ladder); i++) {
+		if (is_auto(only) || (ladder[i].ops && strcmp(ladder[i].ops->name, only) == 0))
+			ret[count++] = ladder[i];
 	}
-	return true;
+	for (size_t i = 0; !count && slo_backends[i]; i++) {
+		if (strcmp(slo_backends[i]->name, only) == 0)
+			ret[count++] = (struct ladder_rung){ .name = "",
+				                             .ops = slo_backends[i],
+				                             .full = only,
+				                             .partial = only,
+				                             .needs = "",
+				                             .delivers = "" };
+	}
+	return count;
+}
+static_assert(SLO_ARRAY_SIZE(ladder) <= SLO_SESSION_BACKENDS, "room for every rung");
+
+/* What rules @rung out before it is asked; NULL nothing. */
+static const char *rule_out(const struct ladder_rung *rung, const struct slo_backend_config *cfg)
+{
+	if (!rung->ops)
+		return "not built in this version";
+	switch (rung->btf) {
+	case BTF_OWN:
+		if (cfg->btf_path)
+			return "--btf names another one";
+		return has_own_btf(cfg)
+		               ? NULL
+		               : "no BTF at /sys/kernel/btf/vmlinux (needs "
+		                 "CONFIG_DEBUG_INFO_BTF, usual from Linux 5.8, or --btf FILE)";
+	case BTF_EXTERNAL:
+		return cfg->btf_path ? NULL : "no file given (--btf FILE), none found";
+	case BTF_NONE:
+		break;
+	}
+	return NULL;
+}
+
+/* Begins @rep; false where @rung is not to be asked: @rep says why. */
+static bool begin_report(struct slo_backend_report *rep, const struct ladder_rung *rung,
+                         uint64_t asked, const struct slo_backend_config *cfg)
+{
+	const char *why = rule_out(rung, cfg);
+
+	*rep = (struct slo_backend_report){ .name = rung->ops ? rung->ops->name : rung->name,
+		                            .rung = rung->name,
+		                            .needs = rung->needs,
+		                            .delivers = rung->delivers,
+		                            .asked = asked,
+		                            .tried = !why };
+	for (int i = 0; i < SLO_SIG_MAX_; i++)
+		rep->verdict[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
+	if (!why)
+		return true;
+	(void)snprintf(rep->why, sizeof(rep->why), "%s", why);
+	/* That there is no file, or no bcc, is no reason of its own beside the kernel's lack of BTF. */
+	if (rung->btf != BTF_OWN || cfg->btf_path)
+		return false;
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		if (asked & SLO_SIG_BIT(i))
+			slo_verdict_refuse(&rep->verdict[i], rung->name, -ENOENT, "%.150s", why);
+	}
+	return false;
 }
 
 int slo_session_probe(const struct slo_backend_config *cfg, const char *only,
                       struct slo_backend_report reports[SLO_SESSION_BACKENDS],
                       unsigned int *ret_count, struct slo_err *err)
 {
-	unsigned int count = 0;
+	struct ladder_rung rungs[SLO_SESSION_BACKENDS];
+	unsigned int count;
 	int r = check_name(only, err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; slo_backends[i] && count < SLO_SESSION_BACKENDS; i++) {
-		const struct slo_backend_ops *ops = slo_backends[i];
-		struct slo_backend_report *rep = &reports[count];
+	count = choose_rungs(only, rungs);
+	for (unsigned int i = 0; i < count; i++) {
+		struct slo_backend_report *rep = &reports[i];
 		struct slo_err local = { 0 };
 
-		if (!is_candidate(ops, only))
-			continue;
-		count++;
-		*rep = (struct slo_backend_report){ .name = ops->name, .asked = cfg->signals };
-		if (skip_for_btf(ops, cfg, rep))
-			continue;
-		rep->tried = true;
-		if (ops->probe(cfg, rep->verdict, &local) < 0)
+		if (begin_report(rep, &rungs[i], cfg->signals, cfg) &&
+		    rungs[i].ops->probe(cfg, rep->verdict, &local) < 0)
 			(void)snprintf(rep->why, sizeof(rep->why), "%.199s", local.msg);
 	}
 	*ret_count = count;
@@ -151,7 +225,7 @@ static void keep_refusals(struct slo_session *s, const struct slo_verdict *befor
 	*v = joined;
 }
 
-static void open_one(struct slo_session *s, const struct slo_backend_ops *ops,
+static void open_one(struct slo_session *s, const struct ladder_rung *rung,
                      const struct slo_backend_config *cfg, uint64_t *left)
 {
 	struct slo_backend_report *rep = &s->reports[s->report_count++];
@@ -161,28 +235,28 @@ static void open_one(struct slo_session *s, const struct slo_backend_ops *ops,
 	uint64_t served;
 	void *be = NULL;
 
-	*rep = (struct slo_backend_report){ .name = ops->name, .asked = *left };
 	own.signals = *left;
 	memcpy(before, s->choice, sizeof(before));
-	if (!skip_for_btf(ops, cfg, rep)) {
-		rep->tried = true;
-		if (ops->open(&own, rep->verdict, &be, &local) < 0)
-			(void)snprintf(rep->why, sizeof(rep->why), "%.199s", local.msg);
-	}
+	if (begin_report(rep, rung, *left, cfg) &&
+	    rung->ops->open(&own, rep->verdict, &be, &local) < 0)
+		(void)snprintf(rep->why, sizeof(rep->why), "%.199s", local.msg);
 	take_choices(s, rep, left, &served);
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		if (rep->asked & SLO_SIG_BIT(i))
 			keep_refusals(s, &before[i].verdict, i);
 	}
 	if (be)
-		s->opened[s->count++] = (struct opened){ ops, be, served };
+		s->opened[s->count++] =
+			(struct opened){ rung->ops, be, served, rung->full, rung->partial };
 }
 
 int slo_session_open(struct slo_session **ret_session, const struct slo_backend_config *cfg,
                      const char *only, struct slo_err *err)
 {
 	slo_session_auto struct slo_session *s = NULL;
+	struct ladder_rung rungs[SLO_SESSION_BACKENDS];
 	uint64_t left = cfg->signals;
+	unsigned int count;
 	int r = check_name(only, err);
 
 	if (r < 0)
@@ -193,9 +267,10 @@ int slo_session_open(struct slo_session **ret_session, const struct slo_backend_
 	s->wanted = cfg->signals;
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		s->choice[i].verdict = (struct slo_verdict){ .mechanism = "", .hooks = "" };
-	for (size_t i = 0; slo_backends[i] && s->report_count < SLO_SESSION_BACKENDS; i++) {
-		if (is_candidate(slo_backends[i], only) && (left || !cfg->signals))
-			open_one(s, slo_backends[i], cfg, &left);
+	count = choose_rungs(only, rungs);
+	for (unsigned int i = 0; i < count; i++) {
+		if (left || !cfg->signals)
+			open_one(s, &rungs[i], cfg, &left);
 	}
 	if (!s->count)
 		return slo_err_set(err, -ENOTSUP, "%s",
@@ -236,10 +311,30 @@ const char *slo_session_mode(const struct slo_session *s)
 	for (unsigned int i = 0; i < s->count; i++) {
 		const struct opened *o = &s->opened[i];
 
-		if (o->ops == &slo_backend_replay || o->ops == &slo_backend_null)
-			return o->ops->name;
-		if (o->ops == &slo_backend_libbpf && o->served)
-			return (o->served & hooked) == hooked ? "core_full" : "core_partial";
+		if ((o->served & hooked) == hooked)
+			return o->full;
+		if (o->served)
+			return o->partial;
+	}
+	return s->count ? s->opened[0].partial : "minimal";
+}
+
+const char *slo_session_mode_probed(const struct slo_backend_report *reports, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t hooked = reports[i].asked & hooked_signals(), served = 0;
+
+		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
+			if (reports[i].verdict[sig].serves)
+				served |= SLO_SIG_BIT(sig);
+		}
+		for (size_t r = 0; served && r < SLO_ARRAY_SIZE(ladder); r++) {
+			if (strcmp(ladder[r].name, reports[i].rung) == 0)
+				return (served & hooked) == hooked ? ladder[r].full
+				                                   : ladder[r].partial;
+		}
+		if (served)
+			return reports[i].name;
 	}
 	return "minimal";
 }

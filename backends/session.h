@@ -16,18 +16,21 @@ struct slo_choice {
 /* What one backend said of itself and of each signal asked of it. */
 struct slo_backend_report {
 	const char *name;
+	const char *rung; /* of the ladder; "" where it is no part of it (replay, null) */
+	const char *needs; /* of the host, as a whole; "" */
+	const char *delivers; /* where the host has that; "" */
 	bool tried; /* false: skipped, see why */
 	char why[200]; /* skipped or refused as a whole; "" where it works */
 	uint64_t asked; /* signals asked of it */
 	struct slo_verdict verdict[SLO_SIG_MAX_];
 };
 
-#define SLO_SESSION_BACKENDS 4
+#define SLO_SESSION_BACKENDS 8
 
 /*
- * @only: name of the one backend to use, or NULL/"auto": libbpf where there is BTF (or cfg->btf_path), then procfs;
- * replay and null only by name. 0, or -ENOTSUP where no signal can be had (the reports say why), -EINVAL for an
- * unknown or not built backend.
+ * The ladder, signal by signal: BTF, external BTF (cfg->btf_path), btf_free, bcc, procfs; replay and null only by name.
+ * @only: name of the one backend to use, or NULL/"auto". 0, or -ENOTSUP where no signal can be had (the reports say why),
+ * -EINVAL for an unknown or not built backend.
  */
 int slo_session_open(struct slo_session **ret_session, const struct slo_backend_config *cfg,
                      const char *only, struct slo_err *err);
@@ -45,10 +48,13 @@ const struct slo_backend_report *slo_session_reports(const struct slo_session *s
                                                      unsigned int *ret_count);
 
 /*
- * core_full: libbpf serves every signal of this version that was asked for and that has a kernel hook; core_partial:
- * some; minimal: none. replay, null: those backends.
+ * By the first rung that serves a signal which has a kernel hook: core_full (libbpf, all that were asked for), core_partial,
+ * btf_free, bcc_full (all), bcc_degraded; minimal: only what the kernel counts anyway. replay, null: those backends.
  */
 const char *slo_session_mode(const struct slo_session *s);
+
+/* The mode that a session would have with what slo_session_probe() found. */
+const char *slo_session_mode_probed(const struct slo_backend_report *reports, unsigned int count);
 
 /* The backends' ops, over all of them; see core/backend.h. */
 unsigned int slo_session_fds(const struct slo_session *s, int fds[SLO_SESSION_BACKENDS]);

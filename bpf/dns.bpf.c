@@ -7,8 +7,6 @@
 
 #define SLO_DNS_PORT 53
 #define SLO_DNS_HEADER 12
-/* A TCP segment may carry several messages. */
-#define SLO_DNS_MESSAGES 4
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -24,6 +22,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } dns_resolvers SEC(".maps");
+
+/* A function of its own keeps the messages of a segment apart; kernels before 4.16 take none. */
+#ifdef SLO_FREE
+#define MESSAGE_CALL static __always_inline
+#else
+#define MESSAGE_CALL static __noinline
+#endif
 
 struct dns_header {
 	__be16 id;
@@ -87,7 +92,7 @@ static __always_inline void on_query(struct __sk_buff *skb, const struct slo_pac
 		known->last_ns = now;
 		return;
 	}
-	q.owner.cgroup_id = slo_cgroup_v1 ? 0 : bpf_skb_cgroup_id(skb);
+	q.owner.cgroup_id = slo_skb_cgroup(skb);
 	slo_owner_sender(&q.owner);
 	if (!slo_admit(SLO_ABI_DNS_LATENCY, &q.owner))
 		return;
@@ -98,25 +103,30 @@ static __always_inline void on_query(struct __sk_buff *skb, const struct slo_pac
 		slo_stat_inc(SLO_ABI_DNS_LATENCY, inflight_full);
 }
 
-static __always_inline void on_answer(struct __sk_buff *skb, const struct slo_packet *p,
-                                      const struct dns_header *h)
+#ifdef SLO_FREE
+/* User space does the rest: the room of one stack, without functions, is too small for it. */
+static __always_inline void give_answer(const struct slo_abi_dns_key *key,
+                                        struct slo_abi_dns_query *known, __u64 now,
+                                        const struct dns_header *h)
+{
+	if (known->answered_ns)
+		return;
+	known->rcode = h->flags2 & 0xf;
+	known->truncated = (h->flags1 & 0x02) != 0;
+	known->answered_ns = now;
+}
+#else
+static __always_inline void give_answer(const struct slo_abi_dns_key *key,
+                                        const struct slo_abi_dns_query *known, __u64 now,
+                                        const struct dns_header *h)
 {
 	__u32 rcode = h->flags2 & 0xf;
-	__u64 now = bpf_ktime_get_ns();
-	struct slo_abi_dns_key key = {};
-	struct slo_abi_dns_query *known, q;
+	struct slo_abi_dns_query q = *known;
 	struct slo_measure m = {};
 	struct slo_abi_event *e;
 
-	key_of(skb, p, bpf_ntohs(h->id), 0, &key);
-	known = bpf_map_lookup_elem(&dns_queries, &key);
-	if (!known) {
-		slo_stat_inc(SLO_ABI_DNS_LATENCY, unmatched);
-		return;
-	}
-	q = *known;
 	/* Of two answers at once, one wins. */
-	if (bpf_map_delete_elem(&dns_queries, &key))
+	if (bpf_map_delete_elem(&dns_queries, key))
 		return;
 	m.start_ns = q.first_ns;
 	m.ns = now - q.first_ns;
@@ -126,21 +136,37 @@ static __always_inline void on_answer(struct __sk_buff *skb, const struct slo_pa
 	if (!e)
 		return;
 	e->source = SLO_ABI_SRC_CGROUP_SKB;
-	e->family = key.family;
-	e->proto = key.proto;
-	e->sport = key.lport;
-	e->dport = key.rport;
-	slo_copy16(e->saddr, key.laddr);
-	slo_copy16(e->daddr, key.raddr);
+	e->family = key->family;
+	e->proto = key->proto;
+	e->sport = key->lport;
+	e->dport = key->rport;
+	slo_copy16(e->saddr, key->laddr);
+	slo_copy16(e->daddr, key->raddr);
 	e->flags = (q.upstream ? SLO_ABI_F_UPSTREAM : 0) |
 	           (h->flags1 & 0x02 ? SLO_ABI_F_TRUNCATED : 0);
 	e->extra.dns.last_ns = q.last_ns;
-	e->extra.dns.id = key.id;
+	e->extra.dns.id = key->id;
 	e->extra.dns.rcode = (__u16)rcode;
 	e->extra.dns.retries = (__u16)q.retries;
 	e->extra.dns.name_len = q.name_len;
 	__builtin_memcpy(e->extra.dns.name, q.name, SLO_ABI_NAME_LEN);
 	slo_submit(e);
+}
+#endif
+
+static __always_inline void on_answer(struct __sk_buff *skb, const struct slo_packet *p,
+                                      const struct dns_header *h)
+{
+	struct slo_abi_dns_key key = {};
+	struct slo_abi_dns_query *known;
+	__u64 now = bpf_ktime_get_ns();
+
+	key_of(skb, p, bpf_ntohs(h->id), 0, &key);
+	known = bpf_map_lookup_elem(&dns_queries, &key);
+	if (known)
+		give_answer(&key, known, now, h);
+	else
+		slo_stat_inc(SLO_ABI_DNS_LATENCY, unmatched);
 }
 
 static __always_inline void learn_resolver(void)
@@ -153,8 +179,8 @@ static __always_inline void learn_resolver(void)
 		bpf_map_update_elem(&dns_resolvers, &o.tgid, &yes, BPF_ANY);
 }
 
-static __noinline int message(struct __sk_buff *skb, const struct slo_packet *p, __u32 off,
-                              __u32 left, int outgoing)
+MESSAGE_CALL int message(struct __sk_buff *skb, const struct slo_packet *p, __u32 off, __u32 left,
+                         int outgoing)
 {
 	struct dns_header h;
 
@@ -171,33 +197,44 @@ static __noinline int message(struct __sk_buff *skb, const struct slo_packet *p,
 	return 0;
 }
 
+/* One message that follows its length; false where no other one follows. */
+static __always_inline int tcp_message(struct __sk_buff *skb, const struct slo_packet *p,
+                                       __u32 *off, __u32 *left, int outgoing)
+{
+	struct dns_header h;
+	__be16 prefix;
+	__u32 len;
+
+	if (*left < SLO_DNS_HEADER + 2 || bpf_skb_load_bytes(skb, *off, &prefix, sizeof(prefix)) ||
+	    bpf_skb_load_bytes(skb, *off + 2, &h, sizeof(h)))
+		return 0;
+	if (*off == p->payload && !is_plausible(&h, p))
+		return 0;
+	message(skb, p, *off + 2, *left - 2, outgoing);
+	len = bpf_ntohs(prefix) + 2;
+	*off += len;
+	*left = len < *left ? *left - len : 0;
+	return 1;
+}
+
 /*
  * Over TCP each message follows its length (RFC 1035 4.2.2), which may have travelled alone in the segment before.
- * A segment from the middle of a message fits no length and no header; what looks like one has to match a query.
+ * A segment from the middle of a message fits no length and no header; what looks like one has to match a query. Of one
+ * segment four messages are read, and two where no loop and no function can be had.
  */
 static __always_inline void tcp_messages(struct __sk_buff *skb, const struct slo_packet *p,
                                          int outgoing)
 {
 	__u32 off = p->payload, left = p->payload_len;
-	struct dns_header h;
-	__be16 prefix;
-	__u32 len;
 
-	for (int i = 0; i < SLO_DNS_MESSAGES && left >= SLO_DNS_HEADER + 2; i++) {
-		if (bpf_skb_load_bytes(skb, off, &prefix, sizeof(prefix)) ||
-		    bpf_skb_load_bytes(skb, off + 2, &h, sizeof(h)))
-			return;
-		if (i == 0 && !is_plausible(&h, p))
-			break;
-		message(skb, p, off + 2, left - 2, outgoing);
-		len = bpf_ntohs(prefix) + 2;
-		if (len >= left)
-			return;
-		off += len;
-		left -= len;
-	}
-	if (off == p->payload)
+	if (!tcp_message(skb, p, &off, &left, outgoing))
 		message(skb, p, off, left, outgoing);
+	else if (tcp_message(skb, p, &off, &left, outgoing)) {
+#ifndef SLO_FREE
+		if (tcp_message(skb, p, &off, &left, outgoing))
+			(void)tcp_message(skb, p, &off, &left, outgoing);
+#endif
+	}
 }
 
 static __always_inline void packet(struct __sk_buff *skb, int outgoing)
@@ -228,6 +265,7 @@ int dns_ingress(struct __sk_buff *skb)
 	return 1;
 }
 
+#ifndef SLO_FREE
 /* A process that binds the port is a resolver before it has answered anybody. */
 SEC("cgroup/post_bind4")
 int dns_bind4(struct bpf_sock *ctx)
@@ -244,3 +282,4 @@ int dns_bind6(struct bpf_sock *ctx)
 		learn_resolver();
 	return 1;
 }
+#endif

@@ -12,6 +12,15 @@ struct kernfs_node {
 	__u64 id;
 };
 
+/* Before 5.5. */
+union kernfs_node_id {
+	__u64 id;
+};
+
+struct kernfs_node___union {
+	union kernfs_node_id id;
+};
+
 struct cgroup_root {
 	int hierarchy_id; /* 0: the v2 hierarchy */
 };

@@ -350,7 +350,9 @@ struct slo_abi_dns_query {
 	__u32 retries;
 	__u8 upstream; /* asked by a resolver of this host */
 	__u8 name_len;
-	__u8 pad[2];
+	__u8 rcode; /* of the answer, as truncated */
+	__u8 truncated;
+	__u64 answered_ns; /* 0: under way; else user space takes it from here (programs without BTF) */
 	__u8 name[SLO_ABI_NAME_LEN];
 };
 
@@ -378,6 +380,11 @@ enum slo_abi_tls_state {
 	SLO_ABI_TLS_HELLO, /* the ClientHello is one */
 	SLO_ABI_TLS_ANSWERED, /* ServerHello seen */
 	SLO_ABI_TLS_FINISHED, /* client's Finished seen after a certificate of its: the server may still refuse that */
+	/* Over, and left to user space (programs without BTF): */
+	SLO_ABI_TLS_OVER_DONE,
+	SLO_ABI_TLS_OVER_FAILED, /* see reason */
+	SLO_ABI_TLS_OVER_NOTHING, /* not ours */
+	SLO_ABI_TLS_OVER_LOST,
 };
 
 /* What a handshake's outcome needs of it. */
@@ -473,7 +480,7 @@ _Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
 _Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");
 _Static_assert(sizeof(struct slo_abi_owner) == 40, "abi: owner");
 _Static_assert(sizeof(struct slo_abi_sock) == 56, "abi: sock");
-_Static_assert(sizeof(struct slo_abi_dns_query) == 136, "abi: dns query");
+_Static_assert(sizeof(struct slo_abi_dns_query) == 144, "abi: dns query");
 _Static_assert(sizeof(struct slo_abi_tls_dir) == 112, "abi: tls direction");
 _Static_assert(sizeof(struct slo_abi_tls_head) == 208, "abi: tls head");
 _Static_assert(sizeof(struct slo_abi_tls_conn) == 432, "abi: tls connection");

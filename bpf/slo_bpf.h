@@ -25,11 +25,16 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Wake user space only when this much waits; a timer drains the rest. A wake-up costs 5 times a submit. */
 #define SLO_WAKE_BYTES (64 * 1024)
 
+#ifdef SLO_FREE
+#define SLO_MMAPABLE 0
+#else
+#define SLO_MMAPABLE BPF_F_MMAPABLE
 /* Sizes are set by user space before load; these maps are shared by all objects. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } slo_events SEC(".maps");
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -48,7 +53,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(map_flags, SLO_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct slo_abi_bucket);
 } slo_bucket SEC(".maps");
@@ -109,6 +114,16 @@ struct {
 	__type(value, struct slo_abi_count_val);
 } slo_counts SEC(".maps");
 
+#define slo_addr_words(a) ((__u32 *)(a))
+
+static __always_inline void slo_copy16(__u8 *to, const void *from)
+{
+	__builtin_memcpy(to, from, 16);
+}
+
+#ifdef SLO_FREE
+#include "bpf/slo_free.h"
+#else
 /* Set before load. The v1 controller (pids) names the cgroup where containers live in cgroup v1. */
 const volatile __u32 slo_cgroup_v1 = 0;
 /* 1: bpf_probe_read_kernel is refused on this host. */
@@ -116,13 +131,6 @@ const volatile __u32 slo_typed_only = 0;
 
 static struct slo_abi_hist_val slo_zero_hist;
 static struct slo_abi_count_val slo_zero_count;
-
-#define slo_addr_words(a) ((__u32 *)(a))
-
-static __always_inline void slo_copy16(__u8 *to, const void *from)
-{
-	__builtin_memcpy(to, from, 16);
-}
 
 static __always_inline __u64 slo_task_cgroup_id(struct task_struct *task)
 {
@@ -173,6 +181,9 @@ static __always_inline __u32 slo_sock_netns(const struct sock *sk)
 {
 	return sk->__sk_common.skc_net.net->ns.inum;
 }
+
+#define slo_skb_cgroup(skb) (slo_cgroup_v1 ? 0 : bpf_skb_cgroup_id(skb))
+#endif
 
 /* Log2 without a loop: the number of the highest bit. @v > 0. */
 static __always_inline __u32 slo_log2(__u64 v)
@@ -250,12 +261,13 @@ static __always_inline int slo_is_target(const struct slo_abi_ctl *ctl,
 }
 
 static __always_inline int slo_hist_update(const struct slo_abi_hist_key *key, __u64 ns,
-                                           __u32 epoch, const struct slo_abi_owner *o)
+                                           __u32 epoch, const struct slo_abi_owner *o,
+                                           const void *zero)
 {
 	struct slo_abi_hist_val *h = bpf_map_lookup_elem(&slo_hist, key);
 
 	if (!h) {
-		bpf_map_update_elem(&slo_hist, key, &slo_zero_hist, BPF_NOEXIST);
+		bpf_map_update_elem(&slo_hist, key, zero, BPF_NOEXIST);
 		h = bpf_map_lookup_elem(&slo_hist, key);
 		if (!h)
 			return -1;
@@ -273,12 +285,12 @@ static __always_inline int slo_hist_update(const struct slo_abi_hist_key *key, _
 }
 
 static __always_inline int slo_count_update(const struct slo_abi_count_key *key, __u64 n,
-                                            const struct slo_abi_owner *o)
+                                            const struct slo_abi_owner *o, const void *zero)
 {
 	struct slo_abi_count_val *c = bpf_map_lookup_elem(&slo_counts, key);
 
 	if (!c) {
-		bpf_map_update_elem(&slo_counts, key, &slo_zero_count, BPF_NOEXIST);
+		bpf_map_update_elem(&slo_counts, key, zero, BPF_NOEXIST);
 		c = bpf_map_lookup_elem(&slo_counts, key);
 		if (!c)
 			return -1;
@@ -306,11 +318,28 @@ static __always_inline int slo_may_send(void)
 }
 
 /*
+ * Where an event is made: in the ring or, where there is none, at @room, which the caller gives zeroed. There a zeroed
+ * event is also what new aggregates are made of, for lack of global data.
+ */
+#ifdef SLO_FREE
+#define SLO_ROOM (&(struct slo_abi_event){ .version = 0 })
+#define SLO_ZERO_HIST room
+#define SLO_ZERO_COUNT room
+#define slo_reserve(room) (room)
+#else
+#define SLO_ROOM ((struct slo_abi_event *)0)
+#define SLO_ZERO_HIST (&slo_zero_hist)
+#define SLO_ZERO_COUNT (&slo_zero_count)
+#define slo_reserve(room) bpf_ringbuf_reserve(&slo_events, sizeof(struct slo_abi_event), 0)
+#endif
+
+/*
  * The one place where a measurement's fate is decided and counted: sent, aggregated, or lost.
  * Returns a zeroed event with its header filled, for the caller to complete and slo_submit(), or NULL.
  */
 static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *st, int aggregated,
-                                                         int wanted, const struct slo_abi_owner *o)
+                                                         int wanted, const struct slo_abi_owner *o,
+                                                         struct slo_abi_event *room)
 {
 	struct slo_abi_event *e;
 
@@ -328,13 +357,15 @@ static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *s
 		slo_add(&st->shed, 1);
 		return 0;
 	}
-	e = bpf_ringbuf_reserve(&slo_events, sizeof(*e), 0);
+	e = slo_reserve(room);
 	if (!e) {
 		slo_add(&st->lost_ring, 1);
 		return 0;
 	}
+#ifndef SLO_FREE
 	slo_add(&st->sent, 1);
 	__builtin_memset(e, 0, sizeof(*e));
+#endif
 	e->version = SLO_ABI_VERSION;
 	e->size = sizeof(*e);
 	e->tgid = o->tgid;
@@ -345,12 +376,33 @@ static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *s
 	return e;
 }
 
+#ifdef SLO_FREE
+static __always_inline void slo_sent(const struct slo_abi_event *e, int failed)
+{
+	struct slo_abi_stats *st = slo_stats_of(e->signal);
+
+	if (!st)
+		return;
+	if (failed)
+		slo_add(&st->lost_ring, 1);
+	else
+		slo_add(&st->sent, 1);
+}
+
+/* @ctx: the program's own argument. */
+static __always_inline void slo_output(void *ctx, struct slo_abi_event *e)
+{
+	slo_sent(e, bpf_perf_event_output(ctx, &slo_perf, BPF_F_CURRENT_CPU, e, sizeof(*e)) != 0);
+}
+
+#else
 static __always_inline void slo_submit(struct slo_abi_event *e)
 {
 	__u64 waiting = bpf_ringbuf_query(&slo_events, BPF_RB_AVAIL_DATA);
 
 	bpf_ringbuf_submit(e, waiting >= SLO_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
+#endif
 
 struct slo_measure {
 	__u64 start_ns;
@@ -361,8 +413,10 @@ struct slo_measure {
 };
 
 /* One finished latency of a target: histogram, and an event where it is wanted. */
-static __always_inline struct slo_abi_event *
-slo_latency(__u32 signal, const struct slo_abi_owner *o, const struct slo_measure *m)
+static __always_inline struct slo_abi_event *slo_latency_in(struct slo_abi_event *room,
+                                                            __u32 signal,
+                                                            const struct slo_abi_owner *o,
+                                                            const struct slo_measure *m)
 {
 	struct slo_abi_hist_key key = { .cgroup_id = o->cgroup_id, .tag = m->tag, .dev = m->dev };
 	struct slo_abi_stats *st = slo_stats_of(signal);
@@ -372,8 +426,9 @@ slo_latency(__u32 signal, const struct slo_abi_owner *o, const struct slo_measur
 
 	if (!st || !ctl || ctl->off)
 		return 0;
-	aggregated = slo_hist_update(&key, m->ns, ctl->epoch, o);
-	e = slo_dispose(st, aggregated, m->force || ctl->emit_all || m->ns >= ctl->threshold, o);
+	aggregated = slo_hist_update(&key, m->ns, ctl->epoch, o, SLO_ZERO_HIST);
+	e = slo_dispose(st, aggregated, m->force || ctl->emit_all || m->ns >= ctl->threshold, o,
+	                room);
 	if (!e)
 		return 0;
 	e->signal = signal;
@@ -383,8 +438,10 @@ slo_latency(__u32 signal, const struct slo_abi_owner *o, const struct slo_measur
 }
 
 /* @n more of a *_total signal of a target. */
-static __always_inline struct slo_abi_event *slo_count(__u32 signal, const struct slo_abi_owner *o,
-                                                       const struct slo_abi_count_key *key, __u64 n)
+static __always_inline struct slo_abi_event *slo_count_in(struct slo_abi_event *room, __u32 signal,
+                                                          const struct slo_abi_owner *o,
+                                                          const struct slo_abi_count_key *key,
+                                                          __u64 n)
 {
 	struct slo_abi_stats *st = slo_stats_of(signal);
 	struct slo_abi_ctl *ctl = slo_ctl_of(signal);
@@ -393,8 +450,8 @@ static __always_inline struct slo_abi_event *slo_count(__u32 signal, const struc
 
 	if (!st || !ctl || ctl->off)
 		return 0;
-	aggregated = slo_count_update(key, n, o);
-	e = slo_dispose(st, aggregated, ctl->emit_all || n >= ctl->threshold, o);
+	aggregated = slo_count_update(key, n, o, SLO_ZERO_COUNT);
+	e = slo_dispose(st, aggregated, ctl->emit_all || n >= ctl->threshold, o, room);
 	if (!e)
 		return 0;
 	e->signal = signal;
@@ -402,6 +459,9 @@ static __always_inline struct slo_abi_event *slo_count(__u32 signal, const struc
 	e->value = n;
 	return e;
 }
+
+#define slo_latency(signal, o, m) slo_latency_in(SLO_ROOM, signal, o, m)
+#define slo_count(signal, o, key, n) slo_count_in(SLO_ROOM, signal, o, key, n)
 
 /* At the beginning of a measurement: may @o be measured for @signal? Counts what is filtered. */
 static __always_inline int slo_admit(__u32 signal, const struct slo_abi_owner *o)
@@ -426,6 +486,7 @@ static __always_inline int slo_admit(__u32 signal, const struct slo_abi_owner *o
 			slo_add(&st_->field, 1);               \
 	} while (0)
 
+#ifndef SLO_FREE
 /*
  * A socket's addresses as they are on the wire: an IPv6 socket may speak IPv4 (::ffff:a.b.c.d). Returns the family.
  */
@@ -460,5 +521,6 @@ static __always_inline void slo_event_sock(struct slo_abi_event *e, const struct
 	e->dport = bpf_ntohs(c->skc_dport);
 	e->family = slo_sock_addresses(c, e->saddr, e->daddr);
 }
+#endif
 
 #endif

@@ -9,9 +9,12 @@
 enum {
 	SLO_OWNER_NONE,
 	SLO_OWNER_TASK_PROBE,
-	SLO_OWNER_TASK_BTF
+	SLO_OWNER_TASK_BTF,
+	SLO_OWNER_HELPERS, /* they came to these programs last */
 };
+#ifndef SLO_FREE
 const volatile __u32 slo_owner_by = SLO_OWNER_TASK_BTF;
+#endif
 
 /* Byte 13 of the TCP header. */
 #define SLO_TCP_FIN 0x01
@@ -30,6 +33,84 @@ struct slo_packet {
 	__u8 flags;
 };
 
+#ifdef SLO_FREE
+/* Direct access to packets came to these programs with 5.0. */
+static __always_inline int slo_packet_parse(struct __sk_buff *skb, struct slo_packet *p)
+{
+	__u8 b[20];
+	__u32 l4;
+
+	if (bpf_skb_load_bytes(skb, 0, b, 20))
+		return -1;
+	if (skb->protocol == bpf_htons(0x0800)) {
+		/* A later fragment has no ports. */
+		if ((b[6] & 0x1f) || b[7])
+			return -1;
+		p->family = SLO_AF_INET;
+		p->proto = b[9];
+		l4 = (b[0] & 0xf) * 4;
+	} else if (skb->protocol == bpf_htons(0x86dd)) {
+		p->family = SLO_AF_INET6;
+		p->proto = b[6];
+		l4 = 40;
+	} else {
+		return -1;
+	}
+	if (p->proto == SLO_IPPROTO_TCP) {
+		if (bpf_skb_load_bytes(skb, l4, b, 20))
+			return -1;
+		p->seq = (__u32)b[4] << 24 | (__u32)b[5] << 16 | (__u32)b[6] << 8 | b[7];
+		p->ack = (__u32)b[8] << 24 | (__u32)b[9] << 16 | (__u32)b[10] << 8 | b[11];
+		p->payload = l4 + (b[12] >> 4) * 4;
+		p->flags = b[13];
+	} else if (p->proto == SLO_IPPROTO_UDP) {
+		if (bpf_skb_load_bytes(skb, l4, b, 8))
+			return -1;
+		p->payload = l4 + 8;
+	} else {
+		return -1;
+	}
+	p->sport = (__u16)(b[0] << 8 | b[1]);
+	p->dport = (__u16)(b[2] << 8 | b[3]);
+	p->payload_len = skb->len > p->payload ? skb->len - p->payload : 0;
+	return 0;
+}
+
+static __always_inline void slo_packet_addresses(struct __sk_buff *skb, const struct slo_packet *p,
+                                                 __u8 *saddr, __u8 *daddr)
+{
+	if (p->family == SLO_AF_INET) {
+		(void)bpf_skb_load_bytes(skb, 12, saddr, 4);
+		(void)bpf_skb_load_bytes(skb, 16, daddr, 4);
+	} else {
+		(void)bpf_skb_load_bytes(skb, 8, saddr, 16);
+		(void)bpf_skb_load_bytes(skb, 24, daddr, 16);
+	}
+}
+
+static __always_inline void slo_owner_sender(struct slo_abi_owner *o)
+{
+	__u64 id;
+
+#ifdef SLO_EXT
+	if (slo_owner_by == SLO_OWNER_TASK_PROBE) {
+		struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+		o->tgid = BPF_CORE_READ(task, tgid);
+		o->tid = BPF_CORE_READ(task, pid);
+		o->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+		BPF_CORE_READ_INTO(&o->comm, task, comm);
+		return;
+	}
+#endif
+	if (slo_owner_by != SLO_OWNER_HELPERS)
+		return;
+	id = bpf_get_current_pid_tgid();
+	o->tgid = id >> 32;
+	o->tid = (__u32)id;
+	bpf_get_current_comm(o->comm, sizeof(o->comm));
+}
+#else
 /* Headers are linear at these hooks. 0 with @p filled, or -1: neither TCP nor UDP, or a later fragment. */
 static __always_inline int slo_packet_parse(struct __sk_buff *skb, struct slo_packet *p)
 {
@@ -116,5 +197,6 @@ static __always_inline void slo_owner_sender(struct slo_abi_owner *o)
 		BPF_CORE_READ_INTO(&o->comm, task, comm);
 	}
 }
+#endif
 
 #endif

@@ -26,13 +26,11 @@ struct {
 /* User space, which ends what nobody answers, counts down too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(map_flags, SLO_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct slo_abi_tls_hot);
 } tls_hot SEC(".maps");
-
-static struct slo_abi_tls_conn tls_zero;
 
 /*
  * Functions that are not static are verified once and by themselves, not anew for every way that leads to them: without
@@ -58,11 +56,36 @@ static __always_inline void heat(__u32 bucket, __u32 n)
 {
 	__u32 zero = 0;
 	struct slo_abi_tls_hot *hot = bpf_map_lookup_elem(&tls_hot, &zero);
+	__u64 i = bucket;
 
+	slo_opaque(i);
+	i &= SLO_ABI_TLS_BUCKETS - 1;
 	if (hot)
-		__sync_fetch_and_add(&hot->count[bucket & (SLO_ABI_TLS_BUCKETS - 1)], n);
+		__sync_fetch_and_add(&hot->count[i], n);
 }
 
+#ifdef SLO_FREE
+/* Where maps cannot be mapped, user space counts ends apart: one writer each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLO_ABI_TLS_BUCKETS);
+	__type(key, __u32);
+	__type(value, __u32);
+} tls_cold SEC(".maps");
+
+static __always_inline int is_hot(__u32 bucket)
+{
+	__u32 zero = 0, key = bucket & (SLO_ABI_TLS_BUCKETS - 1);
+	struct slo_abi_tls_hot *hot = bpf_map_lookup_elem(&tls_hot, &zero);
+	__u32 *ended = bpf_map_lookup_elem(&tls_cold, &key);
+	__u64 i = bucket;
+
+	/* Bounded again, in one register that the compiler does not know to be: old verifiers forget the first bound. */
+	slo_opaque(i);
+	i &= SLO_ABI_TLS_BUCKETS - 1;
+	return hot && ended && hot->count[i] != *ended;
+}
+#else
 static __always_inline int is_hot(__u32 bucket)
 {
 	__u32 zero = 0;
@@ -70,7 +93,9 @@ static __always_inline int is_hot(__u32 bucket)
 
 	return hot && hot->count[bucket & (SLO_ABI_TLS_BUCKETS - 1)];
 }
+#endif
 
+#ifndef SLO_FREE
 /* One step through a segment: a record's header, or the next piece of a message that matters. */
 SLO_GLOBAL int tls_advance(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32 end, __u32 packed)
 {
@@ -82,6 +107,7 @@ SLO_GLOBAL int tls_advance(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32
 	unpack(&s, c, seq, end, packed);
 	return advance(skb, c, dir_of(c, !s.from_client), &s);
 }
+#endif
 
 /* Goes on at @seq, the begin of a record as far as can be known. */
 static __always_inline int resync(struct slo_abi_tls_conn *c, struct slo_abi_tls_dir *d,
@@ -103,15 +129,22 @@ static __always_inline int resync(struct slo_abi_tls_conn *c, struct slo_abi_tls
  * Segments come as they arrive: again, out of order, in part again. Read is what the direction stands at; bytes that
  * passed before their turn are not seen again, and what follows them is taken for the begin of a record.
  */
+static __always_inline int seek(struct slo_abi_tls_conn *c, struct slo_abi_tls_dir *d,
+                                const struct segment *s)
+{
+	if (is_before(d->need, s->seq) && s->seq == d->need + d->left &&
+	    (s->from_client || c->head.state != SLO_ABI_TLS_HELLO))
+		return resync(c, d, s, s->seq);
+	return GO_ON;
+}
+
+#ifndef SLO_FREE
 static __always_inline int read_segment(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
                                         struct slo_abi_tls_dir *d, const struct segment *s,
                                         __u64 cookie, __u32 packed)
 {
-	int r = GO_ON;
+	int r = seek(c, d, s);
 
-	if (is_before(d->need, s->seq) && s->seq == d->need + d->left &&
-	    (s->from_client || c->head.state != SLO_ABI_TLS_HELLO))
-		r = resync(c, d, s, s->seq);
 	if (r != GO_ON || is_before(d->need, s->seq))
 		return r;
 	for (int i = 0; i < TLS_STEPS && is_before(d->need, s->end) && r == GO_ON; i++) {
@@ -121,6 +154,7 @@ static __always_inline int read_segment(struct __sk_buff *skb, struct slo_abi_tl
 	}
 	return r;
 }
+#endif
 
 static __always_inline int is_read(const struct slo_abi_tls_dir *d)
 {
@@ -140,14 +174,10 @@ static __always_inline int on_close(struct slo_abi_tls_conn *c, const struct seg
 	return fail(c, reset ? SLO_ABI_TLS_RESET : SLO_ABI_TLS_CLOSED, !s->outgoing);
 }
 
-static __always_inline int on_segment(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
-                                      const struct segment *s, __u64 cookie, __u32 packed)
+/* All of a segment that can be read has been, with the outcome @r. */
+static __always_inline int end_segment(struct slo_abi_tls_conn *c, struct slo_abi_tls_dir *d,
+                                       const struct segment *s, int r)
 {
-	struct slo_abi_tls_dir *d = dir_of(c, !s->from_client);
-	int r = GO_ON;
-
-	if (is_before(d->need, s->end) && !(d->flags & DIR_DEAD))
-		r = read_segment(skb, c, d, s, cookie, packed);
 	if (is_before(d->seen, s->end))
 		d->seen = s->end;
 	if (r > WAIT)
@@ -161,6 +191,25 @@ static __always_inline int on_segment(struct __sk_buff *skb, struct slo_abi_tls_
 	if (s->flags & SLO_TCP_RST)
 		return on_close(c, s, 1);
 	return (d->flags & DIR_FIN) && is_read(d) ? on_close(c, s, 0) : GO_ON;
+}
+
+static __always_inline int is_unread(const struct slo_abi_tls_dir *d, const struct segment *s)
+{
+	return is_before(d->need, s->end) && !(d->flags & DIR_DEAD);
+}
+
+#ifndef SLO_FREE
+static struct slo_abi_tls_conn tls_zero;
+
+static __always_inline int on_segment(struct __sk_buff *skb, struct slo_abi_tls_conn *c,
+                                      const struct segment *s, __u64 cookie, __u32 packed)
+{
+	struct slo_abi_tls_dir *d = dir_of(c, !s->from_client);
+	int r = GO_ON;
+
+	if (is_unread(d, s))
+		r = read_segment(skb, c, d, s, cookie, packed);
+	return end_segment(c, d, s, r);
 }
 
 static __always_inline void fill(struct slo_abi_event *e, const struct slo_abi_tls_head *h)
@@ -243,6 +292,8 @@ SLO_GLOBAL int tls_finish(__u64 cookie, __u32 verdict)
 	return 0;
 }
 
+#endif
+
 /* What may be the begin of a ClientHello. Where the application writes less than the first six bytes, its first byte. */
 static __always_inline int may_begin(struct __sk_buff *skb, const struct slo_packet *p)
 {
@@ -259,6 +310,28 @@ static __always_inline __u32 bucket_of(const struct slo_packet *p)
 	return (p->sport ^ p->dport) & (SLO_ABI_TLS_BUCKETS - 1);
 }
 
+/* The connection as it begins, @o its owner as far as known. */
+static __always_inline void describe(struct __sk_buff *skb, const struct slo_packet *p,
+                                     int outgoing, const struct slo_abi_owner *o,
+                                     struct slo_abi_tls_conn *c)
+{
+	c->head.owner = *o;
+	c->head.admitted = outgoing;
+	c->head.flags = outgoing ? 0 : SLO_ABI_TLS_F_SERVER;
+	c->head.bucket = bucket_of(p);
+	c->head.family = p->family;
+	c->head.lport = outgoing ? p->sport : p->dport;
+	c->head.rport = outgoing ? p->dport : p->sport;
+	slo_packet_addresses(skb, p, outgoing ? c->head.laddr : c->head.raddr,
+	                     outgoing ? c->head.raddr : c->head.laddr);
+	c->dir[0].need = c->dir[0].seen = p->seq;
+	/* What the hello acknowledges is where the server goes on. */
+	c->dir[1].need = c->dir[1].seen = p->ack;
+	c->head.start_ns = bpf_ktime_get_ns();
+	c->head.last_ns = c->head.start_ns;
+}
+
+#ifndef SLO_FREE
 static __always_inline struct slo_abi_tls_conn *insert(__u64 cookie, __u32 bucket)
 {
 	if (bpf_map_update_elem(&tls_conns, &cookie, &tls_zero, BPF_NOEXIST)) {
@@ -275,7 +348,7 @@ static __noinline int begin(struct __sk_buff *skb, const struct slo_packet *p, i
 	struct slo_abi_owner o = {};
 	struct slo_abi_tls_conn *c;
 
-	o.cgroup_id = slo_cgroup_v1 ? 0 : bpf_skb_cgroup_id(skb);
+	o.cgroup_id = slo_skb_cgroup(skb);
 	if (outgoing)
 		slo_owner_sender(&o);
 	if (outgoing && !slo_admit(SLO_ABI_TLS_HANDSHAKE, &o))
@@ -283,20 +356,7 @@ static __noinline int begin(struct __sk_buff *skb, const struct slo_packet *p, i
 	c = insert(cookie, bucket_of(p));
 	if (!c)
 		return 0;
-	c->head.owner = o;
-	c->head.admitted = outgoing;
-	c->head.flags = outgoing ? 0 : SLO_ABI_TLS_F_SERVER;
-	c->head.bucket = bucket_of(p);
-	c->head.family = p->family;
-	c->head.lport = outgoing ? p->sport : p->dport;
-	c->head.rport = outgoing ? p->dport : p->sport;
-	slo_packet_addresses(skb, p, outgoing ? c->head.laddr : c->head.raddr,
-	                     outgoing ? c->head.raddr : c->head.laddr);
-	c->dir[0].need = c->dir[0].seen = p->seq;
-	/* What the hello acknowledges is where the server goes on. */
-	c->dir[1].need = c->dir[1].seen = p->ack;
-	c->head.start_ns = bpf_ktime_get_ns();
-	c->head.last_ns = c->head.start_ns;
+	describe(skb, p, outgoing, &o, c);
 	return 1;
 }
 
@@ -327,6 +387,7 @@ SLO_GLOBAL int tls_go_on(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32 e
 		tls_finish(cookie, r);
 	return 1;
 }
+#endif
 
 static __always_inline int is_off(__u32 signal)
 {
@@ -335,23 +396,36 @@ static __always_inline int is_off(__u32 signal)
 	return !ctl || ctl->off;
 }
 
+static __always_inline int is_of_interest(struct __sk_buff *skb, struct slo_packet *p)
+{
+	/* A hello inside a SYN (TCP fast open) says nothing of where the server's bytes begin: not measured. */
+	return !slo_packet_parse(skb, p) && p->proto == SLO_IPPROTO_TCP &&
+	       !(p->flags & SLO_TCP_SYN) &&
+	       (p->payload_len || (p->flags & (SLO_TCP_FIN | SLO_TCP_RST)));
+}
+
+static __always_inline int begins(struct __sk_buff *skb, const struct slo_packet *p)
+{
+	return p->payload_len && may_begin(skb, p) &&
+	       !(is_off(SLO_ABI_TLS_HANDSHAKE) && is_off(SLO_ABI_TLS_FAIL));
+}
+
+#ifdef SLO_FREE
+#include "bpf/tls_free.h"
+#else
 static __always_inline void packet(struct __sk_buff *skb, int outgoing)
 {
 	struct slo_packet p = {};
 	__u64 cookie;
 
-	/* A hello inside a SYN (TCP fast open) says nothing of where the server's bytes begin: not measured. */
-	if (slo_packet_parse(skb, &p) || p.proto != SLO_IPPROTO_TCP || (p.flags & SLO_TCP_SYN))
-		return;
-	if (!p.payload_len && !(p.flags & (SLO_TCP_FIN | SLO_TCP_RST)))
+	if (!is_of_interest(skb, &p))
 		return;
 	if (is_hot(bucket_of(&p))) {
 		cookie = bpf_get_socket_cookie(skb);
 		if (tls_go_on(skb, cookie, p.seq, p.seq + p.payload_len, PACK(&p, outgoing)))
 			return;
 	}
-	if (!p.payload_len || !may_begin(skb, &p) ||
-	    (is_off(SLO_ABI_TLS_HANDSHAKE) && is_off(SLO_ABI_TLS_FAIL)))
+	if (!begins(skb, &p))
 		return;
 	cookie = bpf_get_socket_cookie(skb);
 	if (begin(skb, &p, outgoing, cookie))
@@ -371,3 +445,4 @@ int tls_ingress(struct __sk_buff *skb)
 	packet(skb, 0);
 	return 1;
 }
+#endif

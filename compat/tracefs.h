@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids of kernel tracepoints, wherever tracefs is; hosts often do not mount it. */
+/* Ids and record formats of kernel tracepoints, wherever tracefs is; hosts often do not mount it. */
 #ifndef SLO_COMPAT_TRACEFS_H
 #define SLO_COMPAT_TRACEFS_H
 
@@ -10,6 +10,10 @@
  * else a detached mount. -ENOENT where this kernel has no such tracepoint (@err), or the errno of the last way tried.
  */
 int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err);
+
+/* The text of its format file (which fields its record has, and where), cut to @size - 1. 0, or errors as above. */
+int slo_tracefs_format(int root, const char *category, const char *name, char *buf, size_t size,
+                       struct slo_err *err);
 
 /*
  * Perf event on tracepoint @id that counts nothing and fires programs attached to it on all CPUs. Fd or negative errno.

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "backends/libbpf/account.h"
 #include "compat/procs.h"
 #include "core/base/base.h"
 #include "core/base/clock.h"
@@ -16,55 +17,98 @@
 #define RESOLVERS_MAX 32
 #define DNS_PORT 53
 
-static void give(const struct slo_abi_dns_key *key, const struct slo_abi_dns_query *q,
-                 uint64_t now_ns, slo_dns_timeout_fn fn, void *user)
+static void fill(struct slo_abi_event *e, const struct slo_abi_dns_key *key,
+                 const struct slo_abi_dns_query *q)
 {
-	struct slo_abi_event e = {
+	*e = (struct slo_abi_event){
 		.version = SLO_ABI_VERSION,
-		.size = sizeof(e),
+		.size = sizeof(*e),
 		.signal = SLO_ABI_DNS_LATENCY,
-		.kind = SLO_ABI_TIMEOUT,
 		.source = SLO_ABI_SRC_CGROUP_SKB,
 		.family = key->family,
 		.start_ns = q->first_ns,
-		.value = now_ns - q->first_ns,
 		.tgid = q->owner.tgid,
 		.tid = q->owner.tid,
 		.cgroup_id = q->owner.cgroup_id,
 		.netns = q->owner.netns,
-		.err = ETIMEDOUT,
 		.sport = key->lport,
 		.dport = key->rport,
 		.proto = key->proto,
 		.flags = q->upstream ? SLO_ABI_F_UPSTREAM : 0,
 	};
+	memcpy(e->saddr, key->laddr, sizeof(e->saddr));
+	memcpy(e->daddr, key->raddr, sizeof(e->daddr));
+	memcpy(e->comm, q->owner.comm, sizeof(e->comm));
+	e->extra.dns.last_ns = q->last_ns;
+	e->extra.dns.id = key->id;
+	e->extra.dns.retries = (uint16_t)q->retries;
+	e->extra.dns.name_len = q->name_len;
+	memcpy(e->extra.dns.name, q->name, sizeof(e->extra.dns.name));
+}
 
-	memcpy(e.saddr, key->laddr, sizeof(e.saddr));
-	memcpy(e.daddr, key->raddr, sizeof(e.daddr));
-	memcpy(e.comm, q->owner.comm, sizeof(e.comm));
-	e.extra.dns.last_ns = q->last_ns;
-	e.extra.dns.id = key->id;
-	e.extra.dns.retries = (uint16_t)q->retries;
-	e.extra.dns.name_len = q->name_len;
-	memcpy(e.extra.dns.name, q->name, sizeof(e.extra.dns.name));
+static void give_timeout(struct slo_dns *d, const struct slo_abi_dns_key *key,
+                         const struct slo_abi_dns_query *q, uint64_t now_ns, slo_dns_fn fn,
+                         void *user)
+{
+	struct slo_abi_event e;
+
+	fill(&e, key, q);
+	e.kind = SLO_ABI_TIMEOUT;
+	e.value = now_ns - q->first_ns;
+	e.err = ETIMEDOUT;
+	d->stats.made++;
+	d->stats.sent++;
 	fn(user, &e);
 }
 
-void slo_dns_sweep(int queries_fd, uint64_t now_ns, slo_dns_timeout_fn fn, void *user)
+static void give_answer(struct slo_dns *d, const struct slo_abi_dns_key *key,
+                        const struct slo_abi_dns_query *q, slo_dns_fn fn, void *user)
+{
+	const uint32_t sig = SLO_ABI_DNS_LATENCY;
+	struct slo_abi_hist_key hist = { .cgroup_id = q->owner.cgroup_id,
+		                         .tag = q->upstream ? SLO_ABI_F_UPSTREAM : 0 };
+	uint64_t ns = q->answered_ns - q->first_ns;
+	struct slo_abi_event e;
+	struct slo_abi_ctl ctl;
+	bool added;
+
+	if (bpf_map_lookup_elem(d->shared->map[SLO_SHARED_CTL].fd, &sig, &ctl) || ctl.off)
+		return;
+	added = slo_account_hist(d->hist, &hist, ns, ctl.epoch, &q->owner) == 0;
+	if (!slo_account_dispose(&d->stats, added,
+	                         ctl.emit_all || ns >= ctl.threshold || q->rcode || q->retries,
+	                         d->shared))
+		return;
+	fill(&e, key, q);
+	e.kind = SLO_ABI_SAMPLE;
+	e.value = ns;
+	e.flags |= q->truncated ? SLO_ABI_F_TRUNCATED : 0;
+	e.extra.dns.rcode = q->rcode;
+	fn(user, &e);
+}
+
+unsigned int slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, void *user)
 {
 	struct slo_abi_dns_key key, next;
 	struct slo_abi_dns_query q;
-	bool more = bpf_map_get_next_key(queries_fd, NULL, &next) == 0;
+	unsigned int seen = 0;
+	bool more = bpf_map_get_next_key(d->queries, NULL, &next) == 0;
 
-	for (int i = 0; more && i < SWEEP_MAX; i++) {
+	for (; more && seen < SWEEP_MAX; seen++) {
 		key = next;
-		more = bpf_map_get_next_key(queries_fd, &key, &next) == 0;
-		if (bpf_map_lookup_elem(queries_fd, &key, &q) || now_ns < q.last_ns + TIMEOUT_NS)
+		more = bpf_map_get_next_key(d->queries, &key, &next) == 0;
+		if (bpf_map_lookup_elem(d->queries, &key, &q) ||
+		    (!q.answered_ns && now_ns < q.last_ns + TIMEOUT_NS))
 			continue;
 		/* Deleted by an answer just now: then it is no timeout. */
-		if (bpf_map_delete_elem(queries_fd, &key) == 0)
-			give(&key, &q, now_ns, fn, user);
+		if (bpf_map_delete_elem(d->queries, &key))
+			continue;
+		if (q.answered_ns)
+			give_answer(d, &key, &q, fn, user);
+		else
+			give_timeout(d, &key, &q, now_ns, fn, user);
 	}
+	return seen;
 }
 
 void slo_dns_seed_resolvers(int resolvers_fd, int host_root)

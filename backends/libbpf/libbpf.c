@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CO-RE programs on kernels with BTF: one object per signal family, one ring for all events. */
+/*
+ * Programs that libbpf loads: one object per signal family, one buffer for all events. Backends differ by
+ * the flavour of the objects: CO-RE with the kernel's BTF or a file's (libbpf), and programs that need none (btf_free).
+ */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -7,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 
 #include "backends/backends.h"
 #include "backends/decode.h"
@@ -16,6 +17,7 @@
 #include "backends/libbpf/cost.h"
 #include "backends/libbpf/disk.h"
 #include "backends/libbpf/dns.h"
+#include "backends/libbpf/events.h"
 #include "backends/libbpf/maps.h"
 #include "backends/libbpf/object.h"
 #include "backends/libbpf/tls.h"
@@ -23,10 +25,10 @@
 #include "compat/host.h"
 #include "core/base/clock.h"
 
-/* The ring wakes nobody until much waits; this often the rest is fetched. */
-#define DRAIN_NS (100 * SLO_NS_PER_MS)
 /* The clock offset changes slowly: NTP slews, suspend. */
 #define OFFSET_NS (10 * SLO_NS_PER_SEC)
+/* Where so many things are under way, they are looked through once an interval only: some system calls each. */
+#define SWEPT_MANY 512
 /* Of the 32 MB that all maps may take. */
 #define PERCPU_HIST_BYTES (8U << 20)
 
@@ -39,16 +41,18 @@ struct libbpf_be {
 	struct slo_attach_env env;
 	struct slo_bpf_obj obj[SLO_OBJ_MAX_];
 	struct slo_agg *agg[SLO_SIG_MAX_];
-	struct ring_buffer *ring;
-	int epoll, timer, root, cgroup;
+	enum slo_flavour flavour;
+	struct slo_events events;
+	int root, cgroup;
 	uint64_t served, enabled, by_turns;
 	uint32_t epoch;
 	uint64_t interval_start_ns;
 	uint64_t offset_ns, offset_read_ns;
 	uint64_t delivered[SLO_SIG_MAX_];
 	struct slo_disks disks;
-	uint64_t dns_timeouts; /* made here, not in the kernel */
+	struct slo_dns dns;
 	struct slo_tls tls;
+	unsigned int swept; /* things under way that the last sweep looked at */
 	uint64_t rejected;
 	struct slo_cost cost;
 };
@@ -73,10 +77,9 @@ static void deliver(struct libbpf_be *be, const void *record, size_t size)
 	be->on_event(be->user, &ev);
 }
 
-static int on_ring(void *ctx, void *data, size_t size)
+static void on_event(void *user, const void *record, size_t size)
 {
-	deliver(ctx, data, size);
-	return 0;
+	deliver(user, record, size);
 }
 
 static void on_aggregate(void *user, const struct slo_abi_agg *agg)
@@ -118,6 +121,7 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 			cgroups.layout == SLO_CGROUP_V1 && slo_cgroups_mount(&cgroups, "pids");
 	}
 	be->env.root = be->root;
+	be->env.flavour = be->flavour;
 	be->env.wanted = cfg->signals;
 	be->env.cgroup_fd = be->cgroup;
 	be->env.shared = be->shared.map;
@@ -131,10 +135,10 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 		be->env.percpu_hist_max = 64;
 }
 
-static enum slo_obj object_of(enum slo_signal sig)
+static enum slo_obj object_of(const struct libbpf_be *be, enum slo_signal sig)
 {
 	for (int i = 0; i < SLO_OBJ_MAX_; i++) {
-		if (slo_obj_row((enum slo_obj)i)->signals & SLO_SIG_BIT(sig))
+		if (slo_obj_row(be->flavour, (enum slo_obj)i)->signals & SLO_SIG_BIT(sig))
 			return (enum slo_obj)i;
 	}
 	return SLO_OBJ_MAX_;
@@ -143,7 +147,7 @@ static enum slo_obj object_of(enum slo_signal sig)
 static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdict *verdicts)
 {
 	for (int i = 0; i < SLO_OBJ_MAX_; i++) {
-		const struct slo_obj_row *row = slo_obj_row((enum slo_obj)i);
+		const struct slo_obj_row *row = slo_obj_row(be->flavour, (enum slo_obj)i);
 		struct slo_verdict v = { .mechanism = "", .hooks = "" };
 
 		if (!(wanted & row->signals))
@@ -157,9 +161,13 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 				be->by_turns |= wanted & row->signals;
 		}
 	}
-	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
+	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY)) {
+		be->dns.queries = slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries");
+		be->dns.hist = slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "slo_hist");
+		be->dns.shared = &be->shared;
 		slo_dns_seed_resolvers(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_resolvers"),
 		                       be->root);
+	}
 	/* Without it what nobody ends stays uncounted; the kernel that has the map lets it be mapped. */
 	if (be->obj[SLO_OBJ_TLS].obj)
 		(void)slo_tls_init(&be->tls, &be->obj[SLO_OBJ_TLS], &be->shared);
@@ -168,23 +176,33 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 static int keep_one_tracker(struct libbpf_be *be, struct slo_err *err)
 {
 	return slo_bpf_obj_stand_in(&be->obj[SLO_OBJ_RETRANSMIT], !be->obj[SLO_OBJ_CONNECT].links,
-	                            err);
+	                            &be->env, err);
 }
 
-static void refuse_rest(uint64_t wanted, struct slo_verdict *verdicts, int code, const char *why)
+static const char *name_of(enum slo_flavour flavour)
 {
+	return flavour == SLO_FLAVOUR_FREE ? "btf_free" : "libbpf";
+}
+
+static void refuse_rest(enum slo_flavour flavour, uint64_t wanted, struct slo_verdict *verdicts,
+                        int code, const char *why)
+{
+	const char *name = name_of(flavour);
+
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 		if (!(wanted & SLO_SIG_BIT(sig)) || verdicts[sig].serves ||
 		    verdicts[sig].refused_count)
 			continue;
 		if (slo_signal_desc((enum slo_signal)sig)->counted)
-			slo_verdict_refuse(&verdicts[sig], "libbpf", -ENOTSUP,
+			slo_verdict_refuse(&verdicts[sig], name, -ENOTSUP,
 			                   "the kernel counts it by itself; procfs serves it");
 		else if (code && slo_signal_desc((enum slo_signal)sig)->built)
 			slo_verdict_refuse(&verdicts[sig], "bpf(2)", code, "%s", why);
 		else
-			slo_verdict_refuse(&verdicts[sig], "libbpf", -ENOTSUP,
-			                   "not built in this version");
+			slo_verdict_refuse(&verdicts[sig], name, -ENOTSUP,
+			                   slo_signal_desc((enum slo_signal)sig)->built
+			                           ? "needs kernel structures: BTF, or bcc"
+			                           : "not built in this version");
 	}
 }
 
@@ -207,7 +225,7 @@ static int open_aggregates(struct libbpf_be *be, struct slo_err *err)
 
 		if (!(be->served & SLO_SIG_BIT(sig)))
 			continue;
-		o = &be->obj[object_of(sig)];
+		o = &be->obj[object_of(be, sig)];
 		cfg = (struct slo_agg_config){
 			.fd = slo_bpf_obj_map_fd(o, is_hist ? "slo_hist" : "slo_counts"),
 			.is_hist = is_hist,
@@ -223,32 +241,6 @@ static int open_aggregates(struct libbpf_be *be, struct slo_err *err)
 	return 0;
 }
 
-static int add_to_epoll(int epoll, int fd)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
-}
-
-static int open_ring(struct libbpf_be *be, struct slo_err *err)
-{
-	struct itimerspec tick = { { 0, DRAIN_NS }, { 0, DRAIN_NS } };
-	int r = 0;
-
-	be->ring = ring_buffer__new(be->shared.map[SLO_SHARED_EVENTS].fd, on_ring, be, NULL);
-	if (!be->ring)
-		return slo_err_set(err, -errno, "ring buffer: %s", strerror(errno));
-	be->epoll = epoll_create1(EPOLL_CLOEXEC);
-	be->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (be->epoll < 0 || be->timer < 0 || timerfd_settime(be->timer, 0, &tick, NULL))
-		r = -errno;
-	if (!r)
-		r = add_to_epoll(be->epoll, be->timer);
-	if (!r)
-		r = add_to_epoll(be->epoll, ring_buffer__epoll_fd(be->ring));
-	return r ? slo_err_set(err, r, "event descriptors: %s", strerror(-r)) : 0;
-}
-
 static void libbpf_close(void *vbe)
 {
 	struct libbpf_be *be = vbe;
@@ -258,11 +250,9 @@ static void libbpf_close(void *vbe)
 	slo_tls_fini(&be->tls);
 	for (int i = 0; i < SLO_OBJ_MAX_; i++)
 		slo_bpf_obj_close(&be->obj[i]);
-	ring_buffer__free(be->ring);
+	slo_events_close(&be->events);
 	slo_shared_close(&be->shared);
 	slo_cost_end(&be->cost);
-	slo_closep(&be->epoll);
-	slo_closep(&be->timer);
 	slo_closep(&be->cgroup);
 	slo_closep(&be->root);
 	free(be);
@@ -283,7 +273,7 @@ static void read_offset(struct libbpf_be *be, uint64_t now_ns)
 	be->offset_read_ns = now_ns;
 }
 
-static struct libbpf_be *new_be(const struct slo_backend_config *cfg)
+static struct libbpf_be *new_be(const struct slo_backend_config *cfg, enum slo_flavour flavour)
 {
 	struct libbpf_be *be = calloc(1, sizeof(*be));
 
@@ -292,7 +282,9 @@ static struct libbpf_be *new_be(const struct slo_backend_config *cfg)
 	be->on_event = cfg->on_event;
 	be->on_record = cfg->on_record;
 	be->user = cfg->user;
-	be->epoll = be->timer = be->root = be->cgroup = be->cost.stats_fd = -1;
+	be->flavour = flavour;
+	be->root = be->cgroup = be->cost.stats_fd = -1;
+	slo_events_init(&be->events);
 	for (int i = 0; i < SLO_SHARED_MAX_; i++)
 		be->shared.map[i].fd = -1;
 	return be;
@@ -307,29 +299,30 @@ static int open_root(struct libbpf_be *be, const struct slo_backend_config *cfg,
 }
 
 /* All but the events' way to user space; with it, open() is complete. */
-static int attach(struct libbpf_be **ret_be, const struct slo_backend_config *cfg,
-                  struct slo_verdict *verdicts, struct slo_err *err)
+static int attach(struct libbpf_be **ret_be, enum slo_flavour flavour,
+                  const struct slo_backend_config *cfg, struct slo_verdict *verdicts,
+                  struct slo_err *err)
 {
-	slo_cleanup(closep) struct libbpf_be *be = new_be(cfg);
+	slo_cleanup(closep) struct libbpf_be *be = new_be(cfg, flavour);
 	struct slo_err local = { 0 };
 	int r;
 
 	if (!be) {
-		refuse_rest(cfg->signals, verdicts, -ENOMEM, "out of memory");
-		return slo_err_set(err, -ENOMEM, "libbpf: out of memory");
+		refuse_rest(flavour, cfg->signals, verdicts, -ENOMEM, "out of memory");
+		return slo_err_set(err, -ENOMEM, "%s: out of memory", name_of(flavour));
 	}
 	r = open_root(be, cfg, &local);
 	if (!r)
-		r = slo_shared_open(&be->shared, &local);
+		r = slo_shared_open(&be->shared, flavour != SLO_FLAVOUR_CORE, &local);
 	if (!r)
 		r = slo_shared_control(&be->shared, cfg, cfg->signals, 0, &local);
 	if (r < 0) {
-		refuse_rest(cfg->signals, verdicts, r, local.msg);
+		refuse_rest(flavour, cfg->signals, verdicts, r, local.msg);
 		return slo_err_set(err, r, "%s", local.msg);
 	}
 	look_around(be, cfg);
 	open_objects(be, cfg->signals, verdicts);
-	refuse_rest(cfg->signals, verdicts, 0, "");
+	refuse_rest(flavour, cfg->signals, verdicts, 0, "");
 	*ret_be = slo_take_ptr(be);
 	return 0;
 }
@@ -340,33 +333,34 @@ static void clear_verdicts(struct slo_verdict *verdicts)
 		verdicts[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
 }
 
-static int libbpf_probe(const struct slo_backend_config *cfg,
-                        struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
+static int probe_flavour(enum slo_flavour flavour, const struct slo_backend_config *cfg,
+                         struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
 {
 	slo_cleanup(closep) struct libbpf_be *be = NULL;
 
 	clear_verdicts(verdicts);
-	return attach(&be, cfg, verdicts, err);
+	return attach(&be, flavour, cfg, verdicts, err);
 }
 
-static int libbpf_open(const struct slo_backend_config *cfg,
-                       struct slo_verdict verdicts[SLO_SIG_MAX_], void **ret_be,
-                       struct slo_err *err)
+static int open_flavour(enum slo_flavour flavour, const struct slo_backend_config *cfg,
+                        struct slo_verdict verdicts[SLO_SIG_MAX_], void **ret_be,
+                        struct slo_err *err)
 {
 	slo_cleanup(closep) struct libbpf_be *be = NULL;
 	int r;
 
 	clear_verdicts(verdicts);
-	r = attach(&be, cfg, verdicts, err);
+	r = attach(&be, flavour, cfg, verdicts, err);
 	if (r < 0)
 		return r;
 	if (cfg->signals && !be->served)
-		return slo_err_set(err, -ENOTSUP, "libbpf: none of the signals can be had here");
+		return slo_err_set(err, -ENOTSUP, "%s: none of the signals can be had here",
+		                   name_of(flavour));
 	r = keep_one_tracker(be, err);
 	if (!r)
 		r = open_aggregates(be, err);
 	if (!r)
-		r = open_ring(be, err);
+		r = slo_events_open(&be->events, &be->shared, on_event, be, err);
 	if (r < 0)
 		return r;
 	be->cfg = *cfg;
@@ -391,9 +385,9 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 	struct slo_bpf_obj *o;
 
 	if (!(be->served & SLO_SIG_BIT(sig)))
-		return slo_err_set(err, -ENOTSUP, "libbpf: %s is not served on this host",
-		                   slo_signal_desc(sig)->name);
-	o = &be->obj[object_of(sig)];
+		return slo_err_set(err, -ENOTSUP, "%s: %s is not served on this host",
+		                   name_of(be->flavour), slo_signal_desc(sig)->name);
+	o = &be->obj[object_of(be, sig)];
 	if (on)
 		be->enabled |= SLO_SIG_BIT(sig);
 	else
@@ -453,33 +447,31 @@ static int libbpf_fd(void *vbe)
 {
 	const struct libbpf_be *be = vbe;
 
-	return be->epoll;
+	return be->events.epoll;
+}
+
+static void on_swept(void *user, const struct slo_abi_event *e)
+{
+	deliver(user, e, sizeof(*e));
+}
+
+/* Queries and handshakes that nobody ends, and all that are over where the programs leave that to us. */
+static void sweep(struct libbpf_be *be, uint64_t now_ns)
+{
+	be->swept = slo_tls_sweep(&be->tls, now_ns, on_swept, be);
+	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
+		be->swept += slo_dns_sweep(&be->dns, now_ns, on_swept, be);
 }
 
 static int libbpf_poll(void *vbe, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
-	uint64_t ticks;
-	int n;
+	uint64_t now_ns = slo_clock_monotonic_ns();
 
-	while (read(be->timer, &ticks, sizeof(ticks)) < 0 && errno == EINTR)
-		continue;
-	slo_shared_refill(&be->shared, slo_clock_monotonic_ns());
-	n = ring_buffer__consume(be->ring);
-	return n < 0 ? slo_err_set(err, n, "ring buffer: %s", strerror(-n)) : n;
-}
-
-static void on_dns_timeout(void *user, const struct slo_abi_event *e)
-{
-	struct libbpf_be *be = user;
-
-	be->dns_timeouts++;
-	deliver(be, e, sizeof(*e));
-}
-
-static void on_tls_end(void *user, const struct slo_abi_event *e)
-{
-	deliver(user, e, sizeof(*e));
+	slo_shared_refill(&be->shared, now_ns);
+	if (be->flavour != SLO_FLAVOUR_CORE && be->swept < SWEPT_MANY)
+		sweep(be, now_ns);
+	return slo_events_poll(&be->events, err);
 }
 
 static void set_epoch(struct libbpf_be *be, uint32_t epoch)
@@ -524,10 +516,7 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 			count += slo_agg_read(be->agg[sig], start, now_ns - start, epoch,
 			                      on_aggregate, be);
 	}
-	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
-		slo_dns_sweep(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries"), now_ns,
-		              on_dns_timeout, be);
-	slo_tls_sweep(&be->tls, now_ns, on_tls_end, be);
+	sweep(be, now_ns);
 	r = follow_disks(be, err);
 	return r < 0 ? r : count;
 }
@@ -535,7 +524,7 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 /* A program that measures several signals is counted with the first one that is served. */
 static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo_backend_stats *ret)
 {
-	const struct slo_bpf_obj *o = &be->obj[object_of(sig)];
+	const struct slo_bpf_obj *o = &be->obj[object_of(be, sig)];
 	uint64_t all = be->served & o->row->signals;
 	struct slo_signal_stats *st = &ret->signal[sig];
 	struct slo_cost_of cost;
@@ -552,18 +541,21 @@ static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo
 }
 
 /* What user space counted in the kernel's place. */
-static void add_tls(const struct slo_tls *t, enum slo_signal sig, struct slo_abi_stats *k)
+static void add_own(const struct libbpf_be *be, enum slo_signal sig, struct slo_abi_stats *k)
 {
-	const struct slo_abi_stats *own =
-		sig == SLO_SIG_TLS_HANDSHAKE ? &t->handshake : &t->failure;
+	static const struct slo_abi_stats none;
+	const struct slo_abi_stats *own = sig == SLO_SIG_DNS_LATENCY     ? &be->dns.stats
+	                                  : sig == SLO_SIG_TLS_HANDSHAKE ? &be->tls.handshake
+	                                  : sig == SLO_SIG_TLS_FAIL      ? &be->tls.failure
+	                                                                 : &none;
 
-	if (sig != SLO_SIG_TLS_HANDSHAKE && sig != SLO_SIG_TLS_FAIL)
-		return;
 	k->made += own->made;
 	k->sent += own->sent;
 	k->aggregated += own->aggregated;
 	k->lost_map += own->lost_map;
+	k->shed += own->shed;
 	k->agg_lost += own->agg_lost;
+	k->unmatched += own->unmatched;
 }
 
 static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
@@ -579,7 +571,7 @@ static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 		if (!(be->served & SLO_SIG_BIT(i)))
 			continue;
 		slo_shared_stats(&be->shared, (enum slo_signal)i, &k);
-		add_tls(&be->tls, (enum slo_signal)i, &k);
+		add_own(be, (enum slo_signal)i, &k);
 		*st = (struct slo_signal_stats){
 			.made = k.made,
 			.sent = k.sent,
@@ -595,22 +587,70 @@ static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 		};
 		add_cost(be, (enum slo_signal)i, ret);
 	}
-	ret->signal[SLO_SIG_DNS_LATENCY].made += be->dns_timeouts;
-	ret->signal[SLO_SIG_DNS_LATENCY].sent += be->dns_timeouts;
 	ret->rejected = be->rejected;
 	ret->cost_known = be->cost.stats_fd >= 0;
 	ret->entry_ns = be->cost.entry_ns;
 }
 
+static int libbpf_probe(const struct slo_backend_config *cfg,
+                        struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
+{
+	return probe_flavour(SLO_FLAVOUR_CORE, cfg, verdicts, err);
+}
+
+static int libbpf_open(const struct slo_backend_config *cfg,
+                       struct slo_verdict verdicts[SLO_SIG_MAX_], void **ret_be,
+                       struct slo_err *err)
+{
+	return open_flavour(SLO_FLAVOUR_CORE, cfg, verdicts, ret_be, err);
+}
+
+static int ext_probe(const struct slo_backend_config *cfg,
+                     struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
+{
+	return probe_flavour(SLO_FLAVOUR_EXT, cfg, verdicts, err);
+}
+
+static int ext_open(const struct slo_backend_config *cfg, struct slo_verdict verdicts[SLO_SIG_MAX_],
+                    void **ret_be, struct slo_err *err)
+{
+	return open_flavour(SLO_FLAVOUR_EXT, cfg, verdicts, ret_be, err);
+}
+
+static int free_probe(const struct slo_backend_config *cfg,
+                      struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
+{
+	return probe_flavour(SLO_FLAVOUR_FREE, cfg, verdicts, err);
+}
+
+static int free_open(const struct slo_backend_config *cfg,
+                     struct slo_verdict verdicts[SLO_SIG_MAX_], void **ret_be, struct slo_err *err)
+{
+	return open_flavour(SLO_FLAVOUR_FREE, cfg, verdicts, ret_be, err);
+}
+
+#define COMMON                                                                   \
+	.enable = libbpf_enable, .retarget = libbpf_retarget, .fd = libbpf_fd,   \
+	.poll = libbpf_poll, .interval = libbpf_interval, .stats = libbpf_stats, \
+	.close = libbpf_close
+
 const struct slo_backend_ops slo_backend_libbpf = {
 	.name = "libbpf",
 	.probe = libbpf_probe,
 	.open = libbpf_open,
-	.enable = libbpf_enable,
-	.retarget = libbpf_retarget,
-	.fd = libbpf_fd,
-	.poll = libbpf_poll,
-	.interval = libbpf_interval,
-	.stats = libbpf_stats,
-	.close = libbpf_close,
+	COMMON,
+};
+
+const struct slo_backend_ops slo_backend_libbpf_ext = {
+	.name = "libbpf",
+	.probe = ext_probe,
+	.open = ext_open,
+	COMMON,
+};
+
+const struct slo_backend_ops slo_backend_btf_free = {
+	.name = "btf_free",
+	.probe = free_probe,
+	.open = free_open,
+	COMMON,
 };

@@ -15,8 +15,10 @@ struct shared_row {
 	uint32_t flags;
 };
 
+#define RING_BYTES (1U << 20)
+
 static const struct shared_row rows[] = {
-	[SLO_SHARED_EVENTS] = { "slo_events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20, 0 },
+	[SLO_SHARED_EVENTS] = { "slo_events", BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES, 0 },
 	[SLO_SHARED_CTL] = { "slo_ctl", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct slo_abi_ctl),
 	                     SLO_ABI_SIGNAL_MAX, 0 },
 	[SLO_SHARED_STATS] = { "slo_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
@@ -37,7 +39,8 @@ SLO_TABLE_COMPLETE(rows, SLO_SHARED_MAX_);
 static const char *hint(int code)
 {
 	if (code == -EPERM)
-		return "; needs CAP_BPF and CAP_PERFMON (root before 5.8) and a seccomp profile with bpf(2)";
+		return "; needs CAP_BPF and CAP_PERFMON (root before 5.8; before 5.11 also ulimit -l or CAP_SYS_RESOURCE) "
+		       "and a seccomp profile with bpf(2)";
 	if (code == -ENOSYS)
 		return "; bpf(2) is not in this kernel, or seccomp forbids it";
 	return "";
@@ -64,13 +67,55 @@ static int map_bucket(struct slo_shared *s, struct slo_err *err)
 	return 0;
 }
 
+/* Of a bucket that is not mapped: what programs take between the two calls is lost to the account, a few at most. */
+static void set_bucket(const struct slo_shared *s, int64_t tokens, bool unlimited)
+{
+	struct slo_abi_bucket b = { .tokens = tokens, .unlimited = unlimited };
+	const uint32_t zero = 0;
+
+	if (s->bucket) {
+		__atomic_store_n(&s->bucket->tokens, tokens, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->bucket->unlimited, unlimited, __ATOMIC_RELAXED);
+	} else {
+		(void)bpf_map_update_elem(s->map[SLO_SHARED_BUCKET].fd, &zero, &b, BPF_ANY);
+	}
+}
+
+static int64_t tokens_left(const struct slo_shared *s)
+{
+	struct slo_abi_bucket b = { 0 };
+	const uint32_t zero = 0;
+
+	if (s->bucket)
+		return __atomic_load_n(&s->bucket->tokens, __ATOMIC_RELAXED);
+	(void)bpf_map_lookup_elem(s->map[SLO_SHARED_BUCKET].fd, &zero, &b);
+	return b.tokens;
+}
+
+static void add_tokens(const struct slo_shared *s, int64_t n)
+{
+	if (s->bucket)
+		(void)__atomic_fetch_add(&s->bucket->tokens, n, __ATOMIC_RELAXED);
+	else
+		set_bucket(s, tokens_left(s) + n, false);
+}
+
 void slo_shared_limit(struct slo_shared *s, uint64_t rate, uint64_t burst, uint64_t now_ns)
 {
 	s->rate = rate;
 	s->burst = burst;
 	s->filled_ns = now_ns;
-	__atomic_store_n(&s->bucket->tokens, (int64_t)burst, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->bucket->unlimited, !rate, __ATOMIC_RELAXED);
+	set_bucket(s, (int64_t)burst, !rate);
+}
+
+bool slo_shared_may_send(const struct slo_shared *s)
+{
+	if (!s->rate)
+		return true;
+	if (tokens_left(s) <= 0)
+		return false;
+	add_tokens(s, -1);
+	return true;
 }
 
 void slo_shared_refill(struct slo_shared *s, uint64_t now_ns)
@@ -86,15 +131,29 @@ void slo_shared_refill(struct slo_shared *s, uint64_t now_ns)
 	if (!due)
 		return;
 	s->filled_ns = now_ns;
-	have = __atomic_load_n(&s->bucket->tokens, __ATOMIC_RELAXED);
+	have = tokens_left(s);
 	if (have + (int64_t)due > (int64_t)s->burst)
 		due = have < (int64_t)s->burst ? s->burst - (uint64_t)have : 0;
-	__atomic_fetch_add(&s->bucket->tokens, (int64_t)due, __ATOMIC_RELAXED);
+	add_tokens(s, (int64_t)due);
 }
 
-int slo_shared_open(struct slo_shared *ret, struct slo_err *err)
+/* The row as this kernel takes it. */
+static struct shared_row row_of(enum slo_shared_id id, bool old, unsigned int cpus)
 {
-	struct slo_shared s = { 0 };
+	struct shared_row row = rows[id];
+
+	if (old && id == SLO_SHARED_EVENTS)
+		row =
+			(struct shared_row){ "slo_perf", BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus,
+			                     0 };
+	if (old)
+		row.flags &= ~(uint32_t)BPF_F_MMAPABLE;
+	return row;
+}
+
+int slo_shared_open(struct slo_shared *ret, bool old, struct slo_err *err)
+{
+	struct slo_shared s = { .old = old };
 	int cpus = libbpf_num_possible_cpus();
 	int r;
 
@@ -104,28 +163,29 @@ int slo_shared_open(struct slo_shared *ret, struct slo_err *err)
 	for (int i = 0; i < SLO_SHARED_MAX_; i++)
 		s.map[i].fd = -1;
 	for (int i = 0; i < SLO_SHARED_MAX_; i++) {
-		const struct shared_row *row = &rows[i];
-		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = row->flags);
-		int fd =
-			bpf_map_create(row->type, row->name, row->key, row->value, row->max, &opts);
+		const struct shared_row row = row_of((enum slo_shared_id)i, old, s.cpus);
+		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = row.flags);
+		int fd = bpf_map_create(row.type, row.name, row.key, row.value, row.max, &opts);
 		int code = errno;
 
 		if (fd < 0) {
 			slo_shared_close(&s);
-			return slo_err_set(err, -code, "bpf map %s: %s%s", row->name,
-			                   strerror(code), hint(-code));
+			return slo_err_set(err, -code, "bpf map %s: %s%s", row.name, strerror(code),
+			                   hint(-code));
 		}
-		s.map[i].name = row->name;
+		s.map[i].name = row.name;
 		s.map[i].fd = fd;
-		s.bytes += i == SLO_SHARED_EVENTS ? row->max
-		                                  : (uint64_t)(row->key + row->value) * row->max *
+		s.bytes += i == SLO_SHARED_EVENTS ? RING_BYTES
+		                                  : (uint64_t)(row.key + row.value) * row.max *
 		                                            (i == SLO_SHARED_STATS ? s.cpus : 1);
 	}
-	r = map_bucket(&s, err);
+	r = old ? 0 : map_bucket(&s, err);
 	if (r < 0) {
 		slo_shared_close(&s);
 		return r;
 	}
+	if (old)
+		set_bucket(&s, 0, true);
 	*ret = s;
 	return 0;
 }

@@ -20,17 +20,19 @@ enum slo_shared_id {
 	SLO_SHARED_MAX_,
 };
 
+/* What BPF of before Linux 5.8 lacks is done without: perf buffers for the ring, system calls for mapped maps. */
 struct slo_shared {
 	struct slo_shared_map map[SLO_SHARED_MAX_ + 1]; /* last one ends the list for objects */
 	unsigned int cpus; /* possible CPUs */
 	uint64_t bytes; /* kernel memory, estimated */
-	struct slo_abi_bucket *bucket; /* the map's memory */
+	bool old; /* made for old kernels */
+	struct slo_abi_bucket *bucket; /* the map's memory; NULL where @old */
 	uint64_t rate, burst; /* tokens a second, and at most; 0: no limit */
 	uint64_t filled_ns; /* CLOCK_MONOTONIC up to which tokens were given */
 };
 
 /* 0, or negative errno with everything closed and @err saying what the kernel refused. */
-int slo_shared_open(struct slo_shared *ret, struct slo_err *err);
+int slo_shared_open(struct slo_shared *ret, bool old, struct slo_err *err);
 void slo_shared_close(struct slo_shared *s);
 
 /* Writes thresholds, flags and targets of @cfg; @epoch is kept by the caller. */
@@ -41,6 +43,9 @@ int slo_shared_control(const struct slo_shared *s, const struct slo_backend_conf
 void slo_shared_limit(struct slo_shared *s, uint64_t rate, uint64_t burst, uint64_t now_ns);
 /* Gives the tokens due since the last call; to be called some times a second. */
 void slo_shared_refill(struct slo_shared *s, uint64_t now_ns);
+
+/* Takes one token for an event that user space makes; false where there is none. */
+bool slo_shared_may_send(const struct slo_shared *s);
 
 /* Sums the CPUs. */
 void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct slo_abi_stats *ret);

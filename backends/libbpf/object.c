@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backends/libbpf/bpflog.h"
+#include "backends/libbpf/patch.h"
 #include "compat/tracefs.h"
 
 static bool is_in(const char *const *names, size_t max, const char *name)
@@ -29,11 +30,17 @@ static int extra_of(const struct slo_rung *r, const char *prog)
 	return -1;
 }
 
+/* Called by other programs, attached nowhere. */
+static bool is_tail(const char *prog)
+{
+	return strncmp(prog, "tail_", strlen("tail_")) == 0;
+}
+
 static bool is_used(const struct slo_rung *r, unsigned int extras, const char *prog)
 {
 	int extra = extra_of(r, prog);
 
-	return is_in(r->progs, SLO_ARRAY_SIZE(r->progs), prog) ||
+	return is_tail(prog) || is_in(r->progs, SLO_ARRAY_SIZE(r->progs), prog) ||
 	       (extra >= 0 && (extras & 1U << extra));
 }
 
@@ -66,6 +73,47 @@ static int set_rodata(struct bpf_object *obj, const char *name, uint32_t value)
 	return -ENOENT;
 }
 
+/* On failure @ret_failed names the program. */
+static int set_constants(struct slo_bpf_obj *o, const struct slo_attach_env *env,
+                         const char **ret_failed, struct slo_err *err)
+{
+	uint32_t consts[SLO_K_MAX_] = { 0 };
+	struct bpf_program *prog;
+	int r = 0;
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(o->rung->rodata) && o->rung->rodata[i].name; i++) {
+		r = slo_patch_const_from_name(o->rung->rodata[i].name);
+		if (r < 0)
+			return r;
+		consts[r] = o->rung->rodata[i].value;
+	}
+	/* Ids of v2 name nothing where containers live in v1 hierarchies. */
+	if (env->cgroup_v1)
+		consts[SLO_K_SKB_CGROUP] = consts[SLO_K_TASK_CGROUP] = 0;
+	consts[SLO_K_CGROUP_V1] = env->cgroup_v1;
+	bpf_object__for_each_program(prog, o->obj) {
+		*ret_failed = bpf_program__name(prog);
+		r = bpf_program__autoload(prog) ? slo_patch_program(prog, consts, env->root, err)
+		                                : 0;
+		if (r < 0)
+			return r;
+	}
+	*ret_failed = "";
+	return 0;
+}
+
+static int set_globals(struct slo_bpf_obj *o, const struct slo_attach_env *env)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < SLO_ARRAY_SIZE(o->rung->rodata) && o->rung->rodata[i].name;
+	     i++)
+		r = set_rodata(o->obj, o->rung->rodata[i].name, o->rung->rodata[i].value);
+	if (!r && env->cgroup_v1)
+		r = set_rodata(o->obj, "slo_cgroup_v1", 1);
+	return r;
+}
+
 static int prepare_maps(struct slo_bpf_obj *o, const struct slo_attach_env *env)
 {
 	struct bpf_map *map;
@@ -89,7 +137,8 @@ static int prepare_maps(struct slo_bpf_obj *o, const struct slo_attach_env *env)
 	return 0;
 }
 
-static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env)
+static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env, const char **ret_failed,
+                   struct slo_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = o->row->name,
 	            .btf_custom_path = env->btf_path);
@@ -103,11 +152,10 @@ static int prepare(struct slo_bpf_obj *o, const struct slo_attach_env *env)
 		(void)bpf_program__set_autoload(
 			prog, is_used(o->rung, o->extras, bpf_program__name(prog)));
 	r = prepare_maps(o, env);
-	if (!r && o->rung->rodata.name)
-		r = set_rodata(o->obj, o->rung->rodata.name, o->rung->rodata.value);
-	if (!r && env->cgroup_v1)
-		r = set_rodata(o->obj, "slo_cgroup_v1", 1);
-	return r;
+	if (r)
+		return r;
+	return env->flavour == SLO_FLAVOUR_CORE ? set_globals(o, env)
+	                                        : set_constants(o, env, ret_failed, err);
 }
 
 /* An iterator is run once, to the end, right here: it visits what existed before the hooks. */
@@ -159,36 +207,74 @@ static struct bpf_link *attach_tracepoint(struct bpf_program *prog,
 	return link;
 }
 
-static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
-                          const struct slo_attach_env *env, struct slo_err *err)
+static bool is_of_cgroup(const struct bpf_program *prog)
 {
 	enum bpf_prog_type type = bpf_program__type(prog);
-	struct bpf_link *link;
 
-	if (bpf_program__expected_attach_type(prog) == BPF_TRACE_ITER)
-		return run_iterator(prog);
-	if (type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
-	    type == BPF_PROG_TYPE_CGROUP_SOCK) {
-		if (env->cgroup_fd < 0)
-			return slo_err_set(err, -ENODEV, "%s", env->cgroup_why);
-		link = bpf_program__attach_cgroup(prog, env->cgroup_fd);
-	} else if (type == BPF_PROG_TYPE_TRACEPOINT) {
-		link = attach_tracepoint(prog, env, err);
-	} else {
-		link = bpf_program__attach(prog);
-	}
-	if (!link)
-		return -errno;
-	if (o->rung->stand_in && strcmp(o->rung->stand_in, bpf_program__name(prog)) == 0) {
-		o->stand_in = link;
+	return type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
+	       type == BPF_PROG_TYPE_CGROUP_SOCK;
+}
+
+/* Links to cgroups came with 5.7: before it a program stays attached until it is detached, even if we are killed. */
+static int attach_cgroup(const struct bpf_program *prog, const struct slo_attach_env *env,
+                         struct slo_bpf_hook *ret)
+{
+	enum bpf_attach_type type = bpf_program__expected_attach_type(prog);
+	struct bpf_link *link = bpf_program__attach_cgroup(prog, env->cgroup_fd);
+
+	*ret = (struct slo_bpf_hook){ .link = link, .prog = -1, .cgroup = -1 };
+	if (link)
 		return 0;
-	}
-	assert(o->links < SLO_OBJ_LINKS);
-	o->link[o->links++] = link;
+	if (errno != EINVAL)
+		return -errno;
+	if (bpf_prog_attach(bpf_program__fd(prog), env->cgroup_fd, type, BPF_F_ALLOW_MULTI))
+		return -errno;
+	*ret = (struct slo_bpf_hook){ .prog = bpf_program__fd(prog),
+		                      .cgroup = env->cgroup_fd,
+		                      .type = type };
 	return 0;
 }
 
-int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err)
+static void detach(struct slo_bpf_hook *hook)
+{
+	if (hook->link)
+		(void)bpf_link__destroy(hook->link);
+	else
+		(void)bpf_prog_detach2(hook->prog, hook->cgroup, hook->type);
+	*hook = (struct slo_bpf_hook){ .prog = -1, .cgroup = -1 };
+}
+
+static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
+                          const struct slo_attach_env *env, struct slo_err *err)
+{
+	struct slo_bpf_hook hook = { .prog = -1, .cgroup = -1 };
+	int r = 0;
+
+	if (bpf_program__expected_attach_type(prog) == BPF_TRACE_ITER)
+		return run_iterator(prog);
+	if (is_of_cgroup(prog)) {
+		if (env->cgroup_fd < 0)
+			return slo_err_set(err, -ENODEV, "%s", env->cgroup_why);
+		r = attach_cgroup(prog, env, &hook);
+	} else {
+		hook.link = bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT
+		                    ? attach_tracepoint(prog, env, err)
+		                    : bpf_program__attach(prog);
+		r = hook.link ? 0 : -errno;
+	}
+	if (r)
+		return r;
+	if (o->rung->stand_in && strcmp(o->rung->stand_in, bpf_program__name(prog)) == 0) {
+		o->stand_in = hook.link;
+		return 0;
+	}
+	assert(o->links < SLO_OBJ_LINKS);
+	o->link[o->links++] = hook;
+	return 0;
+}
+
+int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, const struct slo_attach_env *env,
+                         struct slo_err *err)
 {
 	struct bpf_program *prog;
 
@@ -199,7 +285,12 @@ int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err)
 		return 0;
 	}
 	prog = bpf_object__find_program_by_name(o->obj, o->rung->stand_in);
-	o->stand_in = prog ? bpf_program__attach(prog) : NULL;
+	/* As an optional part it may have been left out. */
+	if (!prog || !bpf_program__autoload(prog))
+		return 0;
+	o->stand_in = bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT
+	                      ? attach_tracepoint(prog, env, err)
+	                      : bpf_program__attach(prog);
 	if (!o->stand_in)
 		return slo_err_set(err, -errno, "attach %s: %s", o->rung->stand_in,
 		                   strerror(errno));
@@ -218,7 +309,7 @@ void slo_bpf_obj_detach(struct slo_bpf_obj *o)
 	if (o->stand_in)
 		(void)bpf_link__destroy(slo_take_ptr(o->stand_in));
 	while (o->links)
-		(void)bpf_link__destroy(o->link[--o->links]);
+		detach(&o->link[--o->links]);
 }
 
 /* On failure @err has a message only where there is more to say than the errno. */
@@ -230,7 +321,7 @@ static int attach_all(struct slo_bpf_obj *o, const struct slo_attach_env *env,
 	bpf_object__for_each_program(prog, o->obj) {
 		int r;
 
-		if (!bpf_program__autoload(prog) ||
+		if (!bpf_program__autoload(prog) || is_tail(bpf_program__name(prog)) ||
 		    (!o->late && is_on_demand(o->rung, bpf_program__name(prog))))
 			continue;
 		r = attach_program(o, prog, env, err);
@@ -356,7 +447,7 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 	int r;
 
 	slo_bpflog_begin(&log);
-	r = prepare(o, env);
+	r = prepare(o, env, &failed, &local);
 	if (!r) {
 		step = "load";
 		r = bpf_object__load(o->obj);
@@ -464,10 +555,10 @@ static bool is_ruled_out(const struct slo_rung *rung, const struct slo_attach_en
 int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_attach_env *env,
                      struct slo_verdict *v)
 {
-	struct slo_bpf_obj o = { .row = slo_obj_row(id), .late = env->know_owner };
+	struct slo_bpf_obj o = { .row = slo_obj_row(env->flavour, id), .late = env->know_owner };
 	int r = -ENOTSUP;
 	size_t count;
-	const struct slo_rung *rungs = slo_rungs(&count);
+	const struct slo_rung *rungs = slo_rungs(env->flavour, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (rungs[i].obj != id)

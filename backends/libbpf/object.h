@@ -22,6 +22,7 @@ struct slo_shared_map {
 struct slo_attach_env {
 	uint64_t wanted; /* SLO_SIG_BIT set */
 	const struct slo_shared_map *shared; /* ends with name NULL */
+	enum slo_flavour flavour;
 	const char *btf_path; /* NULL: the kernel's own */
 	int root; /* dirfd of the host's root */
 	int cgroup_fd; /* cgroup2 root; -1: cgroup_why says why not */
@@ -34,11 +35,18 @@ struct slo_attach_env {
 	uint32_t percpu_hist_max; /* entries of a per-CPU histogram map */
 };
 
+/* One attached program. */
+struct slo_bpf_hook {
+	struct bpf_link *link; /* NULL: attached to the cgroup without one (before 5.7) */
+	int prog, cgroup; /* borrowed, valid where @link is NULL */
+	enum bpf_attach_type type;
+};
+
 struct slo_bpf_obj {
 	const struct slo_obj_row *row;
 	const struct slo_rung *rung; /* NULL: not loaded */
 	struct bpf_object *obj;
-	struct bpf_link *link[SLO_OBJ_LINKS];
+	struct slo_bpf_hook link[SLO_OBJ_LINKS];
 	unsigned int links;
 	struct bpf_link *stand_in; /* of the rung's stand_in; NULL: not attached */
 	unsigned int extras; /* bit i: the rung's optional part i is in */
@@ -54,7 +62,8 @@ int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_
 int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                        struct slo_err *err);
 /* Attaches or detaches the rung's stand-in, where it has one and the object is attached; idempotent. */
-int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, struct slo_err *err);
+int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, const struct slo_attach_env *env,
+                         struct slo_err *err);
 /* Attaches the on-demand parts too. Idempotent; 0 or negative errno. */
 int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                             struct slo_err *err);

@@ -102,10 +102,10 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 	"TLS over TCP only: QUIC, DTLS and hellos inside a SYN (TCP fast open) are not seen"
 
 static const struct slo_rung rungs[] = {
-	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata[0] = { "slo_owner_by", 2 }, .note = "" },
 	{ DNS_COMMON, .mechanism = "cgroup_skb, task by probe read",
-	  .rodata = { "slo_owner_by", 1 }, .note = "" },
-	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "slo_owner_by", 0 },
+	  .rodata[0] = { "slo_owner_by", 1 }, .note = "" },
+	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata[0] = { "slo_owner_by", 0 },
 	  .note = "pid and comm unknown (the cgroup is); resolver's own queries not told from clients'" },
 
 	{ RETR_COMMON, .mechanism = "tp_btf, with result",
@@ -114,7 +114,7 @@ static const struct slo_rung rungs[] = {
 	  .progs = { "retr_skb", "retr_synack", "retr_set_state" }, .note = "" },
 	{ RETR_COMMON, .mechanism = "tp_btf, typed reads only",
 	  .progs = { "retr_skb", "retr_synack", "retr_set_state" },
-	  .rodata = { "slo_typed_only", 1 },
+	  .rodata[0] = { "slo_typed_only", 1 },
 	  .note = "cgroup known only for sockets connected since the agent started" },
 
 	{ .obj = SLO_OBJ_RUNQUEUE,
@@ -140,9 +140,10 @@ static const struct slo_rung rungs[] = {
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON; CAP_NET_ADMIN and cgroup2 for local errors",
 	  .note = "" },
 
-	{ RECLAIM_COMMON, .mechanism = "tp_btf", .rodata = { "reclaim_task_by", 2 }, .note = "" },
+	{ RECLAIM_COMMON, .mechanism = "tp_btf", .rodata[0] = { "reclaim_task_by", 2 },
+	  .note = "" },
 	{ RECLAIM_COMMON, .mechanism = "tp_btf, task by probe read",
-	  .rodata = { "reclaim_task_by", 1 }, .note = "" },
+	  .rodata[0] = { "reclaim_task_by", 1 }, .note = "" },
 	{ .obj = SLO_OBJ_DISK,
 	  .mechanism = "tp_btf, stamps",
 	  .hooks =
@@ -160,30 +161,40 @@ static const struct slo_rung rungs[] = {
 
 	{ SYS_FUNCTIONS, .mechanism = "fentry, task storage",
 	  .unused_maps = { "slo_counts", "sys_calls_hash" } },
-	{ SYS_FUNCTIONS, .mechanism = "fentry, own map", .rodata = { "sys_how", 1 },
+	{ SYS_FUNCTIONS, .mechanism = "fentry, own map", .rodata[0] = { "sys_how", 1 },
 	  .unused_maps = { "slo_counts", "sys_calls" } },
 	{ SYS_CALLS, .mechanism = "tp_btf, all calls",
 	  .unused_maps = { "slo_counts", "sys_calls_hash" } },
 	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read",
-	  .rodata = { "sys_how", 2 }, .unused_maps = { "slo_counts", "sys_calls_hash" } },
+	  .rodata[0] = { "sys_how", 2 }, .unused_maps = { "slo_counts", "sys_calls_hash" } },
 	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read, own map",
-	  .rodata = { "sys_how", 3 }, .unused_maps = { "slo_counts", "sys_calls" } },
-	{ TLS_COMMON, .mechanism = "cgroup_skb", .rodata = { "slo_owner_by", 2 },
+	  .rodata[0] = { "sys_how", 3 }, .unused_maps = { "slo_counts", "sys_calls" } },
+	{ TLS_COMMON, .mechanism = "cgroup_skb", .rodata[0] = { "slo_owner_by", 2 },
 	  .note = TLS_NOTE },
 	{ TLS_COMMON, .mechanism = "cgroup_skb, task by probe read",
-	  .rodata = { "slo_owner_by", 1 }, .note = TLS_NOTE },
-	{ TLS_COMMON, .mechanism = "cgroup_skb, no task", .rodata = { "slo_owner_by", 0 },
+	  .rodata[0] = { "slo_owner_by", 1 }, .note = TLS_NOTE },
+	{ TLS_COMMON, .mechanism = "cgroup_skb, no task", .rodata[0] = { "slo_owner_by", 0 },
 	  .note = TLS_NOTE "; pid and comm unknown (the cgroup is)" },
 };
 
-const struct slo_obj_row *slo_obj_row(enum slo_obj obj)
+static const struct slo_flavour_rows core = { objects, rungs, SLO_ARRAY_SIZE(rungs) };
+
+static const struct slo_flavour_rows *const flavours[] = {
+	[SLO_FLAVOUR_CORE] = &core,
+	[SLO_FLAVOUR_EXT] = &slo_rows_ext,
+	[SLO_FLAVOUR_FREE] = &slo_rows_free,
+};
+SLO_TABLE_COMPLETE(flavours, SLO_FLAVOUR_MAX_);
+
+const struct slo_obj_row *slo_obj_row(enum slo_flavour flavour, enum slo_obj obj)
 {
-	assert((unsigned int)obj < SLO_OBJ_MAX_);
-	return &objects[obj];
+	assert((unsigned int)flavour < SLO_FLAVOUR_MAX_ && (unsigned int)obj < SLO_OBJ_MAX_);
+	return &flavours[flavour]->objects[obj];
 }
 
-const struct slo_rung *slo_rungs(size_t *ret_count)
+const struct slo_rung *slo_rungs(enum slo_flavour flavour, size_t *ret_count)
 {
-	*ret_count = SLO_ARRAY_SIZE(rungs);
-	return rungs;
+	assert((unsigned int)flavour < SLO_FLAVOUR_MAX_);
+	*ret_count = flavours[flavour]->rung_count;
+	return flavours[flavour]->rungs;
 }

@@ -8,6 +8,14 @@
 
 #include "core/model/event.h"
 
+/* Which set of objects: what it takes of the kernel decides. */
+enum slo_flavour {
+	SLO_FLAVOUR_CORE, /* BTF, ring buffer: from 5.8 */
+	SLO_FLAVOUR_EXT, /* BTF out of a file, neither ring nor global data: 4.18 to 5.7; rows_ext.c */
+	SLO_FLAVOUR_FREE, /* no BTF at all: from 4.15; rows_free.c */
+	SLO_FLAVOUR_MAX_,
+};
+
 enum slo_obj {
 	SLO_OBJ_DNS,
 	SLO_OBJ_RETRANSMIT,
@@ -22,6 +30,7 @@ enum slo_obj {
 
 #define SLO_ROW_PROGS 6
 #define SLO_ROW_EXTRAS 4
+#define SLO_ROW_RODATA 2
 
 struct slo_obj_row {
 	const char *name; /* bpf/<name>.bpf.c */
@@ -30,7 +39,7 @@ struct slo_obj_row {
 	bool hist_percpu; /* its histogram is a per-CPU map */
 };
 
-/* A global in .rodata set before load. */
+/* A global in .rodata (in the other flavours a constant of bpf/slo_fields.h) set before load. */
 struct slo_rodata {
 	const char *name; /* NULL: none */
 	uint32_t value;
@@ -57,7 +66,7 @@ struct slo_rung {
 	struct slo_extra extra[SLO_ROW_EXTRAS];
 	const char *
 		stand_in; /* of progs: attached only while SLO_OBJ_CONNECT, which does the same, is not; NULL none */
-	struct slo_rodata rodata;
+	struct slo_rodata rodata[SLO_ROW_RODATA];
 	const char *know_owner; /* a __u64 of .bss, 1 where env.know_owner; NULL: none */
 	const char *unused_maps[2]; /* not created */
 	bool needs_target; /* taxes everybody: only with targets, or by turns (env.by_turns) */
@@ -66,9 +75,18 @@ struct slo_rung {
 	const char *note; /* what this rung cannot see; "" none */
 };
 
-const struct slo_obj_row *slo_obj_row(enum slo_obj obj);
+/* Row of @obj in a flavour; no signals where that has none such. */
+const struct slo_obj_row *slo_obj_row(enum slo_flavour flavour, enum slo_obj obj);
 
-/* The rungs of all objects, each object's best first; @ret_count is set. */
-const struct slo_rung *slo_rungs(size_t *ret_count);
+/* The rungs of all objects of a flavour, each object's best first; @ret_count is set. */
+const struct slo_rung *slo_rungs(enum slo_flavour flavour, size_t *ret_count);
+
+/* The tables of one flavour, each in its own file; asked for through the two above. */
+struct slo_flavour_rows {
+	const struct slo_obj_row *objects; /* SLO_OBJ_MAX_ of them */
+	const struct slo_rung *rungs;
+	size_t rung_count;
+};
+extern const struct slo_flavour_rows slo_rows_ext, slo_rows_free;
 
 #endif

@@ -3,9 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "backends/libbpf/account.h"
 #include "core/base/clock.h"
 
 /* A retransmission renews the time of the last segment: TCP repeats after 0.2, 0.4, ... 3.2, 6.4 s. */
@@ -17,20 +19,31 @@
 
 int slo_tls_init(struct slo_tls *ret, const struct slo_bpf_obj *o, const struct slo_shared *shared)
 {
-	int hot = slo_bpf_obj_map_fd(o, "tls_hot");
-	void *mem = mmap(NULL, sizeof(*ret->hot), PROT_READ | PROT_WRITE, MAP_SHARED, hot, 0);
-
-	memset(ret, 0, sizeof(*ret));
-	if (mem == MAP_FAILED)
-		return -errno;
-	*ret = (struct slo_tls){
+	struct slo_tls t = {
 		.conns = slo_bpf_obj_map_fd(o, "tls_conns"),
 		.counts = slo_bpf_obj_map_fd(o, "slo_counts"),
 		.hist = slo_bpf_obj_map_fd(o, "slo_hist"),
 		.ctl = shared->map[SLO_SHARED_CTL].fd,
 		.tgt_cgroups = shared->map[SLO_SHARED_TGT_CGROUPS].fd,
-		.hot = mem,
+		.shared = shared,
+		.cold = slo_bpf_obj_map_fd(o, "tls_cold"),
 	};
+	void *mem;
+
+	memset(ret, 0, sizeof(*ret));
+	if (t.cold >= 0) {
+		t.left_here = true;
+		t.ended = calloc(1, sizeof(*t.ended));
+		if (!t.ended)
+			return -ENOMEM;
+	} else {
+		mem = mmap(NULL, sizeof(*t.hot), PROT_READ | PROT_WRITE, MAP_SHARED,
+		           slo_bpf_obj_map_fd(o, "tls_hot"), 0);
+		if (mem == MAP_FAILED)
+			return -errno;
+		t.hot = mem;
+	}
+	*ret = t;
 	return 0;
 }
 
@@ -38,7 +51,20 @@ void slo_tls_fini(struct slo_tls *t)
 {
 	if (t->hot)
 		(void)munmap(t->hot, sizeof(*t->hot));
+	free(t->ended);
 	memset(t, 0, sizeof(*t));
+}
+
+/* One handshake less under way in @bucket. */
+static void cool(struct slo_tls *t, uint32_t bucket)
+{
+	bucket %= SLO_ABI_TLS_BUCKETS;
+	if (t->hot) {
+		(void)__atomic_fetch_sub(&t->hot->count[bucket], 1, __ATOMIC_RELAXED);
+		return;
+	}
+	t->ended->count[bucket]++;
+	(void)bpf_map_update_elem(t->cold, &bucket, &t->ended->count[bucket], BPF_ANY);
 }
 
 static bool is_target(const struct slo_tls *t, const struct slo_abi_ctl *ctl,
@@ -81,34 +107,25 @@ static void fill(struct slo_abi_event *e, const struct slo_abi_tls_head *h)
 	memcpy(e->extra.tls.sni, h->sni, sizeof(e->extra.tls.sni));
 }
 
-/* Nobody else writes values of this reason: the kernel's programs do not know it. */
+/*
+ * Nobody else writes values of the reason timeout: the programs do not know it, and those that leave what is over to us
+ * write none.
+ */
 static int count(const struct slo_tls *t, const struct slo_abi_tls_head *h)
 {
 	struct slo_abi_count_key key = {
 		.cgroup_id = h->owner.cgroup_id,
 		.family = h->family,
 		.netns = h->owner.netns,
-		.tag = SLO_ABI_TLS_TIMEOUT,
+		.tag = h->reason,
 	};
-	struct slo_abi_count_val v = { 0 };
 
 	memcpy(key.daddr, h->raddr, sizeof(key.daddr));
 	if (h->flags & SLO_ABI_TLS_F_SERVER)
 		key.tag |= SLO_ABI_TLS_TAG_SERVER;
 	else
 		key.dport = h->rport;
-	(void)bpf_map_lookup_elem(t->counts, &key, &v);
-	v.count++;
-	v.tgid = h->owner.tgid;
-	memcpy(v.comm, h->owner.comm, sizeof(v.comm));
-	return bpf_map_update_elem(t->counts, &key, &v, BPF_ANY);
-}
-
-static unsigned int slot_of(uint64_t ns)
-{
-	unsigned int slot = ns < 1024 ? 0 : 63 - (unsigned int)__builtin_clzll(ns) - 9;
-
-	return slot < SLO_ABI_SLOTS ? slot : SLO_ABI_SLOTS - 1;
+	return slo_account_count(t->counts, &key, &h->owner);
 }
 
 /* Nobody else writes values with this bit of the tag. */
@@ -119,34 +136,12 @@ static int aggregate(const struct slo_tls *t, const struct slo_abi_ctl *ctl,
 		.cgroup_id = h->owner.cgroup_id,
 		.tag = (h->flags & SLO_ABI_TLS_F_SERVER) | SLO_ABI_TLS_TAG_USER,
 	};
-	uint64_t ns = h->end_ns - h->start_ns;
-	struct slo_abi_hist_val v = { 0 };
 
-	(void)bpf_map_lookup_elem(t->hist, &key, &v);
-	v.slot[slot_of(ns)]++;
-	v.count++;
-	v.sum += ns;
-	if (v.worst.epoch != ctl->epoch || ns > v.worst.value) {
-		v.worst = (struct slo_abi_worst){ .value = ns,
-			                          .epoch = ctl->epoch,
-			                          .tgid = h->owner.tgid };
-		memcpy(v.worst.comm, h->owner.comm, sizeof(v.worst.comm));
-	}
-	return bpf_map_update_elem(t->hist, &key, &v, BPF_ANY);
+	return slo_account_hist(t->hist, &key, h->end_ns - h->start_ns, ctl->epoch, &h->owner);
 }
 
-/* As slo_dispose() of the programs; true where an event is wanted. */
-static bool dispose(struct slo_abi_stats *st, bool aggregated, bool wanted)
-{
-	st->made++;
-	st->agg_lost += !aggregated;
-	st->sent += wanted;
-	st->aggregated += !wanted && aggregated;
-	st->lost_map += !wanted && !aggregated;
-	return wanted;
-}
-
-static void give_failure(struct slo_tls *t, const struct slo_abi_tls_head *h, uint64_t now_ns,
+/* @end_ns: when it was known to have failed. */
+static void give_failure(struct slo_tls *t, const struct slo_abi_tls_head *h, uint64_t end_ns,
                          slo_tls_fn fn, void *user)
 {
 	const uint32_t sig = SLO_ABI_TLS_FAIL;
@@ -155,14 +150,15 @@ static void give_failure(struct slo_tls *t, const struct slo_abi_tls_head *h, ui
 
 	if (bpf_map_lookup_elem(t->ctl, &sig, &ctl) || ctl.off || !is_target(t, &ctl, h))
 		return;
-	if (!dispose(&t->failure, count(t, h) == 0, ctl.emit_all || ctl.threshold <= 1))
+	if (!slo_account_dispose(&t->failure, count(t, h) == 0, ctl.emit_all || ctl.threshold <= 1,
+	                         t->shared))
 		return;
 	fill(&e, h);
 	e.signal = SLO_ABI_TLS_FAIL;
-	e.start_ns = now_ns;
+	e.start_ns = end_ns;
 	e.value = 1;
-	e.extra.tls.reason = SLO_ABI_TLS_TIMEOUT;
-	e.extra.tls.after_ns = now_ns - h->start_ns;
+	e.extra.tls.reason = h->reason;
+	e.extra.tls.after_ns = end_ns - h->start_ns;
 	fn(user, &e);
 }
 
@@ -176,8 +172,8 @@ static void give_handshake(struct slo_tls *t, const struct slo_abi_tls_head *h, 
 
 	if (bpf_map_lookup_elem(t->ctl, &sig, &ctl) || ctl.off || !is_target(t, &ctl, h))
 		return;
-	if (!dispose(&t->handshake, aggregate(t, &ctl, h) == 0,
-	             ctl.emit_all || ns >= ctl.threshold))
+	if (!slo_account_dispose(&t->handshake, aggregate(t, &ctl, h) == 0,
+	                         ctl.emit_all || ns >= ctl.threshold, t->shared))
 		return;
 	fill(&e, h);
 	e.signal = SLO_ABI_TLS_HANDSHAKE;
@@ -192,27 +188,48 @@ static bool is_over(const struct slo_abi_tls_head *h, uint64_t now_ns)
 		return false;
 	if (h->state == SLO_ABI_TLS_FINISHED)
 		return now_ns > h->end_ns + VERDICT_NS;
-	return now_ns > h->last_ns + TIMEOUT_NS;
+	return h->state >= SLO_ABI_TLS_OVER_DONE || now_ns > h->last_ns + TIMEOUT_NS;
 }
 
-void slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user)
+static void give(struct slo_tls *t, struct slo_abi_tls_head *h, uint64_t now_ns, slo_tls_fn fn,
+                 void *user)
+{
+	switch (h->state) {
+	case SLO_ABI_TLS_FINISHED:
+	case SLO_ABI_TLS_OVER_DONE:
+		give_handshake(t, h, fn, user);
+		break;
+	case SLO_ABI_TLS_OVER_FAILED:
+		give_failure(t, h, h->last_ns, fn, user);
+		break;
+	case SLO_ABI_TLS_OVER_LOST:
+		t->handshake.unmatched++;
+		break;
+	case SLO_ABI_TLS_CANDIDATE:
+	case SLO_ABI_TLS_OVER_NOTHING:
+		break;
+	default:
+		h->reason = SLO_ABI_TLS_TIMEOUT;
+		give_failure(t, h, now_ns, fn, user);
+	}
+}
+
+unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user)
 {
 	uint64_t key, next;
 	struct slo_abi_tls_conn c;
-	bool more = t->hot && bpf_map_get_next_key(t->conns, NULL, &next) == 0;
+	unsigned int seen = 0;
+	bool more = (t->hot || t->ended) && bpf_map_get_next_key(t->conns, NULL, &next) == 0;
 
-	for (int i = 0; more && i < SWEEP_MAX; i++) {
+	for (; more && seen < SWEEP_MAX; seen++) {
 		key = next;
 		more = bpf_map_get_next_key(t->conns, &key, &next) == 0;
 		/* Deleted by its end just now: then that counts. */
 		if (bpf_map_lookup_elem(t->conns, &key, &c) || !is_over(&c.head, now_ns) ||
 		    bpf_map_delete_elem(t->conns, &key))
 			continue;
-		(void)__atomic_fetch_sub(&t->hot->count[c.head.bucket % SLO_ABI_TLS_BUCKETS], 1,
-		                         __ATOMIC_RELAXED);
-		if (c.head.state == SLO_ABI_TLS_FINISHED)
-			give_handshake(t, &c.head, fn, user);
-		else if (c.head.state != SLO_ABI_TLS_CANDIDATE)
-			give_failure(t, &c.head, now_ns, fn, user);
+		cool(t, c.head.bucket);
+		give(t, &c.head, now_ns, fn, user);
 	}
+	return seen;
 }

@@ -3,6 +3,7 @@
 #ifndef SLO_LIBBPF_TLS_H
 #define SLO_LIBBPF_TLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "backends/libbpf/maps.h"
@@ -12,7 +13,12 @@
 struct slo_tls {
 	int conns, counts, hist; /* maps of the object, borrowed; -1: not open */
 	int ctl, tgt_cgroups; /* shared maps, borrowed */
+	const struct slo_shared *shared; /* borrowed */
+	bool left_here; /* the programs leave what is over to us */
 	struct slo_abi_tls_hot *hot; /* owns the mapping; NULL: none */
+	struct slo_abi_tls_hot *
+		ended; /* owned, what the map @cold holds; in place of @hot where maps cannot be mapped */
+	int cold; /* -1: none */
 	struct slo_abi_stats handshake, failure; /* what was counted here and not in the kernel */
 };
 
@@ -25,9 +31,9 @@ int slo_tls_init(struct slo_tls *ret, const struct slo_bpf_obj *o, const struct 
 void slo_tls_fini(struct slo_tls *t);
 
 /*
- * Ends handshakes that stood still for 10 s as failures, and those that wait 3 s for the server's word on a client's
- * certificate as good. Counts them, and gives the events that the control map asks for. Nothing where not open.
+ * Takes what the programs left as over. Ends handshakes that stood still for 10 s as failures, and those that wait 3 s for the server's word on a client's
+ * certificate as good. Counts them, and gives the events that the control map asks for. Nothing where not open. Number looked at.
  */
-void slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user);
+unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel counts anyway: read once an interval, no privilege, no BPF. */
+/* What the kernel counts anyway: read once an interval, no BPF. DNS packets are heard as they pass. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,17 +8,20 @@
 #include "backends/decode.h"
 #include "backends/procfs/reader.h"
 #include "compat/host.h"
+#include "core/base/clock.h"
 
 /* One row a signal. */
 static const struct slo_procfs_reader *const readers[] = {
-	&slo_procfs_steal,
-	&slo_procfs_throttle,
+	&slo_procfs_dns,      &slo_procfs_retransmit,     &slo_procfs_runqueue,
+	&slo_procfs_connect,  &slo_procfs_connect_errors, &slo_procfs_steal,
+	&slo_procfs_throttle, &slo_procfs_reclaim,        &slo_procfs_disk,
 };
 
 struct row {
 	void *state; /* NULL: not served, or switched off */
 	bool serves;
 	int told; /* error of the last reading, told once; 0 it went well */
+	uint64_t singles; /* single events since the last histogram, which has them too */
 };
 
 struct procfs {
@@ -29,6 +32,7 @@ struct procfs {
 	struct row rows[SLO_ARRAY_SIZE(readers)];
 	uint64_t *cgroups; /* targets, sorted */
 	size_t cgroup_count;
+	struct slo_backend_config cfg; /* for events; pointers in it are not used after open */
 	struct slo_backend_stats stats;
 	uint64_t delivered; /* of all signals */
 };
@@ -101,7 +105,7 @@ static uint64_t fill_verdicts(uint64_t signals, int root, const struct slo_err *
 		verdicts[s] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
 		if (!reader)
 			slo_verdict_refuse(&verdicts[s], "procfs", -ENOTSUP,
-			                   "not built in this version");
+			                   "no file of the kernel's tells it");
 		else if (root < 0)
 			slo_verdict_refuse(&verdicts[s], "procfs", root, "%s", root_err->msg);
 		else
@@ -156,8 +160,21 @@ static int make(const struct slo_backend_config *cfg, struct procfs **ret_be, st
 	be->on_event = cfg->on_event;
 	be->on_record = cfg->on_record;
 	be->user = cfg->user;
+	be->cfg = *cfg;
 	*ret_be = slo_take_ptr(be);
 	return 0;
+}
+
+static void tune(const struct procfs *be, size_t row)
+{
+	const enum slo_signal sig = readers[row]->signal;
+	const struct slo_procfs_options options = {
+		.threshold_ns = (uint64_t)(be->cfg.threshold[sig] * (double)SLO_NS_PER_MS),
+		.emit_all = be->cfg.emit_all,
+	};
+
+	if (readers[row]->tune && be->rows[row].state)
+		readers[row]->tune(be->rows[row].state, &options);
 }
 
 /* Opens what the verdicts promised; a file that is gone by now takes its promise back. */
@@ -179,6 +196,7 @@ static uint64_t open_rows(struct procfs *be, uint64_t served,
 			*ret_failed = r;
 		}
 		be->rows[i].serves = !r;
+		tune(be, i);
 	}
 	return served;
 }
@@ -230,8 +248,12 @@ static int procfs_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 		if (readers[i]->signal != sig || !row->serves)
 			continue;
 		/* Opened anew, so that the time switched off is not averaged in. */
-		if (on)
-			return row->state ? 0 : readers[i]->open(be->root, &row->state, err);
+		if (on) {
+			int r = row->state ? 0 : readers[i]->open(be->root, &row->state, err);
+
+			tune(be, i);
+			return r;
+		}
 		readers[i]->close(row->state);
 		row->state = NULL;
 		return 0;
@@ -239,23 +261,50 @@ static int procfs_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 	return slo_err_set(err, -ENOTSUP, "procfs: cannot give %s", slo_signal_desc(sig)->name);
 }
 
-/* Once an interval each, whatever it is: no threshold applies. */
-static int procfs_retarget(void *be, const struct slo_backend_config *cfg, struct slo_err *err)
+/* Thresholds concern readers of single events only; the others give one an interval, whatever it is. */
+static int procfs_retarget(void *vbe, const struct slo_backend_config *cfg, struct slo_err *err)
 {
+	struct procfs *be = vbe;
+
+	be->cfg.emit_all = cfg->emit_all;
+	memcpy(be->cfg.threshold, cfg->threshold, sizeof(be->cfg.threshold));
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++)
+		tune(be, i);
 	return keep_targets(be, &cfg->targets, err);
 }
 
-static int procfs_fd(void *be)
+/* One reader has one. */
+static int procfs_fd(void *vbe)
 {
-	(void)be;
+	const struct procfs *be = vbe;
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
+		if (readers[i]->fd && be->rows[i].state)
+			return readers[i]->fd(be->rows[i].state);
+	}
 	return -1;
 }
 
-static int procfs_poll(void *be, struct slo_err *err)
+/* made = sent + aggregated: of a histogram what was not given singly. */
+static void count(struct procfs *be, const struct slo_probe_event *ev)
 {
-	(void)be;
-	(void)err;
-	return 0;
+	struct slo_signal_stats *st = &be->stats.signal[ev->signal];
+	size_t i = 0;
+
+	while (readers[i]->signal != ev->signal)
+		i++;
+	if (ev->kind != SLO_EV_HIST) {
+		st->made++;
+		st->sent++;
+		st->delivered++;
+		be->rows[i].singles += ev->kind == SLO_EV_SAMPLE;
+		return;
+	}
+	if (ev->count > be->rows[i].singles) {
+		st->made += ev->count - be->rows[i].singles;
+		st->aggregated += ev->count - be->rows[i].singles;
+	}
+	be->rows[i].singles = 0;
 }
 
 static void deliver(void *user, const struct slo_probe_event *ev)
@@ -267,17 +316,32 @@ static void deliver(void *user, const struct slo_probe_event *ev)
 		st->filtered++;
 		return;
 	}
-	st->made++;
-	st->sent++;
+	count(be, ev);
 	if (be->on_record) {
 		struct slo_abi_agg rec;
 		size_t size = slo_encode(ev, &rec);
 
 		be->on_record(be->user, &rec, size);
 	}
-	st->delivered++;
 	be->delivered++;
 	be->on_event(be->user, ev);
+}
+
+static int procfs_poll(void *vbe, struct slo_err *err)
+{
+	struct procfs *be = vbe;
+	int total = 0;
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
+		int r = readers[i]->poll && be->rows[i].state
+		                ? readers[i]->poll(be->rows[i].state, deliver, be, err)
+		                : 0;
+
+		if (r < 0)
+			return r;
+		total += r;
+	}
+	return total;
 }
 
 static int procfs_interval(void *vbe, uint64_t now_ns, struct slo_err *err)

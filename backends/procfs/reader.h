@@ -8,6 +8,12 @@
 
 typedef void (*slo_procfs_event_fn)(void *user, const struct slo_probe_event *ev);
 
+/* What a reader of single events is told of them; others have none to choose from. */
+struct slo_procfs_options {
+	uint64_t threshold_ns; /* events at or above it, and errors */
+	bool emit_all;
+};
+
 struct slo_procfs_reader {
 	enum slo_signal signal;
 	/* Fills a zeroed verdict: serves, or why not. @root: dirfd of the host's root. */
@@ -21,8 +27,21 @@ struct slo_procfs_reader {
 	int (*read)(void *state, uint64_t now_ns, slo_procfs_event_fn fn, void *user,
 	            struct slo_err *err);
 	void (*close)(void *state); /* NULL-safe */
+	/* NULL: its events are the same whatever is asked for. */
+	void (*tune)(void *state, const struct slo_procfs_options *options);
+	/* A descriptor that is readable when read() has something to give before the interval is over; NULL: none. */
+	int (*fd)(void *state);
+	/* Gives single events that came by now; NULL where there is no fd. Number given, or negative errno. */
+	int (*poll)(void *state, slo_procfs_event_fn fn, void *user, struct slo_err *err);
 };
 
+extern const struct slo_procfs_reader slo_procfs_dns;
+extern const struct slo_procfs_reader slo_procfs_retransmit;
+extern const struct slo_procfs_reader slo_procfs_runqueue;
+extern const struct slo_procfs_reader slo_procfs_connect;
+extern const struct slo_procfs_reader slo_procfs_connect_errors;
+extern const struct slo_procfs_reader slo_procfs_reclaim;
+extern const struct slo_procfs_reader slo_procfs_disk;
 extern const struct slo_procfs_reader slo_procfs_steal;
 extern const struct slo_procfs_reader slo_procfs_throttle;
 

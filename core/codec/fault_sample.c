@@ -21,6 +21,7 @@ static const struct slo_json_field fields[] = {
 	{ "expected_domain", SLO_JSON_STRING,  false, 0, 0 },
 	{ "signals",         SLO_JSON_OBJECT,  false, 0, 0 },
 	{ "baselines",       SLO_JSON_OBJECT,  false, 0, 0 },
+	{ "sources",         SLO_JSON_OBJECT,  false, 0, 0 },
 	{ "confidence",      SLO_JSON_NUMBER,  false, 0, 0 },
 	{ "burn_rate",       SLO_JSON_NUMBER,  true,  0, 0 },
 	{ "window_minutes",  SLO_JSON_INTEGER, true,  1, INT32_MAX },
@@ -116,6 +117,38 @@ static int read_baselines(json_t *baselines, struct slo_observation *obs, struct
 	return 0;
 }
 
+static int read_source(const char *name, const json_t *value, struct slo_observation *obs,
+                       struct slo_err *err)
+{
+	const char *text = json_string_value(value);
+	enum slo_source source;
+	unsigned int evid;
+
+	if (slo_evidence_from_name(name, &evid) < 0)
+		return slo_err_set(err, -EINVAL,
+		                   "field \"sources\": " SLO_JSON_QUOTED
+		                   " is neither a signal nor span evidence that we know",
+		                   name);
+	if (!text || slo_source_from_name(text, &source) < 0)
+		return slo_err_set(
+			err, -EINVAL,
+			"field \"sources.%s\" is not the source of a record (tp_btf, procfs, ...)",
+			name);
+	slo_observation_source(obs, evid, source);
+	return 0;
+}
+
+static int read_sources(json_t *sources, struct slo_observation *obs, struct slo_err *err)
+{
+	for (void *it = json_object_iter(sources); it; it = json_object_iter_next(sources, it)) {
+		int r = read_source(json_object_iter_key(it), json_object_iter_value(it), obs, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_sample(json_t *object, struct slo_fault_sample *s, struct slo_err *err)
 {
 	const char *time = slo_json_get_str(object, "timestamp");
@@ -143,6 +176,8 @@ static int read_sample(json_t *object, struct slo_fault_sample *s, struct slo_er
 	r = read_signals(json_object_get(object, "signals"), &s->observation, err);
 	if (r == 0)
 		r = read_baselines(json_object_get(object, "baselines"), &s->observation, err);
+	if (r == 0)
+		r = read_sources(json_object_get(object, "sources"), &s->observation, err);
 	return r;
 }
 

@@ -49,7 +49,8 @@ static inline uint32_t slo_fault_label_set(const struct slo_fault_label *label)
 /*
  * Beside the fields of the earlier design a sample may carry "baselines": {signal: {"n": windows learnt from, "median": in
  * the signal's unit, "spread": robust standard deviation of slo_evidence_scale()}}, what was normal for the workload
- * outside incidents.
+ * outside incidents. "sources": {signal: "procfs", ...} says of each what measured it, as records do; what the kernel's
+ * counters gave is weighed less.
  *
  * 0, or -EINVAL with @err naming the field and what was expected; the outputs change only on success. Fields other than
  * those above are skipped; inside "signals" every name must be known.

@@ -37,6 +37,7 @@ enum slo_config_backend {
 	SLO_CONFIG_BACKEND_REPLAY,
 	SLO_CONFIG_BACKEND_NULL,
 	SLO_CONFIG_BACKEND_BCC,
+	SLO_CONFIG_BACKEND_BTF_FREE,
 	SLO_CONFIG_BACKEND_MAX_,
 };
 
@@ -172,7 +173,7 @@ struct slo_config {
 	double thresholds
 		[SLO_SIG_MAX_]; /* event threshold in the signal's unit; 0: every measurement */
 	struct {
-		struct slo_config_list search; /* folders; reserved */
+		struct slo_config_list search; /* folders */
 	} btf;
 	struct {
 		uint64_t events_per_second_limit;

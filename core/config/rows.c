@@ -9,10 +9,10 @@
 #include "core/config/value.h"
 
 static const char *const backends[] = {
-	[SLO_CONFIG_BACKEND_AUTO] = "auto",     [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
-	[SLO_CONFIG_BACKEND_PROCFS] = "procfs", [SLO_CONFIG_BACKEND_REPLAY] = "replay",
-	[SLO_CONFIG_BACKEND_NULL] = "null",     [SLO_CONFIG_BACKEND_BCC] = "bcc",
-	[SLO_CONFIG_BACKEND_MAX_] = NULL,
+	[SLO_CONFIG_BACKEND_AUTO] = "auto",         [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
+	[SLO_CONFIG_BACKEND_PROCFS] = "procfs",     [SLO_CONFIG_BACKEND_REPLAY] = "replay",
+	[SLO_CONFIG_BACKEND_NULL] = "null",         [SLO_CONFIG_BACKEND_BCC] = "bcc",
+	[SLO_CONFIG_BACKEND_BTF_FREE] = "btf_free", [SLO_CONFIG_BACKEND_MAX_] = NULL,
 };
 SLO_TABLE_COMPLETE(backends, SLO_CONFIG_BACKEND_MAX_ + 1);
 
@@ -164,7 +164,7 @@ static const struct slo_config_row rows[] = {
 	THRESHOLD("syscall_latency_ms", SLO_SIG_SYSCALL),
 
 	{ "btf", "search", SLO_CONFIG_LIST, AT(btf.search), 1, ITEM_MAX, "", NULL,
-	  "Folders with external BTF files (reserved: not searched yet)", 0, NULL, NULL },
+	  "Folders with external BTF: RELEASE.btf, MACHINE/RELEASE.btf or vmlinux-RELEASE", 0, NULL, NULL },
 
 	{ "sampling", "events_per_second_limit", SLO_CONFIG_UINT, AT(sampling.events_per_second_limit), 1, 10000000,
 	  "10000", NULL, "Single events a second; more are counted, not sent", ALPHA | LIVE, NULL, NULL },

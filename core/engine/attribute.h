@@ -16,11 +16,14 @@
 #include "core/engine/attribute_model.h"
 #include "core/engine/baseline.h"
 #include "core/model/domain.h"
+#include "core/model/event.h"
 #include "core/model/evidence.h"
 
 /* What was seen in the incident's window. Zero it, then slo_observation_set(). */
 struct slo_observation {
 	uint32_t present; /* SLO_EVID_BIT of each kind that was measured */
+	uint32_t
+		coarse; /* of present: read off the kernel's counters (source procfs, netlink), no hook */
 	double value
 		[SLO_EVID_MAX_]; /* p90 of the window, in the kind's unit; of the present ones */
 	/* Learnt outside incidents; n 0 where nothing was: then the model's shipped baseline stands alone. */
@@ -31,6 +34,19 @@ static inline void slo_observation_set(struct slo_observation *obs, unsigned int
 {
 	obs->present |= SLO_EVID_BIT(evid);
 	obs->value[evid] = value;
+}
+
+/* Means and sums of an interval hide what a hook sees one by one: such evidence counts half, for and against. */
+#define SLO_ATTR_COARSE 0.5
+
+/* @evid was measured by @source. */
+static inline void slo_observation_source(struct slo_observation *obs, unsigned int evid,
+                                          enum slo_source source)
+{
+	if (source == SLO_SRC_PROCFS || source == SLO_SRC_NETLINK)
+		obs->coarse |= SLO_EVID_BIT(evid);
+	else
+		obs->coarse &= ~SLO_EVID_BIT(evid);
 }
 
 enum slo_attribution_mode {

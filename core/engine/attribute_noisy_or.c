@@ -41,6 +41,13 @@ static void share_weights(const struct slo_attr_model *m, uint32_t present,
 	}
 }
 
+/* What the kernel counts by itself is as exact by its counters as by a hook. */
+static bool counts_half(const struct slo_observation *obs, unsigned int evid)
+{
+	return (obs->coarse & SLO_EVID_BIT(evid)) &&
+	       !(evid < SLO_SIG_MAX_ && slo_signal_desc((enum slo_signal)evid)->counted);
+}
+
 uint32_t slo_attr_weigh(const struct slo_attr_model *m, const struct slo_observation *obs,
                         struct slo_attr_evidence ret[SLO_EVID_MAX_])
 {
@@ -57,6 +64,8 @@ uint32_t slo_attr_weigh(const struct slo_attr_model *m, const struct slo_observa
 		/* However unusual: what is below the floor cannot hurt anybody. */
 		if (obs->value[i] < m->evidence[i].floor)
 			e->log_lr = fmin(e->log_lr, 0);
+		if (counts_half(obs, i))
+			e->log_lr *= SLO_ATTR_COARSE;
 		e->raised = e->log_lr > 0;
 	}
 	share_weights(m, present, ret);
@@ -181,7 +190,8 @@ static double divergence(double p, double q)
 }
 
 /* How far the present kinds could tell each fault alone from none. */
-static void observe(const struct slo_attr_model *m, uint32_t present, struct slo_attribution *ret)
+static void observe(const struct slo_attr_model *m, const struct slo_observation *obs,
+                    uint32_t present, struct slo_attribution *ret)
 {
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
 		for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
@@ -190,6 +200,7 @@ static void observe(const struct slo_attr_model *m, uint32_t present, struct slo
 			if ((present & SLO_EVID_BIT(i)) && e->lambda[f] > 0)
 				ret->observability[f] +=
 					ret->evidence[i].weight *
+					(counts_half(obs, i) ? SLO_ATTR_COARSE : 1) *
 					divergence(m->q[i][SLO_DOMAIN_BIT(f)], e->leak);
 		}
 		if (ret->observability[f] < m->observable_nats)
@@ -266,6 +277,6 @@ void slo_attribute_noisy_or(const struct slo_attr_model *model, const struct slo
 	ret->set_probability = p[ret->set];
 	ret->second_set_probability = p[ret->second_set];
 	explain(model, present, ret);
-	observe(model, present, ret);
+	observe(model, obs, present, ret);
 	judge(model, present, ret);
 }

@@ -171,10 +171,12 @@ static struct service_slot *service_slot(struct slo_evidence_windows *w, struct 
 static void count_reply(struct service_slot *slot, const struct slo_llm_request *req,
                         double latency_ms)
 {
-	slot->requests++;
 	slot->throttled += req->error == SLO_LLM_THROTTLED;
 	slot->server_errors += req->error == SLO_LLM_SERVER_ERROR;
 	slot->stream_errors += req->error == SLO_LLM_STREAM_ERROR;
+	if (!req->is_request)
+		return;
+	slot->requests++;
 	slot->latency_ms += latency_ms;
 	if (!isnan(req->queue_ms)) {
 		slot->queued++;
@@ -216,7 +218,7 @@ void slo_evidence_request(struct slo_evidence_windows *w, uint64_t service, int6
 		slot->retrieval_ms += ms;
 		s->retrieves = true;
 	}
-	if (slot && req->is_request)
+	if (slot && !req->is_retrieval)
 		count_reply(slot, req, isnan(req->latency_ms) ? ms : req->latency_ms);
 	if (bad)
 		mark_bad(w, s, start_ns, end_ns);
@@ -394,6 +396,28 @@ static bool is_silent(const struct slo_evidence_windows *w, const struct slo_evi
 	return true;
 }
 
+/*
+ * A CPU is kept from somebody by a quota, by the hypervisor or by neighbours, and the run queue sees all three. That it
+ * was not this one of them speaks against none of the others: only where nobody looks at the run queue does it count.
+ */
+static void drop_silent_causes(struct slo_observation *obs)
+{
+	static const enum slo_signal causes[] = { SLO_SIG_CFS_THROTTLED, SLO_SIG_CPU_STEAL };
+
+	if (!(obs->present & SLO_EVID_BIT(SLO_SIG_RUNQUEUE_DELAY)))
+		return;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(causes); i++) {
+		if (obs->value[causes[i]] < slo_signal_desc(causes[i])->warn)
+			obs->present &= ~SLO_EVID_BIT(causes[i]);
+	}
+}
+
+/* A cgroup that was never throttled may have no quota, one without handshakes may not speak TLS at all: no zeros. */
+static bool needs_activity(unsigned int sig)
+{
+	return sig == SLO_SIG_CFS_THROTTLED || sig == SLO_SIG_TLS_HANDSHAKE;
+}
+
 /* Throttled time is a latency by its unit and a sum by its nature. */
 static bool is_summed(unsigned int sig)
 {
@@ -413,12 +437,13 @@ unsigned int slo_evidence_observe(const struct slo_evidence_windows *w,
 
 		if (!(q->measured & SLO_SIG_BIT(sig)) || (!q->place_count && !mean))
 			continue;
-		if (sig == SLO_SIG_CFS_THROTTLED && is_silent(w, q, &span, sig))
+		if (needs_activity(sig) && is_silent(w, q, &span, sig))
 			continue;
 		slo_observation_set(ret, sig,
 		                    is_summed(sig) ? summed(w, q, &span, sig, mean)
 		                                   : latency_ms(w, q, &span, sig));
 	}
+	drop_silent_causes(ret);
 	if (s)
 		observe_spans(s, &span, ret);
 	return (unsigned int)__builtin_popcountll(span.take);

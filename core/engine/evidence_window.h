@@ -44,7 +44,10 @@ void slo_evidence_forget(struct slo_evidence_windows *w, uint64_t place);
 void slo_evidence_event(struct slo_evidence_windows *w, uint64_t place,
                         const struct slo_probe_event *ev);
 
-/* One request of @service, or (is_retrieval) a retrieval inside one. CLOCK_REALTIME ns. */
+/*
+ * One request of @service; or (is_retrieval) a retrieval inside one; or (neither) a reply inside one, which a client may
+ * have tried again: its error alone counts. CLOCK_REALTIME ns.
+ */
 void slo_evidence_request(struct slo_evidence_windows *w, uint64_t service, int64_t start_ns,
                           int64_t end_ns, const struct slo_llm_request *req, bool bad);
 
@@ -55,7 +58,9 @@ struct slo_evidence_query {
 	int64_t from_ns, to_ns; /* CLOCK_REALTIME */
 	/*
 	 * SLO_SIG_BIT: of these, silence means zero; others are missing. But a cgroup that was never seen throttled may
-	 * have no quota at all: silence of cfs_throttled_ms says nothing, least of all that nobody waits for a CPU. */
+	 * have no quota, and one without handshakes may not speak TLS: their silence is no zero. And beside the run queue,
+	 * which sees every wait for a CPU, throttling and steal are given only where there is some.
+	 */
 	uint64_t measured;
 	bool bad_only; /* slots in which a request was going on that went bad; all, where there are none */
 };

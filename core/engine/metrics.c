@@ -116,8 +116,9 @@ static struct slo_metric_workload *idle_one(struct slo_metrics *m, int64_t unix_
 static struct slo_metric_workload *others(struct slo_metrics *m, int64_t unix_ns)
 {
 	static const struct slo_workload who = { "", "", "", "", "", "", "", "other" };
-	struct slo_metric_workload *w = &m->workload[m->cfg.max_workloads];
+	struct slo_metric_workload *w = m->workload + m->cfg.max_workloads;
 
+	assert(m->workload);
 	m->dropped++;
 	if (!w->used)
 		settle(w, &who, unix_ns);
@@ -127,7 +128,7 @@ static struct slo_metric_workload *others(struct slo_metrics *m, int64_t unix_ns
 static struct slo_metric_workload *workload_of(struct slo_metrics *m,
                                                const struct slo_workload *who, int64_t unix_ns)
 {
-	struct slo_metric_workload *w = NULL;
+	struct slo_metric_workload *w;
 	uint64_t key[2];
 	uint32_t *at;
 
@@ -138,10 +139,11 @@ static struct slo_metric_workload *workload_of(struct slo_metrics *m,
 		w->seen_unix_ns = unix_ns;
 		return w;
 	}
-	if (m->count == m->cfg.max_workloads && !(w = idle_one(m, unix_ns)))
+	w = m->count < m->cfg.max_workloads ? &m->workload[m->count] : idle_one(m, unix_ns);
+	if (!w)
 		return others(m, unix_ns);
 	if (m->count < m->cfg.max_workloads)
-		w = &m->workload[m->count++];
+		m->count++;
 	settle(w, who, unix_ns);
 	memcpy(w->key, key, sizeof(key));
 	at = slo_map_get(m->index, key, NULL);

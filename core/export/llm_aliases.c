@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of aliases. Units: OpenTelemetry's conventions count seconds, Vercel's AI SDK and our own names milliseconds;
- * a value is never guessed to be of the other unit. Names without a known unit are left out.
+ * a value is never guessed to be of the other unit. Names of more than one unit are left out: of
+ * gen_ai.response.time_to_first_token some send seconds, LoongSuite nanoseconds.
  */
 #include <math.h>
 
@@ -22,6 +23,7 @@ static const struct slo_llm_alias aliases[] = {
 	ROW("gen_ai.latency.time_to_first_token", TTFT, 1e3, "vLLM, SGLang"),
 	ROW("ai.response.msToFirstChunk", TTFT, 1, "Vercel AI SDK"),
 	ROW("ai.stream.msToFirstChunk", TTFT, 1, "Vercel AI SDK, older"),
+	ROW("ttft_ms", TTFT, 1, "Claude Code"),
 
 	ROW("gen_ai.latency.e2e", LATENCY, 1e3, "vLLM, SGLang"),
 	ROW("gen_ai.server.request.duration", LATENCY, 1e3, "OpenTelemetry's metric"),
@@ -57,6 +59,8 @@ static const struct slo_llm_alias aliases[] = {
 
 	ROW("gen_ai.operation.name", OPERATION, 1, "OpenTelemetry"),
 	ROW("openinference.span.kind", OPENINFERENCE_KIND, 1, "OpenInference"),
+	ROW("langsmith.span.kind", OPENINFERENCE_KIND, 1, "LangSmith"),
+	ROW("gen_ai.span.kind", OPENINFERENCE_KIND, 1, "LoongSuite"),
 	ROW("traceloop.span.kind", TRACELOOP_KIND, 1, "OpenLLMetry"),
 	ROW("llm.request.type", REQUEST_TYPE, 1, "OpenLLMetry"),
 	ROW("ai.operationId", VERCEL_OPERATION, 1, "Vercel AI SDK"),
@@ -70,6 +74,7 @@ static const struct slo_llm_alias aliases[] = {
 	ROW("ai.model.provider", PROVIDER, 1, "Vercel AI SDK"),
 
 	ROW("gen_ai.tool.name", TOOL_NAME, 1, "OpenTelemetry"),
+	ROW("tool.name", TOOL_NAME, 1, "OpenInference"),
 	ROW("gen_ai.tool.type", TOOL_TYPE, 1, "OpenTelemetry"),
 	ROW("db.system.name", DB_SYSTEM, 1, "OpenTelemetry"),
 	ROW("db.system", DB_SYSTEM, 1, "OpenTelemetry, older; OpenLLMetry"),

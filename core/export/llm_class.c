@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/export/llm_class.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <strings.h>
@@ -25,8 +24,13 @@ static void lower(struct slo_wire text, char buf[LOOKED_AT])
 
 	if (len > LOOKED_AT - 1)
 		len = LOOKED_AT - 1;
-	for (size_t i = 0; i < len; i++)
-		buf[i] = text.p[i] ? (char)tolower(text.p[i]) : ' ';
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = text.p[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c |= 0x20;
+		buf[i] = (char)(c ? c : ' ');
+	}
 	buf[len] = '\0';
 }
 

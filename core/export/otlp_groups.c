@@ -11,9 +11,10 @@
 
 int slo_otlp_groups_init(struct slo_otlp_groups *g, const char *version)
 {
-	SloProto__InstrumentationScope scope = SLO_PROTO__INSTRUMENTATION_SCOPE__INIT;
+	SloProto__InstrumentationScope scope;
 
 	memset(g, 0, sizeof(*g));
+	slo_proto__instrumentation_scope__init(&scope);
 	scope.name = (char *)(uintptr_t) "llm-slo";
 	scope.version = (char *)(uintptr_t)version;
 	slo_pb_put_message(&g->scope, 1, &scope.base);

@@ -4,7 +4,6 @@
  * their beginning: a length is known when its place is reached. Fields that we do not know are passed over, as the
  * protocol asks of receivers of JSON.
  */
-#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>

@@ -3,15 +3,13 @@
  * Two walks over the bytes: the outer messages alone, to count and to make room once; then all of it, each message that
  * we know to its end. What a strict receiver further on would refuse is refused here, where its sender can be told.
  */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "core/export/llm_request.h"
 #include "core/export/otlp_batch_parts.h"
 #include "core/export/otlp_fields.h"
+#include "core/export/otlp_value.h"
 
-#define ANY_DEPTH_MAX \
-	32 /* lists within lists; protobuf's own libraries stop at 100 messages, three a level */
 #define PIECES_MAX ((size_t)4 * SLO_OTLP_SPANS_MAX)
 
 /* Which name of a workload a resource attribute gives. */
@@ -43,8 +41,7 @@ static const struct who_row who_rows[] = {
 struct parser {
 	struct slo_otlp_batch *b;
 	bool counting;
-	const uint8_t *bad_at; /* where it broke; NULL: nowhere yet */
-	const char *bad_why;
+	struct slo_otlp_fault fault;
 	size_t resource_bytes; /* of all Resource messages */
 	size_t string_len; /* used of b->strings */
 	uint8_t *classes; /* of spans: enum slo_llm_class */
@@ -55,134 +52,14 @@ struct parser {
 	uint8_t who_row[WHO_NAMES]; /* + 1; 0: none */
 };
 
-static int bad(struct parser *ps, const uint8_t *at, const char *why)
-{
-	if (!ps->bad_at) {
-		ps->bad_at = at;
-		ps->bad_why = why;
-	}
-	return -EBADMSG;
-}
-
 static inline int next(struct parser *ps, struct slo_wire *w, struct slo_wire_field *f)
 {
-	const uint8_t *at = w->p;
-	int r = slo_wire_next(w, f);
-
-	return r < 0 ? bad(ps, at, "a field that is cut or broken") : r;
+	return slo_otlp_next(&ps->fault, w, f);
 }
 
-/* A field of another type than ours is one that we do not know: it stays as it is. */
 static inline bool is_bytes(const struct slo_wire_field *f, uint32_t number)
 {
-	return f->number == number && f->type == SLO_WIRE_BYTES;
-}
-
-/* --- attributes ------------------------------------------------------------------------------------------------ */
-
-struct attr {
-	struct slo_wire key;
-	struct slo_otlp_value value;
-};
-
-static int read_attr(struct parser *ps, struct slo_wire w, unsigned int depth, struct attr *ret);
-static int read_any(struct parser *ps, struct slo_wire w, unsigned int depth,
-                    struct slo_otlp_value *ret);
-
-/* NOLINTBEGIN(misc-no-recursion): bounded by ANY_DEPTH_MAX. */
-
-/* An ArrayValue of values, or a KeyValueList of attributes. */
-static int read_list(struct parser *ps, struct slo_wire w, unsigned int depth, bool of_attrs)
-{
-	struct slo_otlp_value value;
-	struct slo_wire_field f;
-	struct attr attr;
-	int r;
-
-	if (depth == ANY_DEPTH_MAX)
-		return bad(ps, w.p, "values nested deeper than 32 levels");
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (!is_bytes(&f, SLO_OTLP_LIST_VALUES))
-			continue;
-		r = of_attrs ? read_attr(ps, f.bytes, depth + 1, &attr)
-		             : read_any(ps, f.bytes, depth + 1, &value);
-		if (r < 0)
-			return r;
-	}
-	return r;
-}
-
-static void take_scalar(const struct slo_wire_field *f, struct slo_otlp_value *ret)
-{
-	if (is_bytes(f, SLO_OTLP_ANY_STRING)) {
-		ret->type = SLO_OTLP_VALUE_TEXT;
-		ret->text = f->bytes;
-	} else if (f->type == SLO_WIRE_VARINT &&
-	           (f->number == SLO_OTLP_ANY_INT || f->number == SLO_OTLP_ANY_BOOL)) {
-		ret->type = SLO_OTLP_VALUE_INT;
-		ret->i = (int64_t)f->value;
-	} else if (f->number == SLO_OTLP_ANY_DOUBLE && f->type == SLO_WIRE_FIXED64) {
-		ret->type = SLO_OTLP_VALUE_DOUBLE;
-		memcpy(&ret->d, &f->value, sizeof(ret->d));
-	}
-}
-
-static int read_any(struct parser *ps, struct slo_wire w, unsigned int depth,
-                    struct slo_otlp_value *ret)
-{
-	struct slo_wire_field f;
-	int r;
-
-	ret->type = SLO_OTLP_VALUE_NONE;
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (is_bytes(&f, SLO_OTLP_ANY_ARRAY) || is_bytes(&f, SLO_OTLP_ANY_KVLIST)) {
-			r = read_list(ps, f.bytes, depth, f.number == SLO_OTLP_ANY_KVLIST);
-			if (r < 0)
-				return r;
-			ret->type = SLO_OTLP_VALUE_NONE;
-		} else {
-			take_scalar(&f, ret);
-		}
-	}
-	return r;
-}
-
-static int read_attr(struct parser *ps, struct slo_wire w, unsigned int depth, struct attr *ret)
-{
-	struct slo_wire_field f;
-	int r;
-
-	ret->key = (struct slo_wire){ w.p, w.p };
-	ret->value.type = SLO_OTLP_VALUE_NONE;
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (is_bytes(&f, SLO_OTLP_KEY_VALUE_KEY)) {
-			ret->key = f.bytes;
-		} else if (is_bytes(&f, SLO_OTLP_KEY_VALUE_VALUE)) {
-			r = read_any(ps, f.bytes, depth, &ret->value);
-			if (r < 0)
-				return r;
-		}
-	}
-	return r;
-}
-
-/* NOLINTEND(misc-no-recursion) */
-
-/* A message of which nothing but its attributes, field @number, is nested. */
-static int check_attrs(struct parser *ps, struct slo_wire w, uint32_t number)
-{
-	struct slo_wire_field f;
-	struct attr attr;
-	int r;
-
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (is_bytes(&f, number)) {
-			r = read_attr(ps, f.bytes, 0, &attr);
-			if (r < 0)
-				return r;
-		}
-	}
-	return r;
+	return slo_otlp_is_bytes(f, number);
 }
 
 /* --- resources ------------------------------------------------------------------------------------------------- */
@@ -194,7 +71,8 @@ static bool key_is(struct slo_wire key, const char *text)
 	return strlen(text) == len && memcmp(key.p, text, len) == 0;
 }
 
-static void take_who(struct parser *ps, const struct attr *a, struct slo_span_resource *resource)
+static void take_who(struct parser *ps, const struct slo_otlp_attr_in *a,
+                     struct slo_span_resource *resource)
 {
 	double pid;
 
@@ -222,13 +100,13 @@ static int read_resource(struct parser *ps, struct slo_wire w)
 {
 	struct slo_span_resource *resource = &ps->b->resources[ps->b->resource_count - 1];
 	struct slo_wire_field f;
-	struct attr attr;
+	struct slo_otlp_attr_in attr;
 	int r;
 
 	while ((r = next(ps, &w, &f)) > 0) {
 		if (!is_bytes(&f, SLO_OTLP_RESOURCE_ATTRIBUTES))
 			continue;
-		r = read_attr(ps, f.bytes, 0, &attr);
+		r = slo_otlp_read_attr(&ps->fault, f.bytes, &attr);
 		if (r < 0)
 			return r;
 		take_who(ps, &attr, resource);
@@ -271,12 +149,12 @@ static int read_event(struct parser *ps, struct slo_wire w)
 	struct slo_wire name = { w.p, w.p };
 	struct slo_wire_field f;
 	uint64_t unix_ns = 0;
-	struct attr attr;
+	struct slo_otlp_attr_in attr;
 	int r;
 
 	while ((r = next(ps, &w, &f)) > 0) {
 		if (is_bytes(&f, SLO_OTLP_EVENT_ATTRIBUTES)) {
-			r = read_attr(ps, f.bytes, 0, &attr);
+			r = slo_otlp_read_attr(&ps->fault, f.bytes, &attr);
 			if (r < 0)
 				return r;
 			if (key_is(attr.key, "exception.type"))
@@ -309,7 +187,7 @@ static int read_link(struct parser *ps, struct slo_wire w, struct raw_span *raw)
 		    (is_bytes(&f, SLO_OTLP_LINK_SPAN_ID) && !is_id(f.bytes, SLO_SPAN_ID_LEN)))
 			raw->bad_link = true;
 	}
-	return r < 0 ? r : check_attrs(ps, whole, SLO_OTLP_LINK_ATTRIBUTES);
+	return r < 0 ? r : slo_otlp_check_attrs(&ps->fault, whole, SLO_OTLP_LINK_ATTRIBUTES);
 }
 
 static int read_status(struct parser *ps, struct slo_wire w, struct raw_span *raw)
@@ -326,8 +204,8 @@ static int read_status(struct parser *ps, struct slo_wire w, struct raw_span *ra
 
 static int read_span_attr(struct parser *ps, struct slo_wire w, struct raw_span *raw)
 {
-	struct attr attr;
-	int r = read_attr(ps, w, 0, &attr);
+	struct slo_otlp_attr_in attr;
+	int r = slo_otlp_read_attr(&ps->fault, w, &attr);
 
 	if (r < 0)
 		return r;
@@ -517,7 +395,7 @@ static int walk_scope_spans(struct parser *ps, struct slo_wire w, uint32_t self)
 			else
 				r = read_span(ps, f.bytes, piece);
 		} else if (is_bytes(&f, SLO_OTLP_SCOPE_SPANS_SCOPE) && !ps->counting) {
-			r = check_attrs(ps, f.bytes, SLO_OTLP_SCOPE_ATTRIBUTES);
+			r = slo_otlp_check_attrs(&ps->fault, f.bytes, SLO_OTLP_SCOPE_ATTRIBUTES);
 		}
 		if (r < 0)
 			return r;
@@ -619,7 +497,7 @@ static int explain(const struct parser *ps, int code, struct slo_err *err)
 	switch (code) {
 	case -EBADMSG:
 		return slo_err_set(err, code, "no ExportTraceServiceRequest: %s at byte %zu of %zu",
-		                   ps->bad_why, (size_t)(ps->bad_at - b->body), b->len);
+		                   ps->fault.why, (size_t)(ps->fault.at - b->body), b->len);
 	case -E2BIG:
 		return slo_err_set(
 			err, code,

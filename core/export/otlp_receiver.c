@@ -3,7 +3,6 @@
 
 #include <collector.pb-c.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

@@ -85,7 +85,7 @@ static const struct slo_detail_field fields[] = {
 	{ .signals = CERR, .key = "aborted", .help = "the application gave up on a silent peer" },
 	{ .signals = RUNQ, .key = "cpu", .help = "CPU that took the task at last", .type = SLO_DETAIL_U32, AT(runq.cpu) },
 	{ .signals = RUNQ, .key = "prio", .help = "the kernel's priority: 120 is nice 0, below 100 realtime", .type = SLO_DETAIL_U32, AT(runq.prio) },
-	{ .signals = RUNQ, .key = "cause", .help = "who had the CPU: other cgroups, own cgroup, or nobody, for the own quota was spent; each wait has one cause", ENUM(waits), AT(runq.cause), .aggregates = true },
+	{ .signals = RUNQ, .key = "cause", .help = "who had the CPU: other cgroups, own cgroup, or nobody, for the own quota was spent; each wait has one cause", ENUM(waits), AT(runq.cause), .aggregates = true, .hooked = true },
 	{ .signals = TLS | TFAIL, .key = "tls_version", .help = "agreed version", ENUM(versions), AT(tls.version), .optional = true },
 	{ .signals = TLS | TFAIL, .key = "sni", .help = "server name asked for", .type = SLO_DETAIL_TEXT, AT(tls.sni), .max = SLO_SNI_LEN, .is_name = true },
 	{ .signals = TLS, .key = "server_ms", .help = "ClientHello to ServerHello: network and server", .type = SLO_DETAIL_MS, AT(tls.server_ns) },
@@ -98,7 +98,7 @@ static const struct slo_detail_field fields[] = {
 	{ .signals = TFAIL, .key = "after_ms", .help = "ClientHello to the failure", .type = SLO_DETAIL_MS, AT(tls.after_ns) },
 	{ .signals = THROT, .key = "periods", .help = "enforcement periods of the quota in the interval", .type = SLO_DETAIL_U32, AT(throttle.periods), .aggregates = true },
 	{ .signals = THROT, .key = "throttled_periods", .help = "of those, ran out of quota", .type = SLO_DETAIL_U32, AT(throttle.throttled), .aggregates = true },
-	{ .signals = MEM, .key = "kind", .help = "what stalled the task", ENUM(reclaims), AT(reclaim.kind), .aggregates = true },
+	{ .signals = MEM, .key = "kind", .help = "what stalled the task", ENUM(reclaims), AT(reclaim.kind), .aggregates = true, .hooked = true },
 	{ .signals = MEM, .key = "order", .help = "of the allocation: 2^order pages", .type = SLO_DETAIL_U32, AT(reclaim.order) },
 	{ .signals = MEM, .key = "pages", .help = "reclaimed meanwhile", .type = SLO_DETAIL_U64, AT(reclaim.pages), .optional = true },
 	{ .signals = MEM, .key = "throttled_ms", .help = "of the stall, made to wait for writeback or for others' progress", .type = SLO_DETAIL_MS, AT(reclaim.throttled_ns) },
@@ -126,5 +126,7 @@ bool slo_detail_applies(const struct slo_detail_field *f, const struct slo_probe
 {
 	bool single = ev->kind == SLO_EV_SAMPLE || ev->kind == SLO_EV_TIMEOUT;
 
+	if (f->hooked && (ev->source == SLO_SRC_PROCFS || ev->source == SLO_SRC_NETLINK))
+		return false;
 	return (f->signals & SLO_SIG_BIT(ev->signal)) && (single || f->aggregates);
 }

@@ -30,6 +30,7 @@ struct slo_detail_field {
 	uint32_t max; /* ENUM: number of names; TEXT: bytes with the NUL */
 	bool aggregates; /* stands in histograms and counts too: it is part of their key */
 	bool optional; /* numbers: absent where 0; ENUM: absent where 0 */
+	bool hooked; /* only a kernel hook can tell: absent where the kernel's counters were read */
 	bool is_name; /* left out with [privacy] names = off */
 };
 

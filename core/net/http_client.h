@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP out: many requests at once over libcurl's multi interface, its sockets and timers behind one descriptor. No
- * redirects are followed; TLS is verified, and without a CA bundle refused.
+ * redirects are followed; TLS is verified, and without a CA bundle refused. Proxies are those of the environment
+ * (http_proxy, HTTPS_PROXY, NO_PROXY), as curl has them.
  */
 #ifndef SLO_NET_HTTP_CLIENT_H
 #define SLO_NET_HTTP_CLIENT_H

@@ -18,7 +18,8 @@
 #define CONNECTIONS_MAX 256
 #define BYTES_MAX (UINT64_C(64) << 20)
 #define TIMEOUT_S 10
-#define ACCEPTS_AT_ONCE 16 /* each may shut another, that keeps its row until it is reaped */
+#define ACCEPTS_AT_ONCE 16
+#define SPARE 64 /* rows of sockets that were shut and are not reaped yet */
 #define TURNS_AT_ONCE 64
 #define MEMORY_LIMIT (32U << 10) /* of one connection: its head, and one piece of its body */
 #define WHOLE_REQUEST 4 /* timeouts */
@@ -94,9 +95,22 @@ static void admit(struct slo_http_server *s, int fd, const struct sockaddr_stora
                   socklen_t len)
 {
 	uint64_t now = slo_clock_monotonic_ns();
-	struct slo_http_conn *c;
+	struct slo_http_conn *c = slot_of(s, fd);
 
-	if ((s->open >= s->max && !make_room(s, now)) || !(c = slot_of(s, -1))) {
+	/* One that was taken over and closed without a word. */
+	if (c)
+		leave(s, c);
+	if (s->open >= s->max && !make_room(s, now)) {
+		s->st.refused++;
+		(void)close(fd);
+		return;
+	}
+	c = slot_of(s, -1);
+	if (!c) {
+		(void)MHD_run(s->daemon); /* reaps what was shut */
+		c = slot_of(s, -1);
+	}
+	if (!c) {
 		s->st.refused++;
 		(void)close(fd);
 		return;
@@ -178,9 +192,9 @@ static int start(struct slo_http_server *s, struct slo_err *err)
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, slo_http_request_piece, s,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED,
 		slo_http_request_end, s, MHD_OPTION_URI_LOG_CALLBACK, slo_http_request_begin, s,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)s->slots, MHD_OPTION_CONNECTION_TIMEOUT,
-		s->timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_LIMIT,
-		MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)s->slots * 2,
+		MHD_OPTION_CONNECTION_TIMEOUT, s->timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)MEMORY_LIMIT, MHD_OPTION_END);
 	if (!s->daemon)
 		return slo_err_set(err, -EIO, "listen '%s': the HTTP server does not start: %s",
 		                   s->cfg.listen, strerror(errno));
@@ -221,7 +235,7 @@ int slo_http_server_open(struct slo_http_server **ret, const struct slo_http_ser
 	s->max = cfg->max_connections ? cfg->max_connections : CONNECTIONS_MAX;
 	s->max_bytes = cfg->max_bytes ? cfg->max_bytes : BYTES_MAX;
 	s->timeout_s = cfg->timeout_s ? cfg->timeout_s : TIMEOUT_S;
-	s->slots = s->max + ACCEPTS_AT_ONCE;
+	s->slots = s->max + SPARE;
 	s->conn = calloc(s->slots, sizeof(*s->conn));
 	if (!s->conn)
 		return slo_err_set(err, -ENOMEM, "http: out of memory");

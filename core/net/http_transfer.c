@@ -48,6 +48,13 @@ int64_t slo_http_retry_after_ms(const char *value, int64_t unix_s)
 	return (s < RETRY_AFTER_MAX_S ? s : RETRY_AFTER_MAX_S) * 1000;
 }
 
+static bool is_named(const char *line, size_t n, const char *name)
+{
+	size_t len = strlen(name);
+
+	return n > len && strncasecmp(line, name, len) == 0;
+}
+
 static size_t on_header(char *line, size_t one, size_t n, void *user)
 {
 	static const char name[] = "retry-after:";
@@ -56,9 +63,15 @@ static size_t on_header(char *line, size_t one, size_t n, void *user)
 	size_t at = sizeof(name) - 1, len = n;
 
 	/* A status line begins an answer: what an interim one (1xx) said is past. */
-	if (n > 5 && strncmp(line, "HTTP/", 5) == 0)
+	if (is_named(line, n, "HTTP/")) {
 		t->retry_after_ms = -1;
-	if (n <= at || strncasecmp(line, name, at) != 0)
+		t->headed = false;
+		t->open_ended = true;
+	}
+	if (is_named(line, n, "content-length:") || is_named(line, n, "transfer-encoding:"))
+		t->open_ended = false;
+	t->headed = t->headed || *line == '\r' || *line == '\n';
+	if (!is_named(line, n, name))
 		return n * one;
 	while (at < len && isspace((unsigned char)line[at]))
 		at++;
@@ -154,19 +167,30 @@ void slo_http_quote(char *to, size_t size, const char *s, size_t n)
 	to[len] = '\0';
 }
 
+/*
+ * TLS servers of a few lines close without saying so, and not all of curl's TLS libraries pass over that. The status is
+ * known then, and where no length was announced that is the end of the body.
+ */
+static bool ended_by_close(const struct slo_http_transfer *t, CURLcode code)
+{
+	return code == CURLE_RECV_ERROR && t->headed && t->open_ended && !t->on_data;
+}
+
 void slo_http_transfer_reply(const struct slo_http_transfer *t, CURLcode code,
                              struct slo_http_reply *ret)
 {
 	struct slo_http_reply reply = { .retry_after_ms = -1, .content_type = "" };
 	const char *type = NULL;
+	char why[121];
 	long status = 0;
 
-	if (code != CURLE_OK || t->cancelled) {
+	if ((code != CURLE_OK && !ended_by_close(t, code)) || t->cancelled) {
+		slo_http_quote(why, sizeof(why), t->why, strcspn(t->why, "\r\n"));
 		reply.error = error_of(t, code);
-		(void)snprintf(reply.why, sizeof(reply.why), "%s: %.120s", t->address,
+		(void)snprintf(reply.why, sizeof(reply.why), "%s: %s", t->address,
 		               reply.error == -ECANCELED ? "cancelled"
 		               : t->too_long             ? "the answer is too long"
-		               : t->why[0]               ? t->why
+		               : *why                    ? why
 		                                         : curl_easy_strerror(code));
 		*ret = reply;
 		return;

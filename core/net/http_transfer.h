@@ -21,6 +21,8 @@ struct slo_http_transfer {
 	uint8_t *body;
 	size_t len, size, max;
 	bool too_long, refused;
+	bool headed; /* the head of the answer is whole */
+	bool open_ended; /* its body ends where the connection does */
 	int64_t retry_after_ms;
 	slo_http_data_fn on_data;
 	slo_http_done_fn on_done;

@@ -184,14 +184,17 @@ static bool is_fine(struct slo_kubernetes *k, const struct slo_http_reply *reply
 		relist(k);
 		return false;
 	}
-	if (reply->error)
+	if (reply->error) {
 		(void)snprintf(k->st.why, sizeof(k->st.why), "%s", reply->why);
-	else
+	} else {
+		const char *hint = reply->status == 401 ? ": the token is not taken"
+		                   : reply->status == 403
+		                           ? ": the account may not list and watch pods"
+		                           : "";
+
 		(void)snprintf(k->st.why, sizeof(k->st.why), "%.128s: HTTP status %u%s", k->api,
-		               reply->status,
-		               reply->status == 401   ? ": the token is not taken"
-		               : reply->status == 403 ? ": the account may not list and watch pods"
-		                                      : "");
+		               reply->status, hint);
+	}
 	fail(k, reply->retry_after_ms);
 	return false;
 }

@@ -170,8 +170,9 @@ static void print_head(const struct page *p)
 	const struct slo_attribution *v = in->verdict;
 	char time[SLO_RECORD_TIME_SIZE];
 
-	(void)fprintf(p->out, "incident %s: %s in %s%s%s, %s\n", in->incident_id, in->service,
-	              in->cluster, *in->namespace_ ? "/" : "", in->namespace_,
+	(void)fprintf(p->out, "incident %s: %s%s%s%s%s, %s\n", in->incident_id, in->service,
+	              *in->cluster || *in->namespace_ ? " in " : "", in->cluster,
+	              *in->cluster && *in->namespace_ ? "/" : "", in->namespace_,
 	              slo_record_time_print(in->timestamp_ns, time));
 	(void)fprintf(p->out, "%s burns its error budget %g times too fast (over %lld min)\n",
 	              in->sli, in->burn_rate, (long long)in->window_minutes);

@@ -438,7 +438,7 @@ static const struct slo_option agent_rows[] = {
 	{ .name = "config", .letter = 'c', .arg = "FILE", .type = SLO_OPT_STRING, .offset = AT(config),
 	  .help = "configuration (" SLO_CONFIG_DEFAULT_PATH ")" },
 	{ .name = "backend", .letter = 'b', .arg = "NAME", CONFIG("backend"),
-	  .help = "auto, libbpf, procfs, replay, null, bcc" },
+	  .help = "auto, libbpf, btf_free, bcc, procfs, replay, null" },
 	{ .name = "btf", .arg = "FILE", CONFIG("btf"), .help = "external BTF of this kernel" },
 	{ .name = "signals", .letter = 's', .arg = "A,B", CONFIG("signal_set"), .help = "signals to measure (all)" },
 	{ .name = "output", .letter = 'o', .arg = "KIND", OUTPUT("kind"), .help = "table, jsonl, stdout, auto" },

@@ -14,12 +14,12 @@ _llm_slo() {
 	esac
 	case $path in
 	"")
-		words="prereq config schema correlationeval m5gate attributor benchgen explain calibrate schemavalidate collector slo cdgate faultreplay loadgen webhook docs --help --version"
+		words="prereq config schema correlationeval m5gate attributor benchgen explain calibrate schemavalidate collector slo cdgate faultreplay loadgen webhook top incidents support-bundle docs --help --version"
 		;;
 	llm-slo-agent)
 		case $prev in
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-		--backend | -b) mapfile -t COMPREPLY < <(compgen -W "auto libbpf procfs replay null bcc" -- "$cur") && return ;;
+		--backend | -b) mapfile -t COMPREPLY < <(compgen -W "auto libbpf procfs replay null bcc btf_free" -- "$cur") && return ;;
 		--btf) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--signals | -s) return ;;
 		--output | -o) mapfile -t COMPREPLY < <(compgen -W "auto table jsonl stdout" -- "$cur") && return ;;
@@ -128,12 +128,13 @@ _llm_slo() {
 	"explain")
 		case $prev in
 		--input | -i) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--control) return ;;
 		--id) return ;;
 		--model) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
 		esac
-		words="--input --id --model --config --output --help --version"
+		words="--input --control --id --model --config --output --help --version"
 		;;
 	"calibrate")
 		case $prev in
@@ -254,6 +255,30 @@ _llm_slo() {
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
 		words="test --url --format --secret-file --ca-file --timeout --config --dry-run --help --version"
+		;;
+	"top")
+		case $prev in
+		--interval | -n) return ;;
+		--control) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--once --interval --control --output --help --version"
+		;;
+	"incidents")
+		case $prev in
+		--service) return ;;
+		--control) return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		esac
+		words="--open --service --control --output --help --version"
+		;;
+	"support-bundle")
+		case $prev in
+		--out | -O) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--control) return ;;
+		esac
+		words="--out --config --control --no-logs --help --version"
 		;;
 	"docs")
 		case $prev in

@@ -16,6 +16,7 @@
 
 #define SPANS 512 /* an SDK's batch */
 #define REQUESTS 400
+#define RECORDS 200000U
 #define QUEUE_MAX ((size_t)4 << 20)
 
 static const struct slo_workload self = { "", "n", "", "", "", "", "", "" };
@@ -120,6 +121,59 @@ static void run(struct slo_otlp_exporter *x, struct slo_http_client *c, const st
 	slo_otlp_exporter_drain(x, 60000);
 }
 
+/* Log records of DNS measurements, sixteen workloads in turn. */
+static void run_records(struct slo_otlp_exporter *x, struct slo_http_client *c)
+{
+	struct slo_probe_event ev = { .signal = SLO_SIG_DNS_LATENCY,
+		                      .kind = SLO_EV_SAMPLE,
+		                      .source = SLO_SRC_CGROUP_SKB,
+		                      .tgid = 4711,
+		                      .tuple = { .family = 4, .proto = 17, .dport = 53 },
+		                      .comm = "python3",
+		                      .detail.dns.qname = "gateway.prod.svc.cluster.local" };
+	char pod[16];
+	struct slo_workload who = {
+		"c1", "node1", "prod", pod, "8d1f0b9e", "main", "cid", "gateway"
+	};
+
+	for (unsigned int i = 0; i < RECORDS; i++) {
+		(void)snprintf(pod, sizeof(pod), "gateway-%u", i % 16);
+		ev.value_ns = i * 1000;
+		slo_otlp_exporter_event(x, &ev, SLO_STATUS_OK, &who, NULL, true);
+		if (i % 512 == 511)
+			slo_http_client_run(c);
+	}
+	slo_otlp_exporter_drain(x, 60000);
+}
+
+static void measure_records(const char *url)
+{
+	const struct slo_http_client_config http = { .max_requests = 8, .user_agent = "bench" };
+	slo_http_client_auto struct slo_http_client *c = NULL;
+	slo_otlp_exporter_auto struct slo_otlp_exporter *x = NULL;
+	struct slo_otlp_exporter_config cfg = { .endpoint = url,
+		                                .gzip = true,
+		                                .queue_bytes = 64 << 20,
+		                                .self = &self,
+		                                .version = "bench" };
+	struct slo_otlp_exporter_stats st;
+	uint64_t cpu;
+
+	if (slo_http_client_new(&c, &http, NULL) < 0)
+		abort();
+	cfg.client = c;
+	if (slo_otlp_exporter_new(&x, &cfg, NULL) < 0)
+		abort();
+	cpu = slo_clock_thread_cpu_ns();
+	run_records(x, c);
+	cpu = slo_clock_thread_cpu_ns() - cpu;
+	slo_otlp_exporter_stats(x, &st);
+	if (st.exported[SLO_OTLP_LOGS] != RECORDS)
+		abort();
+	printf("gzip   %7.0f ns/log record of CPU: %8.0f records/s a core\n", (double)cpu / RECORDS,
+	       RECORDS * 1e9 / (double)cpu);
+}
+
 static void measure(const char *url, bool gzip, const struct bytes *in)
 {
 	const struct slo_http_client_config http = { .max_requests = 8, .user_agent = "bench" };
@@ -161,6 +215,7 @@ int main(void)
 	       in.len / SPANS);
 	measure(url, false, &in);
 	measure(url, true, &in);
+	measure_records(url);
 	(void)kill(pid, SIGTERM);
 	(void)waitpid(pid, NULL, 0);
 	free(in.p);

@@ -33,15 +33,14 @@ def work(ms):
 
 
 class Memory:
-    """Touches a file of its own through a mapping: under a memory limit its pages are reclaimed and read again."""
+    """Reads a file through the page cache: under a memory limit its pages are reclaimed, and read again."""
 
-    def __init__(self, path):
-        self.file = open(path, "r+b")
-        self.map = mmap.mmap(self.file.fileno(), 0)
+    def __init__(self, path, size):
+        self.fd, self.size = os.open(path, os.O_RDONLY), size
 
     def touch(self):
-        for at in range(0, len(self.map), 4096):
-            self.map[at] = self.map[at] ^ 1
+        for at in range(0, self.size, 1 << 20):
+            os.pread(self.fd, 1 << 20, at)
 
 
 class Disk:
@@ -62,7 +61,7 @@ class App:
     def __init__(self, opt):
         self.host, port = opt.provider.rsplit(":", 1)
         self.port, self.opt = int(port), opt
-        self.memory = Memory(opt.memory) if opt.memory else None
+        self.memory = Memory(opt.memory, opt.memory_mb << 20) if opt.memory else None
         self.disk = Disk(opt.disk, opt.disk_reads) if opt.disk else None
         self.lock = threading.Lock()
         resource = Resource.create({"service.name": opt.service, "process.pid": os.getpid(),
@@ -126,6 +125,7 @@ def main():
     p.add_argument("--rate", type=float, default=3, help="requests a second and thread")
     p.add_argument("--work-ms", type=float, default=10)
     p.add_argument("--memory")
+    p.add_argument("--memory-mb", type=int, default=32)
     p.add_argument("--disk")
     p.add_argument("--disk-reads", type=int, default=20)
     p.add_argument("--tmp", default="/tmp")

@@ -53,7 +53,7 @@ def main():
         say("==> healthy for a while: what is normal is learnt")
         s.wait("a healthy start", lambda: False, 16)
         good = act(s, "fault 1: each DNS answer comes 400 ms late", lambda: s.slow_dns(400), "network_dns")
-        good = act(s, "fault 2: neighbours take the application's CPU", lambda: s.cpu_hogs(5, -15), "cpu_throttle") and good
+        good = act(s, "fault 2: neighbours take the application's CPU", lambda: s.cpu_hogs(4, -12), "cpu_throttle") and good
     finally:
         s.close()
     say("\nBoth faults were named." if good else "\nA verdict was wrong.")

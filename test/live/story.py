@@ -244,7 +244,7 @@ class Story:
         return None
 
     def sloctl(self, *args):
-        out = subprocess.run([self.ctl, *args, "--socket", os.path.join(self.tmp, "agent.sock")],
+        out = subprocess.run([self.ctl, *args, "--control", os.path.join(self.tmp, "agent.sock")],
                              capture_output=True, text=True)
         return out.stdout + out.stderr
 

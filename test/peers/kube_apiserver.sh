@@ -3,6 +3,7 @@
 # Names of pods from a real API server: kube-apiserver built from its Go module (test/package/lib/kubernetes.sh, minutes once)
 # over Debian's etcd. 120 pods in pages, one more by the watch, its container, its end, and a server that comes back.
 # needs: etcd-server golang openssl
+# shellcheck disable=SC2154 # kube_tools is of the library
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 build=$(readlink -f "${1:-build/debug}")
@@ -15,7 +16,7 @@ tmp=$(mktemp -d)
 names=
 : >"$tmp/names"
 trap '[[ -z $names ]] || kill "$names" 2>/dev/null || true; kube_stop || true; rm -rf "$tmp"' EXIT
-# shellcheck source=/dev/null
+# shellcheck source=/dev/null disable=SC2154
 . "$PWD/$lib"
 [[ -x $kube_tools/kube-apiserver ]] || command -v go >/dev/null || { echo "no kube-apiserver, and no go to build it"; exit 77; }
 (kube_build >"$tmp/build.log" 2>&1) || { tail -1 "$tmp/build.log"; echo "kube-apiserver cannot be built here"; exit 77; }

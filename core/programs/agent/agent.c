@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compat/btf.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "compat/targets.h"
@@ -177,12 +178,28 @@ static int open_outputs(struct slo_agent *a, struct slo_err *err)
 	return r;
 }
 
+/* The file named, or one out of the folders where the kernel has none of its own; NULL: none. */
+static const char *find_btf(struct slo_agent *a)
+{
+	const char *dirs[SLO_CONFIG_LIST_MAX];
+	size_t count = a->cfg->btf.search.count;
+
+	if (*a->cfg->agent.btf)
+		return a->cfg->agent.btf;
+	if (slo_host_inode(a->host_root, "/sys/kernel/btf/vmlinux"))
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		dirs[i] = a->cfg->btf.search.item[i];
+	return slo_btf_find(dirs, count, a->btf, sizeof(a->btf)) == 0 ? a->btf : NULL;
+}
+
 static int open_session(struct slo_agent *a, struct slo_err *err)
 {
 	static const char *const names[] = {
-		[SLO_CONFIG_BACKEND_AUTO] = "auto",     [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
-		[SLO_CONFIG_BACKEND_PROCFS] = "procfs", [SLO_CONFIG_BACKEND_REPLAY] = "replay",
-		[SLO_CONFIG_BACKEND_NULL] = "null",     [SLO_CONFIG_BACKEND_BCC] = "bcc",
+		[SLO_CONFIG_BACKEND_AUTO] = "auto",         [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
+		[SLO_CONFIG_BACKEND_PROCFS] = "procfs",     [SLO_CONFIG_BACKEND_REPLAY] = "replay",
+		[SLO_CONFIG_BACKEND_NULL] = "null",         [SLO_CONFIG_BACKEND_BCC] = "bcc",
+		[SLO_CONFIG_BACKEND_BTF_FREE] = "btf_free",
 	};
 	struct slo_backend_config *be = &a->be_cfg;
 
@@ -193,7 +210,7 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	be->on_record = a->capture ? slo_agent_on_record : NULL;
 	be->user = a;
 	be->host_root = a->host_root;
-	be->btf_path = *a->cfg->agent.btf ? a->cfg->agent.btf : NULL;
+	be->btf_path = find_btf(a);
 	be->measure_cost = touches_kernel(a->cfg) && a->cfg->safety.max_overhead_pct > 0;
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;

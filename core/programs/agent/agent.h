@@ -48,6 +48,7 @@ struct slo_agent {
 	int host_root;
 	int lock;
 	char node[256];
+	char btf[1024]; /* external BTF that was found */
 	const char *controller; /* hierarchy of cgroup ids; NULL: v2 */
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn of the loop */
 	struct slo_probe_event

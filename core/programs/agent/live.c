@@ -64,6 +64,8 @@ int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct 
 	slo_live_state_read(l);
 	r = slo_live_tell_init(l, err);
 	if (!r)
+		r = slo_live_pods_init(l, err);
+	if (!r)
 		r = slo_live_metrics_init(l, err);
 	if (r < 0)
 		return r;
@@ -91,6 +93,7 @@ void slo_live_freep(struct slo_live **live)
 	slo_otlp_exporter_freep(&l->exporter);
 	slo_webhook_freep(&l->webhook);
 	slo_http_server_freep(&l->http);
+	slo_kubernetes_freep(&l->pods);
 	slo_http_client_freep(&l->client);
 	slo_metrics_freep(&l->metrics);
 	slo_live_spans_fini(l);
@@ -140,6 +143,8 @@ void slo_live_tick(struct slo_live *l, uint64_t now_ns)
 	slo_correlator_advance(l->correlator, now_ns);
 	slo_storms_expire(l->storms, (int64_t)(slo_clock_realtime_ns() - SLO_CORR_RETAIN_NS));
 	slo_live_release_held(l, false);
+	if (l->pods)
+		slo_kubernetes_tick(l->pods, now_ns);
 	if (now_ns >= l->next_evaluation_ns) {
 		slo_live_evaluate(l);
 		l->next_evaluation_ns = now_ns + l->cfg->agent.evaluation_ms * SLO_NS_PER_MS;

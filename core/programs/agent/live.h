@@ -19,6 +19,7 @@
 #include "core/export/otlp_receiver.h"
 #include "core/model/sli_event.h"
 #include "core/net/http_server.h"
+#include "core/net/kubernetes.h"
 #include "core/net/webhook.h"
 #include "core/store/minute_ring.h"
 
@@ -188,6 +189,8 @@ void slo_live_spans_fini(struct slo_live *l);
 /* live_who.c: names of a cgroup; the strings are borrowed from @who and static buffers of @l. */
 void slo_live_workload(struct slo_live *l, const struct slo_identity *who,
                        struct slo_workload *ret);
+/* Names of pods, where there is Kubernetes. */
+int slo_live_pods_init(struct slo_live *l, struct slo_err *err);
 /* The service that runs in cgroup @place, "" unknown. */
 const char *slo_live_service_at(const struct slo_live *l, uint64_t place);
 /* A cgroup whose own name (of Kubernetes, or its systemd unit) is that of a service runs it. */
@@ -218,8 +221,6 @@ struct slo_incident;
 void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
                               struct slo_incident *ret);
 int slo_live_tell_init(struct slo_live *l, struct slo_err *err);
-/* The first line of a file; nothing where none is named. */
-int slo_live_read_secret(const char *path, char *buf, size_t size, struct slo_err *err);
 
 /* live_metrics.c */
 int slo_live_metrics_init(struct slo_live *l, struct slo_err *err);

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/export/prometheus.h"
 #include "core/programs/agent/live.h"
+#include "core/programs/secret.h"
 
 /* An agent whose loop has not turned for so long is not well. */
 #define HEARTBEAT_NS (15 * SLO_NS_PER_SEC)
@@ -167,6 +168,20 @@ static void fill_agent(struct slo_live *l)
 	set(l, SLO_MET_NO_ROOM, NULL, NULL, (double)slo_metrics_dropped(l->metrics));
 }
 
+static void fill_pods(struct slo_live *l)
+{
+	struct slo_kubernetes_stats st;
+
+	if (!l->pods)
+		return;
+	slo_kubernetes_stats(l->pods, &st);
+	set(l, SLO_MET_KUBERNETES_PODS, NULL, NULL, (double)slo_kubernetes_pods(l->pods));
+	set(l, SLO_MET_KUBERNETES_EVENTS, "list", NULL, (double)st.lists);
+	set(l, SLO_MET_KUBERNETES_EVENTS, "event", NULL, (double)st.events);
+	set(l, SLO_MET_KUBERNETES_EVENTS, "relist", NULL, (double)st.relists);
+	set(l, SLO_MET_KUBERNETES_EVENTS, "failure", NULL, (double)st.failures);
+}
+
 static void fill(struct slo_live *l)
 {
 	fill_agent(l);
@@ -176,6 +191,7 @@ static void fill(struct slo_live *l)
 	fill_receiver(l);
 	fill_exporter(l);
 	fill_webhook(l);
+	fill_pods(l);
 }
 
 /* --- answers ---------------------------------------------------------------------------------------------------- */
@@ -232,7 +248,8 @@ static const struct slo_http_route routes[] = {
 
 int slo_live_metrics_init(struct slo_live *l, struct slo_err *err)
 {
-	const struct slo_metrics_config m = { .aggregates = true,
+	const struct slo_metrics_config m = { .aggregates = l->cfg->agent.backend !=
+		                                            SLO_CONFIG_BACKEND_REPLAY,
 		                              .start_unix_ns = (int64_t)slo_clock_realtime_ns() };
 	const struct slo_http_server_config http = { .listen = l->cfg->metrics.listen,
 		                                     .token = l->metrics_token,
@@ -243,8 +260,8 @@ int slo_live_metrics_init(struct slo_live *l, struct slo_err *err)
 
 	if (r < 0 || !*l->cfg->metrics.listen)
 		return r;
-	r = slo_live_read_secret(l->cfg->metrics.token_file, l->metrics_token,
-	                         sizeof(l->metrics_token), err);
+	r = slo_secret_read(l->cfg->metrics.token_file, l->metrics_token, sizeof(l->metrics_token),
+	                    err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[metrics] token_file");
 	r = slo_http_server_open(&l->http, &http, &why);

@@ -273,8 +273,13 @@ void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct
 {
 	bool bad = false;
 
-	if (!span->llm.is_request && !span->llm.is_retrieval)
+	/* A reply that was retried inside a request is no request of its own, but it is evidence. */
+	if (!span->llm.is_request && !span->llm.is_retrieval) {
+		if (s && span->llm.error != SLO_LLM_OK)
+			slo_evidence_request(l->evidence, s->key, span->start_ns, span->end_ns,
+			                     &span->llm, false);
 		return;
+	}
 	if (!s) {
 		l->count.unowned_requests++;
 		return;

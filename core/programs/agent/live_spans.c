@@ -324,19 +324,27 @@ void slo_live_release(struct slo_live *l, bool all)
 
 /* --- events ----------------------------------------------------------------------------------------------------- */
 
+/* One end as spans have it: RFC 5952, IPv6 in brackets, IPv4 inside of IPv6 as the IPv4 that it is. */
+static int end_text(uint8_t family, const uint8_t *addr, uint16_t port, char *buf, size_t size)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	bool v4 = family == 4 || memcmp(addr, mapped, sizeof(mapped)) == 0;
+	char text[SLO_IP_TEXT_SIZE];
+
+	(void)slo_ip_text(v4 ? 4 : 6, family == 6 && v4 ? addr + sizeof(mapped) : addr, text);
+	return snprintf(buf, size, v4 ? "%s:%u" : "[%s]:%u", text, port);
+}
+
 static void conn_text(const struct slo_conn_tuple *t, char *buf, size_t size)
 {
-	char from[SLO_IP_TEXT_SIZE], to[SLO_IP_TEXT_SIZE];
-	bool v6 = t->family == 6;
+	char from[SLO_SPAN_CONN_LEN], to[SLO_SPAN_CONN_LEN];
 
 	buf[0] = '\0';
 	if (!t->family || !t->sport || !t->dport)
 		return;
-	(void)slo_ip_text(t->family, t->saddr, from);
-	(void)slo_ip_text(t->family, t->daddr, to);
-	(void)snprintf(buf, size, "%s%s%s:%u->%s%s%s:%u/%s", v6 ? "[" : "", from, v6 ? "]" : "",
-	               t->sport, v6 ? "[" : "", to, v6 ? "]" : "", t->dport,
-	               t->proto == IPPROTO_UDP ? "udp" : "tcp");
+	(void)end_text(t->family, t->saddr, t->sport, from, sizeof(from));
+	(void)end_text(t->family, t->daddr, t->dport, to, sizeof(to));
+	(void)snprintf(buf, size, "%s->%s/%s", from, to, t->proto == IPPROTO_UDP ? "udp" : "tcp");
 }
 
 static void export_held(struct slo_live *l, const struct slo_live_held *h)

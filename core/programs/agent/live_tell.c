@@ -9,7 +9,7 @@
 #include "core/base/log.h"
 #include "core/codec/incident_json.h"
 #include "core/programs/agent/live.h"
-#include "core/store/infile.h"
+#include "core/programs/secret.h"
 
 static const struct {
 	const char *status; /* on the wire */
@@ -176,26 +176,6 @@ void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_in
 
 /* --- setting up ------------------------------------------------------------------------------------------------- */
 
-int slo_live_read_secret(const char *path, char *buf, size_t size, struct slo_err *err)
-{
-	slo_cleanup(slo_freep) char *text = NULL;
-	size_t len = 0;
-	int r;
-
-	if (!*path)
-		return 0;
-	r = slo_infile_read(path, SLO_LIVE_SECRET_LEN, &text, &len, err);
-	if (r < 0)
-		return r;
-	len = strcspn(text, "\r\n");
-	if (len >= size)
-		return slo_err_set(err, -EINVAL, "%s: a secret of more than %zu characters", path,
-		                   size - 1);
-	memcpy(buf, text, len);
-	buf[len] = '\0';
-	return 0;
-}
-
 static int open_webhook(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_config *cfg = l->cfg;
@@ -219,7 +199,7 @@ static int open_webhook(struct slo_live *l, struct slo_err *err)
 	if (!cfg->webhook.enabled)
 		return 0;
 	(void)snprintf(secret, sizeof(secret), "%s", cfg->webhook.secret);
-	r = slo_live_read_secret(cfg->webhook.secret_file, secret, sizeof(secret), err);
+	r = slo_secret_read(cfg->webhook.secret_file, secret, sizeof(secret), err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[webhook] secret_file");
 	if (!slo_live_path(l, "webhook", dir, sizeof(dir)))
@@ -248,7 +228,9 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 		.endpoint = cfg->otlp.endpoint,
 		.headers = cfg->otlp.headers,
 		.gzip = cfg->otlp.gzip,
-		.timeout_ms = cfg->otlp.timeout_ms,
+		/* 0: the environment's, as in an SDK. */
+		.timeout_ms =
+			slo_config_is_default(cfg, "otlp", "timeout_ms") ? 0 : cfg->otlp.timeout_ms,
 		.tls = { cfg->otlp.ca_file, cfg->otlp.cert_file, cfg->otlp.key_file },
 		.environment = l->c.environment,
 		.queue_bytes = cfg->otlp.queue_bytes,
@@ -282,7 +264,7 @@ static int open_receiver(struct slo_live *l, struct slo_err *err)
 
 	if (!*l->cfg->receiver.listen)
 		return 0;
-	r = slo_live_read_secret(l->cfg->receiver.token_file, l->token, sizeof(l->token), err);
+	r = slo_secret_read(l->cfg->receiver.token_file, l->token, sizeof(l->token), err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[receiver] token_file");
 	r = slo_otlp_receiver_open(&l->receiver, &r_cfg, &why);

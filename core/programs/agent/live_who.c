@@ -10,6 +10,7 @@
 #include "compat/procpid.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/codec/pod_json.h"
 #include "core/programs/agent/live.h"
 
 #define PLACE_KEPT_NS (10 * SLO_NS_PER_SEC)
@@ -34,6 +35,8 @@ const char *slo_live_service_at(const struct slo_live *l, uint64_t place)
 
 void slo_live_workload(struct slo_live *l, const struct slo_identity *who, struct slo_workload *ret)
 {
+	struct slo_pod_names names;
+
 	*ret = (struct slo_workload){
 		.cluster = l->cfg->agent.cluster,
 		.node = l->c.node,
@@ -44,6 +47,36 @@ void slo_live_workload(struct slo_live *l, const struct slo_identity *who, struc
 		.container_id = who->container_id,
 		.service = who->unit,
 	};
+	if (l->pods && slo_kubernetes_find(l->pods, who->pod_uid, who->container_id, &names)) {
+		ret->namespace_ = names.namespace_;
+		ret->pod = names.pod;
+		ret->container = names.container;
+		ret->service = names.service;
+	}
+}
+
+static bool wants_pods(const struct slo_config *cfg)
+{
+	if (cfg->kubernetes.kind == SLO_CONFIG_KUBERNETES_AUTO)
+		return slo_kubernetes_is_here();
+	return cfg->kubernetes.kind != SLO_CONFIG_KUBERNETES_OFF;
+}
+
+int slo_live_pods_init(struct slo_live *l, struct slo_err *err)
+{
+	const struct slo_kubernetes_config k = {
+		.client = l->client,
+		.read = slo_pod_json_read,
+		.kubelet = l->cfg->kubernetes.kind == SLO_CONFIG_KUBERNETES_KUBELET,
+		.api = l->cfg->kubernetes.api,
+		.token_file = l->cfg->kubernetes.token_file,
+		.ca_file = l->cfg->kubernetes.ca_file,
+		.node = l->c.node,
+	};
+
+	if (!wants_pods(l->cfg))
+		return 0;
+	return slo_kubernetes_new(&l->pods, &k, err);
 }
 
 void slo_live_recognise(struct slo_live *l, uint64_t place, const struct slo_identity *who)

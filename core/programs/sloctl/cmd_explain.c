@@ -7,10 +7,12 @@
 #include "core/programs/explain.h"
 #include "core/programs/options.h"
 #include "core/programs/sloctl/commands.h"
+#include "core/programs/sloctl/control.h"
 #include "core/programs/sloctl/samples.h"
 
 struct explain_args {
-	const char *input;
+	const char *input; /* NULL: the agent is asked, or standard input read */
+	const char *control;
 	const char *id;
 	const char *model;
 	const char *config;
@@ -25,6 +27,8 @@ static const char *const outputs[] = { "text", "json", NULL };
 static const struct slo_option rows[] = {
 	{ .name = "input", .letter = 'i', .type = SLO_OPT_STRING, .arg = "FILE",
 	  .help = "fault samples, one JSON object a line; - is stdin (default)", .offset = AT(input) },
+	{ .name = "control", .type = SLO_OPT_STRING, .arg = "SOCKET",
+	  .help = "the agent's socket ([agent] control), for ID", .offset = AT(control) },
 	{ .name = "id", .type = SLO_OPT_STRING, .arg = "ID",
 	  .help = "incident_id of the one to explain; without it the first", .offset = AT(id) },
 	{ .name = "model", .type = SLO_OPT_STRING, .arg = "NAME|FILE",
@@ -38,11 +42,14 @@ static const struct slo_option rows[] = {
 
 const struct slo_options slo_cmd_explain_options = {
 	.prog = "sloctl explain",
-	.usage = "[options]",
+	.usage = "[ID] [options]",
+	.operands_max = 1,
 	.about =
+		"With ID, the agent of this host is asked for that incident (latest: its newest one); else\n"
+		"one of a file is judged.\n"
 		"One incident: what each signal adds to the odds of a fault (in nats, e-fold), what\n"
 		"could not be seen and why, what to do next.\n"
-		"Exit: 0 done, 2 usage, 3 no such incident, 4 I/O error.",
+		"Exit: 0 done, 2 usage, 3 no such incident, 4 I/O error, or no agent answers.",
 	.rows = rows,
 	.count = SLO_ARRAY_SIZE(rows),
 };
@@ -88,9 +95,35 @@ static int show(const struct explain_args *args, const struct slo_predictor *p,
 	return 0;
 }
 
+/* The agent judged it with its own baselines: its page, or its object, as it is. */
+static int ask_agent(const struct explain_args *args, const char *id)
+{
+	const char *prog = slo_cmd_explain_options.prog;
+	char path[SLO_CONFIG_TEXT_LEN];
+	struct slo_err err = { 0 };
+	json_t *answer = NULL;
+	int r = slo_control_path(prog, args->control, path, sizeof(path));
+
+	if (r)
+		return r;
+	r = slo_control_ask(path, "explain", strcmp(id, "latest") == 0 ? "" : id, &answer, &err);
+	if (r < 0) {
+		(void)fprintf(stderr, "%s: %s\n", prog, err.msg);
+		return r == -ESRCH ? SLO_EXIT_NO_DATA : SLO_EXIT_BACKEND;
+	}
+	if (args->json) {
+		(void)json_dumpf(json_object_get(answer, "explanation"), stdout, JSON_COMPACT);
+		(void)putchar('\n');
+	} else {
+		(void)fputs(slo_control_text(answer, "text"), stdout);
+	}
+	json_decref(answer);
+	return fflush(stdout) == 0 ? SLO_EXIT_OK : SLO_EXIT_BACKEND;
+}
+
 int slo_cmd_explain(int argc, char **argv)
 {
-	struct explain_args args = { .input = "-" };
+	struct explain_args args = { 0 };
 	struct slo_predictor predictor slo_predictor_auto = { 0 };
 	struct slo_samples samples slo_samples_auto = { 0 };
 	struct slo_fault_sample sample;
@@ -99,13 +132,20 @@ int slo_cmd_explain(int argc, char **argv)
 
 	if (r != 0)
 		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
+	if (first < argc && (args.input || args.id))
+		return slo_options_usage_error(
+			slo_cmd_explain_options.prog,
+			"ID asks the agent, --input and --id a file: one of them");
+	if (first < argc)
+		return ask_agent(&args, argv[first]);
 	samples.tool.prog = slo_cmd_explain_options.prog;
 	r = slo_predictor_init(&predictor, SLO_ATTR_NOISY_OR, args.model, args.config, &err);
 	if (r < 0) {
 		(void)slo_tool_fail(&samples.tool, &err);
 		return r == -ENOMEM ? SLO_EXIT_BACKEND : SLO_EXIT_USAGE;
 	}
-	r = slo_samples_init(&samples, slo_cmd_explain_options.prog, args.input, &err);
+	r = slo_samples_init(&samples, slo_cmd_explain_options.prog, args.input ? args.input : "-",
+	                     &err);
 	if (r == 0)
 		r = find(&samples, args.id, &sample, &err);
 	if (r == 0 && args.id) {

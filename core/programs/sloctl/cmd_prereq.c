@@ -131,23 +131,54 @@ static void print_verdict(enum slo_signal sig, const struct slo_verdict *v)
 		(void)printf("        %25s needs: %s\n", "", v->needs);
 }
 
+static unsigned int served_by(const struct slo_backend_report *r)
+{
+	unsigned int n = 0;
+
+	for (int sig = 0; sig < SLO_SIG_MAX_; sig++)
+		n += r->verdict[sig].serves;
+	return n;
+}
+
+/* Each signal comes from the first rung that has it. */
+static void print_ladder(const struct prereq *p)
+{
+	bool here = false;
+
+	(void)printf("\nladder, best first (mode %s)\n",
+	             slo_session_mode_probed(p->reports, p->report_count));
+	for (unsigned int b = 0; b < p->report_count; b++) {
+		const struct slo_backend_report *r = &p->reports[b];
+		unsigned int n = served_by(r);
+
+		if (!*r->rung)
+			continue;
+		(void)printf("  %-5s %-13s %2u signals%s\n", n ? "ok" : "-", r->rung, n,
+		             n && !here ? "  <- this host" : "");
+		here |= n > 0;
+		if (!n && *r->why)
+			(void)printf("        missing: %s\n", r->why);
+		if (!n)
+			(void)printf("        needs: %s\n", r->needs);
+		(void)printf("        %s: %s\n", n ? "delivers" : "would deliver", r->delivers);
+	}
+}
+
 static void print_signals(const struct prereq *p)
 {
 	for (unsigned int b = 0; b < p->report_count; b++) {
 		const struct slo_backend_report *r = &p->reports[b];
 
-		(void)printf("\nbackend %s%s%s\n", r->name, *r->why ? ": " : "", r->why);
+		/* A rung that was not tried is told of in the ladder. */
+		if (*r->rung && !r->tried)
+			continue;
+		(void)printf("\nbackend %s%s%s%s%s\n", r->name, *r->rung ? ", by " : "", r->rung,
+		             *r->why ? ": " : "", r->why);
 		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 			if (slo_signal_desc((enum slo_signal)sig)->built)
 				print_verdict((enum slo_signal)sig, &r->verdict[sig]);
 		}
 	}
-	(void)printf("\nnot built in this version: backend bcc");
-	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
-		if (!slo_signal_desc((enum slo_signal)sig)->built)
-			(void)printf(", %s", slo_signal_desc((enum slo_signal)sig)->name);
-	}
-	(void)putchar('\n');
 }
 
 static void json_pair(struct slo_jsonw *w, const char *key, const char *value)
@@ -202,6 +233,9 @@ static void json_backend(struct slo_jsonw *w, const struct slo_backend_report *r
 {
 	slo_jsonw_object_begin(w);
 	json_pair(w, "name", r->name);
+	json_pair(w, "rung", r->rung);
+	json_pair(w, "needs", r->needs);
+	json_pair(w, "delivers", r->delivers);
 	json_flag(w, "works", !*r->why);
 	json_pair(w, "why", r->why);
 	slo_jsonw_key(w, "signals");
@@ -224,6 +258,7 @@ static int print_json(const struct prereq *p, bool pass)
 	slo_jsonw_init(&w, buf, JSON_MAX);
 	slo_jsonw_object_begin(&w);
 	json_flag(&w, "pass", pass);
+	json_pair(&w, "mode", slo_session_mode_probed(p->reports, p->report_count));
 	slo_jsonw_key(&w, "checks");
 	slo_jsonw_array_begin(&w);
 	for (unsigned int i = 0; i < p->check_count; i++)
@@ -277,6 +312,7 @@ static int report(const struct prereq *p)
 		return pass ? SLO_EXIT_OK : SLO_EXIT_NEGATIVE;
 	}
 	print_checks(p);
+	print_ladder(p);
 	print_signals(p);
 	if (p->self_test) {
 		(void)printf("\nself-test\n");

@@ -48,6 +48,9 @@ SLO_COMMAND(schemavalidate);
 SLO_COMMAND(slo);
 SLO_COMMAND(cdgate);
 SLO_COMMAND(webhook);
+SLO_COMMAND(top);
+SLO_COMMAND(incidents);
+SLO_COMMAND(support_bundle);
 SLO_COMMAND(docs);
 
 #endif

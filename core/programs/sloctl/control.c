@@ -10,6 +10,7 @@
 
 #include "core/base/jsonw.h"
 #include "core/programs/sloctl/commands.h"
+#include "core/programs/sloctl/load_config.h"
 
 #define ANSWER_MAX ((size_t)8 << 20)
 #define WAIT_S 10
@@ -110,33 +111,30 @@ int slo_control_ask(const char *path, const char *cmd, const char *id, json_t **
 
 int slo_control_path(const char *prog, const char *given, char *buf, size_t size)
 {
-	const struct slo_config_sources src = { .environment = environ };
-	slo_cleanup(slo_freep) struct slo_config_issues *issues = calloc(1, sizeof(*issues));
+	static const struct slo_overrides none;
 	slo_config_auto struct slo_config *cfg = NULL;
-	struct slo_err err = { 0 };
+	int r = given ? 0 : slo_tool_load_config(prog, NULL, &none, &cfg);
 
-	if (given) {
-		(void)snprintf(buf, size, "%s", given);
-		return 0;
-	}
-	if (!issues || slo_config_load(&cfg, &src, issues, &err) < 0) {
-		(void)fprintf(stderr, "%s: %s; or name the socket by --control\n", prog,
-		              issues ? err.msg : "out of memory");
-		return SLO_EXIT_USAGE;
-	}
-	if (!*cfg->agent.control)
+	if (r)
+		return r;
+	if (!given && !*cfg->agent.control)
 		return slo_options_usage_error(prog,
 		                               "[agent] control is empty: the agent listens to "
-		                               "nobody");
-	(void)snprintf(buf, size, "%s", cfg->agent.control);
+		                               "nobody; else name its socket by --control");
+	(void)snprintf(buf, size, "%s", given ? given : cfg->agent.control);
 	return 0;
 }
 
-static const char *text_of(const json_t *object, const char *key)
+const char *slo_control_text(const json_t *object, const char *key)
 {
 	const char *s = json_string_value(json_object_get(object, key));
 
 	return s ? s : "";
+}
+
+double slo_control_number(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
 }
 
 int slo_control_explain(const char *path, const char *service, char *buf, size_t size,
@@ -154,13 +152,14 @@ int slo_control_explain(const char *path, const char *service, char *buf, size_t
 	{
 		const json_t *in = json_object_get(item, "incident");
 
-		if (strcmp(text_of(item, "state"), "open") != 0 ||
-		    (service && strcmp(text_of(in, "service"), service) != 0))
+		if (strcmp(slo_control_text(item, "state"), "open") != 0 ||
+		    (service && strcmp(slo_control_text(in, "service"), service) != 0))
 			continue;
 		(void)snprintf(buf, size, "%s, confidence %.2f, incident %s (service %s)",
-		               text_of(in, "predicted_fault_domain"),
+		               slo_control_text(in, "predicted_fault_domain"),
 		               json_number_value(json_object_get(in, "confidence")),
-		               text_of(in, "incident_id"), text_of(in, "service"));
+		               slo_control_text(in, "incident_id"),
+		               slo_control_text(in, "service"));
 		r = 0;
 		break;
 	}

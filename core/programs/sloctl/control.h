@@ -22,4 +22,8 @@ int slo_control_path(const char *prog, const char *given, char *buf, size_t size
 int slo_control_explain(const char *path, const char *service, char *buf, size_t size,
                         struct slo_err *err);
 
+/* Of an object of an answer; "" and 0 where there is none. */
+const char *slo_control_text(const json_t *object, const char *key);
+double slo_control_number(const json_t *object, const char *key);
+
 #endif

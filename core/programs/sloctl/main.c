@@ -28,6 +28,12 @@ static const struct slo_command commands[] = {
 	ROW(faultreplay, "made-up incidents with their truth"),
 	ROW(loadgen, "made-up requests"),
 	ROW(webhook, "does a receiver of incidents take what is sent? a test message"),
+	ROW(top, "what the agent of this host measures now, and its objectives"),
+	ROW(incidents, "incidents that the agent of this host has seen"),
+	{ .name = "support-bundle",
+	  .help = "one file with what a report of a problem needs",
+	  .run = slo_cmd_support_bundle,
+	  .options = &slo_cmd_support_bundle_options },
 	ROW(docs, "completion, man pages and reference, made of the option tables"),
 };
 

@@ -318,6 +318,26 @@ static void retry_dns_unfiltered(struct slo_selftest *t, struct slo_backend_conf
 		(void)collect(t, r, 1, NULL);
 }
 
+/* What a mechanism cannot show one by one, or not of one process, is no finding against it. */
+static void skip_untold(struct slo_selftest *t, struct slo_selftest_result *results, int count)
+{
+	for (int i = 0; i < count; i++) {
+		struct slo_selftest_result *r = &results[i];
+		const struct slo_choice *c = slo_session_choice(t->session, r->signal);
+		bool counted =
+			c->verdict.source == SLO_SRC_PROCFS || c->verdict.source == SLO_SRC_NETLINK;
+
+		if (!r->ran || r->seen || !c->backend)
+			continue;
+		if (counted && r->signal != SLO_SIG_DNS_LATENCY &&
+		    !slo_signal_desc(r->signal)->counted)
+			skip(r, "its mechanism counts by the interval: no single event to compare");
+		else if (strstr(c->verdict.note, "pid and comm unknown") ||
+		         strstr(c->verdict.note, "pid, comm and cgroup unknown"))
+			skip(r, "its mechanism knows no process: not told from others'");
+	}
+}
+
 static int run(struct slo_selftest *t, struct slo_backend_config *cfg, const char *only,
                struct slo_selftest_result *results, int count, struct slo_err *err)
 {
@@ -337,6 +357,7 @@ static int run(struct slo_selftest *t, struct slo_backend_config *cfg, const cha
 		return r;
 	retry_runqueue(t, results, count);
 	retry_dns_unfiltered(t, cfg, results, count);
+	skip_untold(t, results, count);
 	for (int i = 0; i < count; i++)
 		explain(t, &results[i]);
 	return 0;

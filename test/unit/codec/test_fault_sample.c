@@ -115,6 +115,16 @@ static void labels_come_from_the_most_telling_field(void **state)
 	assert_int_equal(label.domains, SLO_DOMAIN_BIT(SLO_DOMAIN_CPU_THROTTLE));
 }
 
+static void sources_tell_what_is_coarse(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(HEAD ",\"signals\":{\"dns_latency_ms\":9,\"disk_io_latency_ms\":4},"
+	                            "\"sources\":{\"dns_latency_ms\":\"cgroup_skb\","
+	                            "\"disk_io_latency_ms\":\"procfs\"}}"),
+	                 0);
+	assert_int_equal(sample.observation.coarse, SLO_EVID_BIT(SLO_SIG_DISK_IO));
+}
+
 static void baselines_learnt_elsewhere_come_with_the_sample(void **state)
 {
 	(void)state;
@@ -173,6 +183,9 @@ static void bad_fields_are_named_and_leave_the_outputs(void **state)
 		{ HEAD ",\"signals\":{\"cpu_steal_pct\":101}}", "101 is outside 0 to 100" },
 		{ HEAD ",\"signals\":{\"throttled_ratio\":1.5}}", "1.5 is outside 0 to 1" },
 		{ HEAD ",\"baselines\":{\"dns\":{}}}", "\"dns\" is neither" },
+		{ HEAD ",\"sources\":{\"dns\":\"procfs\"}}", "\"dns\" is neither" },
+		{ HEAD ",\"sources\":{\"dns_latency_ms\":\"guess\"}}",
+		  "sources.dns_latency_ms\" is not the source" },
 		{ HEAD ",\"baselines\":{\"dns_latency_ms\":4}}",
 		  "baselines.dns_latency_ms\" is not an object" },
 		{ HEAD ",\"baselines\":{\"dns_latency_ms\":{\"n\":1,\"median\":4}}}",
@@ -227,6 +240,7 @@ int main(void)
 		cmocka_unit_test(no_label_reaches_what_the_predictor_gets),
 		cmocka_unit_test(labels_come_from_the_most_telling_field),
 		cmocka_unit_test(baselines_learnt_elsewhere_come_with_the_sample),
+		cmocka_unit_test(sources_tell_what_is_coarse),
 		cmocka_unit_test(null_is_as_good_as_absent),
 		cmocka_unit_test(what_was_made_is_synthetic),
 		cmocka_unit_test(bad_fields_are_named_and_leave_the_outputs),

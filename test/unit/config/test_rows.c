@@ -68,7 +68,7 @@ static void defaults_are_those_of_the_contract(void **state)
 	assert_int_equal(cfg->sampling.events_per_second_limit, 10000);
 	assert_int_equal(cfg->sampling.burst_limit, 20000);
 	assert_int_equal(cfg->correlation.window_ms, 2000);
-	assert_string_equal(cfg->otlp.endpoint, "http://localhost:4318");
+	assert_string_equal(cfg->otlp.endpoint, "");
 	assert_true(cfg->safety.max_overhead_pct == 3);
 	assert_true(cfg->cdgate.ttft_p95_ms == 800 && cfg->cdgate.error_rate == 0.05 &&
 	            cfg->cdgate.burn_rate == 2);
@@ -97,7 +97,7 @@ static void env_names_are_upper_case_and_differ(void **state)
 static void packaged_file_is_the_template(void **state)
 {
 	char *text slo_cleanup(slo_freep) = NULL;
-	char packaged[32768];
+	char packaged[65536];
 	size_t len, got;
 	FILE *out = open_memstream(&text, &len),
 	     *in = fopen(SLO_TEST_DIR "/../packaging/agent.ini", "re");

@@ -51,7 +51,7 @@ static const struct value_case cases[] = {
 	{ "slo.x", "windows", "31d", NULL },
 	{ "slo.x", "windows", "1h,1h,1h,1h,1h,1h,1h,1h,1h", NULL },
 	{ "otlp", "endpoint", "https://h:4318/base", "https://h:4318/base" },
-	{ "otlp", "endpoint", "", NULL },
+	{ "otlp", "endpoint", "", "" },
 	{ "otlp", "endpoint", "http://", NULL },
 	{ "otlp", "endpoint", "http://:80", NULL },
 	{ "otlp", "endpoint", "ftp://h", NULL },

@@ -439,6 +439,62 @@ static void evidence_is_ranked_by_what_it_weighs(void **state)
 	assert_int_equal(slo_attribution_rank(&a, SLO_DOMAIN_NETWORK_DNS, 0, order), 0);
 }
 
+/* The same figures off the kernel's counters: half the evidence, of the network's faults too little to tell. */
+static void evidence_of_counters_counts_half(void **state)
+{
+	struct slo_observation hooks = { 0 }, counters = { 0 };
+	struct slo_attribution by_hooks, by_counters;
+
+	(void)state;
+	slo_observation_set(&hooks, SLO_SIG_DNS_LATENCY, 300);
+	slo_observation_source(&hooks, SLO_SIG_DNS_LATENCY, SLO_SRC_CGROUP_SKB);
+	counters = hooks;
+	slo_observation_source(&counters, SLO_SIG_DNS_LATENCY, SLO_SRC_PROCFS);
+	by_hooks = judge(&hooks);
+	by_counters = judge(&counters);
+	assert_near(by_counters.evidence[SLO_SIG_DNS_LATENCY].log_lr,
+	            by_hooks.evidence[SLO_SIG_DNS_LATENCY].log_lr / 2, 1e-12);
+	assert_near(by_counters.observability[SLO_DOMAIN_NETWORK_DNS],
+	            by_hooks.observability[SLO_DOMAIN_NETWORK_DNS] / 2, 1e-12);
+	assert_true(by_counters.posterior[SLO_DOMAIN_NETWORK_DNS] <
+	            by_hooks.posterior[SLO_DOMAIN_NETWORK_DNS]);
+}
+
+/* Throttling has no hook: its counter is the measurement. */
+static void what_only_counters_tell_counts_whole(void **state)
+{
+	struct slo_observation obs = { 0 };
+	struct slo_attribution a, b;
+
+	(void)state;
+	slo_observation_set(&obs, SLO_SIG_CFS_THROTTLED, 400);
+	a = judge(&obs);
+	slo_observation_source(&obs, SLO_SIG_CFS_THROTTLED, SLO_SRC_PROCFS);
+	b = judge(&obs);
+	assert_near(a.evidence[SLO_SIG_CFS_THROTTLED].log_lr,
+	            b.evidence[SLO_SIG_CFS_THROTTLED].log_lr, 0);
+}
+
+/* A host that refuses BPF, and a slow provider: what cannot be seen is named, and nothing is asserted in its place. */
+static void a_degraded_host_names_what_it_cannot_see_and_abstains(void **state)
+{
+	struct slo_observation obs = { 0 };
+	struct slo_attribution a;
+
+	(void)state;
+	slo_observation_set(&obs, SLO_SIG_TCP_RETRANSMITS, 0.1);
+	slo_observation_source(&obs, SLO_SIG_TCP_RETRANSMITS, SLO_SRC_NETLINK);
+	slo_observation_set(&obs, SLO_SIG_RUNQUEUE_DELAY, 0.2);
+	slo_observation_source(&obs, SLO_SIG_RUNQUEUE_DELAY, SLO_SRC_PROCFS);
+	a = judge(&obs);
+	assert_int_equal(a.asserted, 0);
+	assert_int_equal(a.top, SLO_DOMAIN_UNKNOWN);
+	assert_int_not_equal(a.abstain, SLO_ABSTAIN_NONE);
+	assert_true(a.unobservable & BIT(PROVIDER_THROTTLE));
+	assert_true(a.unobservable & BIT(NETWORK_DNS));
+	assert_true(a.unobservable & BIT(MEMORY_PRESSURE));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, load_default)
@@ -461,6 +517,9 @@ int main(void)
 		TEST(the_conformal_set_holds_what_the_quantile_lets_pass),
 		TEST(the_same_observation_gives_the_same_bits),
 		TEST(evidence_is_ranked_by_what_it_weighs),
+		TEST(evidence_of_counters_counts_half),
+		TEST(what_only_counters_tell_counts_whole),
+		TEST(a_degraded_host_names_what_it_cannot_see_and_abstains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,27 @@ static void replies_give_ratios(void **state)
 	assert_false(obs.present & SLO_EVID_BIT(SLO_EVID_RETRIEVAL_SHARE));
 }
 
+static void no_steal_does_not_speak_for_an_idle_run_queue(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_evidence_query q = { .from_ns = T0,
+		                        .to_ns = T0 + 9 * SECOND,
+		                        .measured = SLO_SIG_BIT(SLO_SIG_CPU_STEAL) };
+	struct slo_observation obs = { 0 };
+	static const uint64_t place = PLACE;
+
+	(void)state;
+	(void)slo_evidence_observe(w, &q, &obs);
+	assert_int_equal(obs.present,
+	                 SLO_EVID_BIT(SLO_SIG_CPU_STEAL)); /* nothing better is at hand */
+	q.measured |= SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY);
+	q.places = &place;
+	q.place_count = 1;
+	obs = (struct slo_observation){ 0 };
+	(void)slo_evidence_observe(w, &q, &obs);
+	assert_int_equal(obs.present, SLO_EVID_BIT(SLO_SIG_RUNQUEUE_DELAY));
+}
+
 static void room_is_bounded_and_refusals_counted(void **state)
 {
 	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
@@ -201,6 +222,7 @@ int main(void)
 		cmocka_unit_test(counts_are_sums_over_ten_seconds_whatever_the_slot),
 		cmocka_unit_test(a_slot_of_a_turn_ago_is_empty),
 		cmocka_unit_test(replies_give_ratios),
+		cmocka_unit_test(no_steal_does_not_speak_for_an_idle_run_queue),
 		cmocka_unit_test(room_is_bounded_and_refusals_counted),
 	};
 

@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include <cmocka.h>
 
@@ -462,6 +464,47 @@ static void restart_sends_what_waited_without_a_secret_on_disk(void **state)
 	close_rig(&rig);
 }
 
+/* All of the small disk at @dir. */
+static void fill_disk(const char *dir)
+{
+	static const char zeros[4096];
+	char path[80];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/filler", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (write(fd, zeros, sizeof(zeros)) > 0)
+		;
+	(void)close(fd);
+}
+
+static void full_disk_is_told_and_the_message_goes_out(void **state)
+{
+	static const struct server_reply ok = { .text = STATUS("200") };
+	struct rig rig = rig_of(SLO_WEBHOOK_GENERIC, &ok, 1, true);
+	struct slo_notice n = notice_of(SLO_NOTICE_OPEN, "m1");
+	struct slo_err err = { 0 };
+
+	(void)state;
+	slo_webhook_freep(&rig.w);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("slo_webhook", rig.dir, "tmpfs", 0, "size=64k") < 0) {
+		print_message("cannot mount a small disk here: %s\n", strerror(errno));
+		close_rig(&rig);
+		skip();
+	}
+	open_webhook(&rig);
+	fill_disk(rig.dir);
+	assert_int_equal(slo_webhook_send(rig.w, &n, &err), -ENOSPC);
+	assert_non_null(strstr(err.msg, rig.dir));
+	slo_webhook_drain(rig.w, 5000);
+	assert_int_equal(stats_of(&rig).delivered, 1);
+	assert_int_equal(server_count(rig.server), 1);
+	slo_webhook_freep(&rig.w);
+	assert_int_equal(umount(rig.dir), 0);
+	close_rig(&rig);
+}
+
 static void test_is_resolved_at_once(void **state)
 {
 	static const struct server_reply ok = { .text = STATUS("202") };
@@ -525,6 +568,7 @@ int main(void)
 		cmocka_unit_test(five_failures_open_the_circuit),
 		cmocka_unit_test(gone_disables_and_refusals_are_buried),
 		cmocka_unit_test(restart_sends_what_waited_without_a_secret_on_disk),
+		cmocka_unit_test(full_disk_is_told_and_the_message_goes_out),
 		cmocka_unit_test(test_is_resolved_at_once),
 		cmocka_unit_test(wrong_settings_are_refused_without_their_secrets),
 	};

@@ -359,6 +359,7 @@ def kernel_gives_up_with_etimedout():
 
 def fails_here(family, port, dst, error):
     """The kernel refuses in connect itself, nothing is sent."""
+    slotest.tells_all("failures before the first SYN")
     with net.socket("c", family) as sock:
         attempt = blocking(sock, (dst, port))
     assert attempt.err == getattr(errno, error), os.strerror(attempt.err)
@@ -388,6 +389,7 @@ def unreachable_route_is_ehostunreach_v6():
 
 def router_says_no(family, port, dst, error):
     """The far side is a router without a way on: its ICMP ends the connect."""
+    slotest.tells_all("what routers report")
     with net.socket("c", family) as sock:
         sock.settimeout(20)
         attempt = blocking(sock, (dst, port))
@@ -409,6 +411,7 @@ def router_reports_no_route_v6():
 
 def ports_used_up(family, port):
     """Two local ports, both taken: the third connect finds none."""
+    slotest.tells_all("that no port was free")
     old = net.c.sysctl("net.ipv4.ip_local_port_range")
     net.c.sysctl("net.ipv4.ip_local_port_range", "20000 20001")
     held = []

@@ -69,7 +69,7 @@ def reads_writes_discards_equal_fio_and_the_kernel():
     print(f"  {len(stamped)} of {len(mine)} with the device's own time; wbt {disk.queue('wbt_lat_usec')}")
     low = [r for r in stamped if not DELAY_MS - EARLY_MS <= detail(r, "device_ms") <= r["value"]]
     equal("device_ms outside [delay, value]", low[:3], [])
-    equal("mechanism, by kernels/matrix.tsv", {r["source"] for r in mine}, {os.environ.get("SLO_ROW_DISK", "tp_btf")})
+    equal("mechanism, by kernels/matrix.tsv", {r["source"] for r in mine}, {os.environ.get("SLO_ROW_DISK", "tracepoint" if slotest.BACKEND == "btf_free" else "tp_btf")})
     adds_up(agent)
 
 
@@ -120,6 +120,7 @@ def waiting_for_the_device_is_queue_time():
 
 @test
 def flushes_are_fsyncs():
+    slotest.tells_all("flushes")
     disk = slodisk.NullDisk(DELAY_MS, memory_backed=1, cache_size=8)
     agent = Agent(SIGNAL)
     waits = []
@@ -186,6 +187,7 @@ def _place():
 
 @test
 def with_targets_the_submitter_is_known():
+    slotest.tells_all("two requests for one sector apart, as two readers of one file make them")
     path, name = _place()
     gate = os.pipe()
     readers = [slonet.spawn(_read_some, path, IOS, gate[0], comm="sloreader") for _ in range(2)]
@@ -209,6 +211,7 @@ def with_targets_the_submitter_is_known():
 
 @test
 def targets_of_a_reload_are_known_too():
+    slotest.tells_all("two requests for one sector apart, as two readers of one file make them")
     path, name = _place()
     conf, gate = os.path.join(slotest.tmp, "agent.ini"), os.pipe()
     with open(conf, "w") as f:

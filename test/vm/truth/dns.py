@@ -67,7 +67,7 @@ def asked_once(family, verbs="ok", qtype=slodns.A, rcode="NOERROR", **how):
 def connected_socket_v4():
     record = yield from asked_once(4)
     if record:
-        equal("comm", record["comm"], comm)
+        equal("comm", record.get("comm"), comm)
         if own_cgroup is not None:
             equal("cgroup_id", record.get("cgroup_id"), own_cgroup)
 
@@ -278,7 +278,7 @@ def read_elsewhere(family):
     record = one(name, about(records, name))
     verify(record, timed)
     if record:
-        equal("tid is the asking thread's", record["tid"], tid)
+        equal("tid", record["tid"], tid)
 
 
 @test
@@ -315,7 +315,7 @@ def through_libc(family):
         between("latency ms", record["value"], DELAY_MS, (end - begin) / 1e6 + 0.3,
                 "the link's delay to the time that getaddrinfo took")
         equal("pid", record["pid"], pid)
-        equal("comm", record["comm"], "slogai")
+        equal("comm", record.get("comm"), "slogai")
         # this child lives in the namespace; the other clients only made their socket there
         equal("netns", record.get("netns"), net.c.inode)
         equal("server", ends(record)[2:], (net.addr("s", family), 53, "udp"))
@@ -391,13 +391,14 @@ def stub(family):
         proc.kill()
         proc.wait()
     records = yield
+    slotest.tells_all("a resolver's own queries from its clients'")
     for name, timed in asked:
         all_of = about(records, name)
         verify(one(f"{name} from the client", [r for r in all_of if r["pid"] != proc.pid]), timed)
         record = one(f"{name} from dnsmasq", [r for r in all_of if r["pid"] == proc.pid])
         if record:
             equal("hop", detail(record, "hop"), "upstream")
-            equal("comm", record["comm"], "dnsmasq")
+            equal("comm", record.get("comm"), "dnsmasq")
             equal("server", ends(record)[2:], (net.addr("s", family), 53, "udp"))
             between("latency ms", record["value"], DELAY_MS, timed.high_ms,
                     "the link's delay to the client's whole wait, of which it is a part")

@@ -62,7 +62,7 @@ def each_signal_is_served_as_the_matrix_says():
     ready = next(line for line in agent.log().splitlines() if "agent ready" in line)
     agent.stop()
     for signal, mechanism in rows.items():
-        backend = "procfs" if mechanism == "procfs" else "libbpf"
+        backend = "procfs" if mechanism == "procfs" else slotest.BACKEND
         check(f"{signal}={backend}/{mechanism}" in ready, signal, ready.partition(f"{signal}=")[2].split(" ")[0],
               f"{backend}/{mechanism}")
 

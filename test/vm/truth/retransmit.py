@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import slonet
 import slotest
 from slonet import delta, reset
-from slotest import detail, ends, equal, holds, samples, test
+from slotest import between, detail, ends, equal, holds, samples, test
 
 SIGNAL = "tcp_retransmits_total"
 RTT_MS = 20
@@ -51,6 +51,11 @@ def sent_by(side, family):
 
 def sums_up(window, records):
     """RetransSegs counts each segment tried, TCPRetransFail those of them that this host could not send."""
+    if slotest.BACKEND == "btf_free":
+        # a tracepoint's record does not say of how many segments the packet was
+        between("packets sent again", total(records), bool(window.gain("RetransSegs")), window.gain("RetransSegs"),
+                "one packet holds one segment or more")
+        return
     equal("segments sent again = RetransSegs - TCPRetransFail",
           total(records) - total(records, "failed"), window.gain("RetransSegs") - window.gain("TCPRetransFail"))
 
@@ -62,6 +67,9 @@ def by_kind(window, records):
     A tail-loss probe may also carry new data, which is no retransmit: TCPLossProbes is an upper bound, and what the
     other counters leave of RetransSegs is exact.
     """
+    if slotest.BACKEND == "btf_free":
+        equal("kinds", {detail(r, "kind") for r in records}, {"other"})
+        return
     fast = window.gain("TCPFastRetrans")
     rto = window.gain("TCPTimeouts") + window.gain("TCPSlowStartRetrans")
     left = window.gain("RetransSegs") - window.gain("TCPRetransFail") - fast - rto
@@ -148,6 +156,8 @@ def bulk(side, family, port):
     equal("peers", {ends(r)[::2][:2] for r in mine}, {name})
     equal("protocols", {ends(r)[4] for r in mine}, {"tcp"})
     equal("passive", {bool(detail(r, "passive")) for r in mine}, {side == "s"})
+    if slotest.BACKEND == "btf_free" and side == "s":
+        return  # an accepted socket is known by its listener's port, which was gone before the agent looked
     # The socket was made by this process and sent on by a child in another cgroup. Owner: who made the socket
     # (the kernel keeps that in the socket); never a bystander that the interrupt hit.
     owners = {r["pid"] for r in mine}
@@ -203,8 +213,9 @@ def owner(family, port):
     mine = window.records(records, sent_by("c", family))
     sums_up(window, mine)
     by_kind(window, mine)
-    holds("a tail-loss probe came first", total(mine, "tlp") >= 1 or window.gain("TCPLossProbes") == 0,
-          total(mine, "tlp"))
+    if slotest.BACKEND == "libbpf":
+        holds("a tail-loss probe came first", total(mine, "tlp") >= 1 or window.gain("TCPLossProbes") == 0,
+              total(mine, "tlp"))
     equal("pid", {r["pid"] for r in mine}, {pid})
     equal("comm", {r["comm"] for r in mine}, {"slosender"})
     if cgroup is not None:
@@ -273,7 +284,7 @@ def full_backlog(family):
     window.close()
     assert window.gain("TCPSynRetrans") >= 2, window.gain("TCPSynRetrans")
     records = yield
-    mine = window.records(records, lambda r: port in ends(r)[1:4:2] and r.get("netns") == net.c.inode)
+    mine = window.records(records, lambda r: port in ends(r)[1:4:2] and slotest.in_ns(r, net.c))
     equal("kind syn + synack = TCPSynRetrans", total(mine, "syn") + total(mine, "synack"), window.gain("TCPSynRetrans"))
     sums_up(window, mine)
     holds("at least 2 SYNs", total(mine, "syn") >= 2, total(mine, "syn"))
@@ -338,7 +349,7 @@ def clean_transfer_retransmits_nothing():
     time.sleep(0.2)
     window.close()
     records = yield
-    mine = window.records(records, lambda r: r.get("netns") == net.c.inode)
+    mine = window.records(records, lambda r: slotest.in_ns(r, net.c))
     sums_up(window, mine)
 
 
@@ -358,7 +369,7 @@ def aggregates_count_the_same_segments():
     window.close()
     assert window.gain("TCPSynRetrans") >= 10
     records = agent.stop()
-    mine = slotest.aggregates(records, SIGNAL, lambda r: r.get("netns") == net.c.inode)
+    mine = slotest.aggregates(records, SIGNAL, lambda r: slotest.in_ns(r, net.c))
     equal("sum of the aggregates = RetransSegs", sum(r["value"] for r in mine), window.gain("RetransSegs"))
     equal("count of the aggregates", sum(r["count"] for r in mine), window.gain("RetransSegs"))
     equal("kinds", {detail(r, "kind") for r in mine}, {"syn"})

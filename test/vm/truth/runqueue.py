@@ -240,7 +240,9 @@ def burning_alone_waits_for_nobody():
     mine, edge, doubt = in_window(records, pid, begin, end)
     truth = (end.wait_ns - begin.wait_ns) / 1e6
     missing = end.slices - begin.slices - len(mine)
-    sums_agree("sum of the delays, ms", sum((r["value"] for r in mine), 0.0), truth * 0.95 - doubt,
+    # Without BTF a wait begins at the tracepoint of the wake-up, behind the queueing: under emulation a good part of short waits.
+    least = 0.4 if slotest.BACKEND == "btf_free" else 0.95
+    sums_agree("sum of the delays, ms", sum((r["value"] for r in mine), 0.0), truth * least - doubt,
                truth * 1.05 + doubt, missing, f"5 % and {doubt:.3f} ms at the marks")
     allowed = len(edge) + (2 if MISSED_PERCENT else 0)
     between("waits that the agent did not see", missing, -len(edge), allowed,

@@ -275,6 +275,7 @@ def share(causes, cause):
 
 @test
 def a_hog_alone_waits_for_its_quota():
+    slotest.tells_all("waits for the quota from others")
     cgroup = new("alone", 20)
     hogs = Hogs(4, cgroup, cpus={cpu()})
     agent = Agent(WAIT, pids=hogs.pids)
@@ -322,6 +323,7 @@ def _sleepers(gate, seconds, work):
 @test
 def sleepers_beside_a_hog_of_another_cgroup():
     """They wake while it has the CPU and get it one after the other: each waited for it, not for its fellows."""
+    slotest.tells_all("waits for the quota from others")
     cgroup, neighbour = new("quiet"), new("noisy")
     gate = os.pipe()
     child = slonet.spawn(_sleepers, gate[0], 4, time.sleep, cgroup=cgroup, comm="slosleepers", cpus={cpu()})
@@ -347,6 +349,7 @@ def sleepers_beside_a_hog_of_another_cgroup():
 @test
 def sleepers_beside_a_hog_of_the_quota():
     """They wake into a cgroup that is throttled: the quota's fault, not that of whoever runs meanwhile."""
+    slotest.tells_all("waits for the quota from others")
     cgroup = new("sleepy", 20)
 
     gate = os.pipe()
@@ -413,6 +416,7 @@ def two_hogs_of_two_cgroups():
 @test
 def a_quota_and_a_rival_at_once():
     """One CPU, a hog of half of it by quota and a hog of another cgroup: both causes are told, and nothing twice."""
+    slotest.tells_all("waits for the quota from others")
     mine, rival = new("mixed", 30), new("rival")
     hogs = Hogs(4, mine, rival, cpus={cpu()})
     agent = Agent(WAIT, pids=hogs.pids[:1], emit="all")
@@ -434,6 +438,7 @@ def a_quota_and_a_rival_at_once():
 
 @test
 def histograms_come_one_for_each_cause():
+    slotest.tells_all("waits for the quota from others")
     cgroup, other = new("hist", 30), new("histother")
     hogs = Hogs(3, cgroup, cgroup, other, cpus={cpu()})
     agent = Agent(WAIT, emit=None)

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sloctl top`: signals, objectives and open incidents of this host's agent, again and again on a terminal. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/programs/sloctl/commands.h"
+#include "core/programs/sloctl/control.h"
+
+#define PROG "sloctl top"
+
+struct top_args {
+	const char *control;
+	uint64_t interval_s;
+	bool once;
+	unsigned int json; /* index of --output */
+};
+
+#define AT(field) offsetof(struct top_args, field)
+
+static const char *const outputs[] = { "text", "json", NULL };
+
+/* clang-format off */
+static const struct slo_option rows[] = {
+	{ .name = "once", .letter = '1', .type = SLO_OPT_BOOL, .offset = AT(once),
+	  .help = "print once and end; so it does where standard output is no terminal" },
+	{ .name = "interval", .letter = 'n', .arg = "S", .type = SLO_OPT_UINT, .offset = AT(interval_s), .min = 1, .max = 3600,
+	  .help = "between two looks, in seconds (1)" },
+	{ .name = "control", .arg = "SOCKET", .type = SLO_OPT_STRING, .offset = AT(control),
+	  .help = "the agent's socket ([agent] control)" },
+	{ .name = "output", .letter = 'o', .arg = "text|json", .type = SLO_OPT_ENUM, .names = outputs, .offset = AT(json),
+	  .help = "form of the report" },
+};
+/* clang-format on */
+
+const struct slo_options slo_cmd_top_options = {
+	.prog = PROG,
+	.usage = "[options]",
+	.about =
+		"Asks the agent of this host over its local socket what it measures now: each signal with\n"
+		"its rate, percentiles and worst offender, burn rates of the objectives, open incidents.\n"
+		"Exit: 0 done, 2 usage, 4 no agent answers.",
+	.rows = rows,
+	.count = SLO_ARRAY_SIZE(rows),
+};
+
+static void put_ms(const json_t *signal, const char *key)
+{
+	double v = slo_control_number(signal, key);
+
+	if (v <= 0)
+		(void)printf(" %9s", "-");
+	else
+		(void)printf(v < 1 ? " %9.3f" : v < 100 ? " %9.1f" : " %9.0f", v);
+}
+
+static void print_worst(const json_t *signal)
+{
+	const json_t *worst = json_object_get(signal, "worst");
+	const char *who = slo_control_text(worst, "container");
+
+	if (!worst)
+		return;
+	(void)printf("  %.4g pid %.0f %s", slo_control_number(worst, "value"),
+	             slo_control_number(worst, "pid"), slo_control_text(worst, "comm"));
+	if (*who && strcmp(who, "-") != 0)
+		(void)printf(" [%s]", who);
+}
+
+static void print_signal(const json_t *signal)
+{
+	const char *why = slo_control_text(signal, "why");
+	const char *status = slo_control_text(signal, "status");
+	const char *mechanism = slo_control_text(signal, "mechanism");
+
+	(void)printf("%-24s %-12s ", slo_control_text(signal, "name"),
+	             *mechanism ? mechanism : "-");
+	if (strcmp(status, "measured") != 0) {
+		(void)printf("%s%s%s\n", status, *why ? ": " : "", why);
+		return;
+	}
+	if (json_object_get(signal, "mean"))
+		(void)printf("%11.2f %29s", slo_control_number(signal, "mean"), "");
+	else
+		(void)printf("%9.1f/s", slo_control_number(signal, "rate"));
+	if (json_object_get(signal, "p95")) {
+		put_ms(signal, "p50");
+		put_ms(signal, "p95");
+		put_ms(signal, "p99");
+	} else if (!json_object_get(signal, "mean")) {
+		(void)printf(" %29s", "");
+	}
+	print_worst(signal);
+	(void)putchar('\n');
+}
+
+static void print_span(double ms)
+{
+	if (ms >= 86400000)
+		(void)printf("%.3gd", ms / 86400000);
+	else if (ms >= 3600000)
+		(void)printf("%.3gh", ms / 3600000);
+	else if (ms >= 60000)
+		(void)printf("%.3gm", ms / 60000);
+	else
+		(void)printf("%.3gs", ms / 1000);
+}
+
+static void print_objective(const json_t *slo)
+{
+	json_t *w;
+	size_t i;
+
+	(void)printf("%-20s %-16s %-18s budget %5.1f %%  burn", slo_control_text(slo, "name"),
+	             slo_control_text(slo, "service"), slo_control_text(slo, "state"),
+	             slo_control_number(slo, "budget_remaining") * 100);
+	json_array_foreach(json_object_get(slo, "windows"), i, w)
+	{
+		(void)putchar(' ');
+		print_span(slo_control_number(w, "window_ms"));
+		if (json_is_true(json_object_get(w, "sufficient")))
+			(void)printf("=%.2f", slo_control_number(w, "burn"));
+		else
+			(void)printf("=?");
+	}
+	(void)printf("%s\n", json_is_true(json_object_get(slo, "shortened"))
+	                             ? "  (shortened windows)"
+	                             : "");
+}
+
+static void print_open(const json_t *item)
+{
+	const json_t *in = json_object_get(item, "incident");
+
+	if (strcmp(slo_control_text(item, "state"), "open") != 0)
+		return;
+	(void)printf("open: %s  %s  %s (%.2f)  since %s\n", slo_control_text(in, "incident_id"),
+	             slo_control_text(in, "service"),
+	             slo_control_text(in, "predicted_fault_domain"),
+	             slo_control_number(in, "confidence"), slo_control_text(in, "timestamp"));
+}
+
+static void print_text(const json_t *top)
+{
+	const json_t *agent = json_object_get(top, "agent");
+	json_t *item;
+	size_t i;
+
+	(void)printf("llm-slo-agent %s on %s, mode %s, up %.0f s",
+	             slo_control_text(agent, "version"), slo_control_text(agent, "node"),
+	             slo_control_text(agent, "mode"), slo_control_number(agent, "uptime_s"));
+	if (json_object_get(agent, "overhead_pct"))
+		(void)printf(", costs %.2f %% of a core",
+		             slo_control_number(agent, "overhead_pct"));
+	(void)printf("\n%-24s %-12s %11s %9s %9s %9s  %s\n", "signal", "measured by", "rate",
+	             "p50 ms", "p95 ms", "p99 ms", "worst of the last 10 s");
+	json_array_foreach(json_object_get(top, "signals"), i, item) print_signal(item);
+	json_array_foreach(json_object_get(top, "slos"), i, item) print_objective(item);
+	json_array_foreach(json_object_get(top, "incidents"), i, item) print_open(item);
+}
+
+static int look(const struct top_args *args, const char *path, bool redraw)
+{
+	struct slo_err err = { 0 };
+	json_t *top = NULL;
+
+	if (slo_control_ask(path, "top", NULL, &top, &err) < 0) {
+		(void)fprintf(stderr, PROG ": %s\n", err.msg);
+		return SLO_EXIT_BACKEND;
+	}
+	if (redraw)
+		(void)fputs("\033[H\033[J", stdout);
+	if (args->json) {
+		(void)json_dumpf(top, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+	} else {
+		print_text(top);
+	}
+	json_decref(top);
+	return fflush(stdout) == 0 ? SLO_EXIT_OK : SLO_EXIT_BACKEND;
+}
+
+int slo_cmd_top(int argc, char **argv)
+{
+	struct top_args args = { .interval_s = 1 };
+	struct timespec wait = { 0 };
+	char path[SLO_CONFIG_TEXT_LEN];
+	bool once;
+	int first, r = slo_options_parse(&slo_cmd_top_options, argc, argv, &args, NULL, &first);
+
+	if (r != 0)
+		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
+	r = slo_control_path(PROG, args.control, path, sizeof(path));
+	if (r)
+		return r;
+	once = args.once || args.json || !isatty(STDOUT_FILENO);
+	wait.tv_sec = (time_t)args.interval_s;
+	do {
+		r = look(&args, path, !once);
+	} while (!r && !once && nanosleep(&wait, NULL) == 0);
+	return r;
+}

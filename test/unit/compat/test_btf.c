@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "compat/btf.h"
+
+static char tmp[] = "/tmp/slo-btf.XXXXXX";
+
+static void touch(const char *name)
+{
+	char path[128];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", tmp, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static void only_the_running_release_is_taken(void **state)
+{
+	char machine[128], found[256] = "untouched";
+	const char *dirs[] = { "/nonexistent", tmp };
+
+	(void)state;
+	assert_non_null(mkdtemp(tmp));
+	(void)snprintf(machine, sizeof(machine), "%s/x86_64", tmp);
+	assert_int_equal(mkdir(machine, 0700), 0);
+	touch("4.19.0-1.btf");
+	touch("x86_64/4.19.0-2.btf");
+	touch("vmlinux-5.4.0-3");
+	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-9", "x86_64", found, sizeof(found)),
+	                 -ENOENT);
+	assert_string_equal(found, "untouched");
+	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-1", "x86_64", found, sizeof(found)), 0);
+	assert_non_null(strstr(found, "/4.19.0-1.btf"));
+	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-2", "x86_64", found, sizeof(found)), 0);
+	assert_non_null(strstr(found, "/x86_64/4.19.0-2.btf"));
+	assert_int_equal(slo_btf_find_for(dirs, 2, "4.19.0-2", "aarch64", found, sizeof(found)),
+	                 -ENOENT);
+	assert_int_equal(slo_btf_find_for(dirs, 2, "5.4.0-3", "x86_64", found, sizeof(found)), 0);
+	assert_non_null(strstr(found, "/vmlinux-5.4.0-3"));
+	assert_int_equal(slo_btf_find_for(dirs, 0, "5.4.0-3", "x86_64", found, sizeof(found)),
+	                 -ENOENT);
+	assert_int_equal(slo_btf_find_for(dirs, 2, "5.4.0-3", "x86_64", found, 8), -ENOENT);
+}
+
+static int clean(void **state)
+{
+	static const char *const names[] = { "4.19.0-1.btf", "x86_64/4.19.0-2.btf",
+		                             "vmlinux-5.4.0-3", "x86_64", "" };
+	char path[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", tmp, names[i]);
+		(void)remove(path);
+	}
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_the_running_release_is_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, clean);
+}
