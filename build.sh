@@ -24,7 +24,7 @@ usage() {
 	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 6.1 6.12 newest host
 	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
-	  package KIND [ARCH]      tar, deb, rpm, oci or all; amd64 or arm64; into build/package/
+	  package KIND [ARCH]      tar, deb, rpm, oci or all; amd64 or arm64; into build/package/ (sums: one list of them)
 	  bench                    the figures: a table, and build/bench.json
 	  deps [test]              install what building (and testing) needs
 	  fmt | lint | clean       format the sources; check them; remove build/
@@ -353,10 +353,21 @@ run() {
 	exec build/release/llm-slo-agent --output table "$@"
 }
 
+# What a release holds, in one folder with one list of sums.
+release_sums() {
+	local to=build/package/release
+	rm -rf "$to" && mkdir -p "$to"
+	find build/package -maxdepth 1 -type f \( -name '*.tar.gz' -o -name '*.deb' -o -name '*.rpm' -o -name '*.spdx.json' -o -name '*.digest' \) \
+		-exec cp -t "$to" {} +
+	(cd "$to" && sha256sum -- * >../SHA256SUMS && mv ../SHA256SUMS .)
+	echo "$to/SHA256SUMS"
+}
+
 # package KIND [ARCH]: prints what was made. The archive comes first: it is what the others are made of.
 package() {
 	local kind=${1:?"package: which kind? tar deb rpm oci all"} arch=${2:-$(host_arch)} preset kinds
 	[[ $arch != "$(host_arch)" ]] && preset=static-$arch || preset=static
+	[[ $kind != sums ]] || { release_sums && return; }
 	kinds=$kind
 	[[ $kind != all ]] || kinds="tar deb rpm oci"
 	deps "$preset"

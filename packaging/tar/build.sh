@@ -57,6 +57,7 @@ main() {
 	rm -rf "${out:?}/$name"
 	gather "$binaries" "$out/$name" "$arch"
 	pack_tar "$out/$name" "$out/$name.tar.gz"
+	cp "$out/$name/sbom.spdx.json" "$out/$name.spdx.json"
 	rm -rf "${out:?}/$name"
 	(cd "$out" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
 	echo "$out/$name.tar.gz"
