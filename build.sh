@@ -20,10 +20,11 @@ usage() {
 	usage: ./build.sh VERB [...]
 	  demo                     two real faults on this machine and what the agent says of them (root, two minutes)
 	  run [agent options]      build, then run the agent on this machine's kernel (root): a live table
-	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers
+	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers package
 	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest host
 	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
-	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl); into build/PRESET/
+	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
+	  package KIND [ARCH]      tar, deb, rpm, oci or all; amd64 or arm64; into build/package/ (sums: one list of them)
 	  bench                    the figures: a table, and build/bench.json
 	  deps [test]              install what building (and testing) needs
 	  fmt | lint | clean       format the sources; check them; remove build/
@@ -62,26 +63,50 @@ deps() {
 	"") ;;
 	test) read -ra packages <<<"$(tr '\n\t' '  ' <<<"$BUILD_PACKAGES $TEST_PACKAGES $(script_packages)")" ;;
 	static) read -ra packages <<<"$(tr '\n\t' '  ' <<<"$BUILD_PACKAGES $(sed -n 's/^# needs://p' packaging/static/build-deps.sh)")" ;;
+	static-arm64) deps static && packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross linux-libc-dev-arm64-cross) ;;
+	package) read -ra packages <<<"$(packaging_needs "${@:2}")" ;;
 	*) die "deps: test, or nothing" ;;
 	esac
 	install_packages "${packages[@]}"
 }
 
+# What the packagers (tar, deb, ...) or their tests (test) need: "# package-needs: a b c".
+packaging_needs() {
+	local kind=$1 folder=packaging/$1
+	[[ $kind != test ]] || folder=test/package
+	[[ -d $folder ]] || die "package: no kind '$kind' (tar, deb, rpm, oci, all)"
+	grep -rhs '^# package-needs:' "$folder" | sed 's/^# package-needs://' | tr '\n' ' '
+}
+
 # --- building --------------------------------------------------------------------------------------------------
 
+host_arch() {
+	dpkg --print-architecture
+}
+
+# static_arch PRESET: "static" is this machine's.
+static_arch() {
+	case $1 in
+	static) host_arch ;;
+	*) echo "${1#static-}" ;;
+	esac
+}
+
 configure() {
-	local preset=$1 sysroot
+	local preset=$1 sysroot=''
 	shift
 	case $preset in
 	debug) set -- "$@" -DCMAKE_BUILD_TYPE=Debug -DSLO_SANITIZE=ON ;;
 	release) set -- "$@" -DCMAKE_BUILD_TYPE=RelWithDebInfo ;;
-	static)
-		sysroot=$(packaging/static/build-deps.sh)
+	static | static-arm64)
+		sysroot=$(SLO_ARCH=$(static_arch "$preset") packaging/static/build-deps.sh)
 		set -- "$@" -DCMAKE_BUILD_TYPE=MinSizeRel --toolchain packaging/static/toolchain.cmake
 		set -- "$@" "-DSLO_SYSROOT=$sysroot" "-DSLO_LIBBPF_INCLUDE=$sysroot/include"
 		;;
-	*) die "build: no preset '$preset' (debug, release, static)" ;;
+	*) die "build: no preset '$preset' (debug, release, static, static-arm64)" ;;
 	esac
+	# Libraries found in another sysroot stay in CMake's cache: two would be mixed.
+	if [[ -n ${sysroot:-} ]] && ! grep -qsxF "SLO_SYSROOT:PATH=$sysroot" "build/$preset/CMakeCache.txt"; then set -- "$@" --fresh; fi
 	cmake -S . -B "build/$preset" -G Ninja "$@" >"build/$preset.log" 2>&1 || {
 		tail -20 "build/$preset.log" >&2
 		die "cmake failed; all of it is in build/$preset.log"
@@ -96,11 +121,9 @@ build() {
 		grep -A12 -m3 -E 'FAILED|error' "build/$preset.log" >&2 || tail -30 "build/$preset.log" >&2
 		die "build failed; all of it is in build/$preset.log"
 	}
-	if [[ $preset == static ]]; then
-		strip -o "build/static/llm-slo-agent.stripped" build/static/llm-slo-agent
-		mv build/static/llm-slo-agent.stripped build/static/llm-slo-agent
-		strip build/static/sloctl
-		packaging/static/verify.sh build/static/llm-slo-agent build/static/sloctl
+	if [[ $preset == static* ]]; then
+		llvm-strip "build/$preset/llm-slo-agent" "build/$preset/sloctl"
+		packaging/static/verify.sh "build/$preset/llm-slo-agent" "build/$preset/sloctl"
 	fi
 }
 
@@ -278,6 +301,15 @@ test_peers() {
 	done
 }
 
+# Each packager's product is really installed, started, compared: minutes, so not a part of plain `test`.
+test_package() {
+	local script
+	deps package test
+	for script in test/package/*.sh; do
+		step "package/$(basename "$script" .sh)" "$script"
+	done
+}
+
 totals() {
 	local ok failed skipped
 	ok=$(grep -c '^ok' "$RESULTS" || true)
@@ -321,6 +353,31 @@ run() {
 	exec build/release/llm-slo-agent --output table "$@"
 }
 
+# What a release holds, in one folder with one list of sums.
+release_sums() {
+	local to=build/package/release
+	rm -rf "$to" && mkdir -p "$to"
+	find build/package -maxdepth 1 -type f \( -name '*.tar.gz' -o -name '*.deb' -o -name '*.rpm' -o -name '*.spdx.json' -o -name '*.digest' \) \
+		-exec cp -t "$to" {} +
+	(cd "$to" && sha256sum -- * >../SHA256SUMS && mv ../SHA256SUMS .)
+	echo "$to/SHA256SUMS"
+}
+
+# package KIND [ARCH]: prints what was made. The archive comes first: it is what the others are made of.
+package() {
+	local kind=${1:?"package: which kind? tar deb rpm oci all"} arch=${2:-$(host_arch)} preset kinds
+	[[ $arch != "$(host_arch)" ]] && preset=static-$arch || preset=static
+	[[ $kind != sums ]] || { release_sums && return; }
+	kinds=$kind
+	[[ $kind != all ]] || kinds="tar deb rpm oci"
+	deps "$preset"
+	build "$preset"
+	for kind in $kinds; do
+		deps package "$kind"
+		"packaging/$kind/build.sh" "$PWD/build/$preset" "$PWD/build/package" "$arch"
+	done
+}
+
 demo() {
 	local python
 	[[ $EUID == 0 ]] || die "demo: needs root: it measures the kernel, and makes a cgroup"
@@ -337,7 +394,8 @@ case ${1:-} in
 demo) demo ;;
 run) shift && run "$@" ;;
 deps) deps "${2:-}" ;;
-build) if [[ ${2:-} == static ]]; then deps static; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
+package) shift && package "$@" ;;
+build) if [[ ${2:-} == static* ]]; then deps "$2"; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
 test) shift && run_tests "$@" ;;
 vm)
 	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 6.1 6.12 newest host, or --kernel BZIMAGE"

@@ -142,7 +142,8 @@ struct sched_info {
 	unsigned long long last_queued;
 };
 
-/* Hand-written for x86, as the registers of system calls are. */
+/* By architecture: the registers of system calls, and the mark of those that came by the 32-bit gate. */
+#if defined(__TARGET_ARCH_x86)
 struct thread_info {
 	__u32 status;
 };
@@ -151,6 +152,28 @@ struct pt_regs {
 	unsigned long di;
 	unsigned long orig_ax;
 };
+#define SLO_REGS_ARG1(regs) ((regs)->di)
+#define SLO_REGS_NR(regs) ((regs)->orig_ax)
+#define SLO_THREAD_MARKS status
+#define SLO_THREAD_COMPAT 0x2 /* TS_COMPAT */
+#define SLO_SYS_PREFIX "__x64_sys_"
+#elif defined(__TARGET_ARCH_arm64)
+struct thread_info {
+	unsigned long flags;
+};
+
+struct pt_regs {
+	__u64 orig_x0;
+	int syscallno;
+};
+#define SLO_REGS_ARG1(regs) ((regs)->orig_x0)
+#define SLO_REGS_NR(regs) ((__u64)(regs)->syscallno)
+#define SLO_THREAD_MARKS flags
+#define SLO_THREAD_COMPAT (1 << 22) /* TIF_32BIT */
+#define SLO_SYS_PREFIX "__arm64_sys_"
+#else
+#error "no system call registers of this architecture yet: x86, arm64"
+#endif
 
 struct super_block {
 	__u32 s_dev;

@@ -22,9 +22,6 @@
 #define DEBUGFS_MAGIC 0x64626720
 #define SECURITYFS_MAGIC 0x73636673
 
-/* x86: the system call came by the 32-bit gate, its number is of another table. */
-#define TS_COMPAT 0x2
-
 /* Bits of sys_how. */
 #define HOW_HASH 0x1 /* no task storage: calls are kept by thread id */
 #define HOW_PROBE_READ 0x2 /* no typed way to a descriptor's file */
@@ -194,7 +191,7 @@ static __always_inline int look_at_fd(__u32 fd, struct call *c)
 	const struct files_struct *view;
 	__u64 slot;
 
-	if (fd >= table->max_fds || (task->thread_info.status & TS_COMPAT))
+	if (fd >= table->max_fds || (task->thread_info.SLO_THREAD_MARKS & SLO_THREAD_COMPAT))
 		return -1;
 	slot = (__u64)table->fd + fd * sizeof(void *);
 	slot -= bpf_core_field_offset(struct files_struct, fd_array);
@@ -211,7 +208,7 @@ static __always_inline int look_at_fd_untyped(__u32 fd, struct call *c)
 	const struct file *file = 0;
 
 	if (fd >= BPF_CORE_READ(table, max_fds) ||
-	    (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT))
+	    (BPF_CORE_READ(task, thread_info.SLO_THREAD_MARKS) & SLO_THREAD_COMPAT))
 		return -1;
 	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
 	inode = BPF_CORE_READ(file, f_inode);
@@ -242,7 +239,7 @@ SYS_FUNCTION(vfs_writev, 5, __NR_writev, SLO_ABI_SYS_WRITE)
 static __always_inline int call_begins(const struct pt_regs *regs, __u32 nr)
 {
 	struct call c = { .nr = nr, .family = SLO_ABI_SYS_SYNC, .fclass = SLO_ABI_FILE_REGULAR };
-	__u32 fd = (__u32)regs->di;
+	__u32 fd = (__u32)SLO_REGS_ARG1(regs);
 	int known = 0;
 
 	if (!is_admitted())
@@ -256,12 +253,12 @@ static __always_inline int call_begins(const struct pt_regs *regs, __u32 nr)
 
 /* Compilers merge vfs_fsync_range into some of its callers; a system call's own function stands by itself. */
 #define SYS_CALL(name)                                                 \
-	SEC("fentry/__x64_sys_" #name)                                 \
+	SEC("fentry/" SLO_SYS_PREFIX #name)                            \
 	int sys_##name(__u64 *ctx)                                     \
 	{                                                              \
 		return call_begins((const void *)ctx[0], __NR_##name); \
 	}                                                              \
-	SEC("fexit/__x64_sys_" #name)                                  \
+	SEC("fexit/" SLO_SYS_PREFIX #name)                             \
 	int sys_##name##_end(__u64 *ctx)                               \
 	{                                                              \
 		return function_ends(0, __NR_##name, (__s64)ctx[1]);   \
@@ -296,7 +293,7 @@ int BPF_PROG(sys_enter, const struct pt_regs *regs, long nr)
 {
 	struct call c = { .nr = (__u32)nr };
 	__u64 at = (__u64)nr;
-	__u32 fd = (__u32)regs->di;
+	__u32 fd = (__u32)SLO_REGS_ARG1(regs);
 	int known;
 
 	if (at >= FAMILY_MAX)
@@ -322,7 +319,7 @@ int BPF_PROG(sys_enter, const struct pt_regs *regs, long nr)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, const struct pt_regs *regs, long ret)
 {
-	__u64 nr = regs->orig_ax;
+	__u64 nr = SLO_REGS_NR(regs);
 	struct call *c;
 
 	if (nr >= FAMILY_MAX || !families[nr])

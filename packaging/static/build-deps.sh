@@ -13,6 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lock=$here/sources.lock
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/llm-slo
 jobs=${SLO_JOBS:-$(nproc)}
+arch=${SLO_ARCH:-$(dpkg --print-architecture)}
 suites=(bookworm bookworm-updates trixie trixie-updates sid)
 
 # Source package -> build function and its arguments; the order is the order of building.
@@ -127,7 +128,7 @@ unpack() { # NAME VERSION FILE=SHA256...
 # --- builds: each runs in a subshell under errexit, in the unpacked source, output in the package's log ------
 
 build_musl() {
-	./configure --prefix="$root" --syslibdir="$root/lib" --disable-shared --enable-wrapper=gcc CC=gcc \
+	./configure --prefix="$root" --syslibdir="$root/lib" --disable-shared --enable-wrapper=gcc CC="${cross}gcc" \
 		CFLAGS="$cflags"
 	make -j"$jobs" install
 	link_uapi_headers
@@ -135,8 +136,11 @@ build_musl() {
 
 # Kernel headers alone, for -idirafter: musl's own headers win, and glibc's stay out of sight.
 link_uapi_headers() {
+	local include=/usr/include asm
 	mkdir "$root/uapi"
-	ln -s /usr/include/linux /usr/include/asm-generic "/usr/include/$(gcc -print-multiarch)/asm" "$root/uapi"
+	asm=$include/$(gcc -print-multiarch)/asm
+	if [ -n "$cross" ]; then include=/usr/${cross%-}/include asm=$include/asm; fi
+	ln -s "$include/linux" "$include/asm-generic" "$asm" "$root/uapi"
 }
 
 build_zlib() {
@@ -146,13 +150,13 @@ build_zlib() {
 
 # musl has none of argp, obstack, fts: libelf needs none of them, only configure asks. libelf.a lacks eu-search.o.
 build_elfutils() {
-	./configure --prefix="$root" --disable-nls --disable-demangler --disable-libdebuginfod --disable-debuginfod \
+	./configure ${cross:+--host="${cross%-}"} --prefix="$root" --disable-nls --disable-demangler --disable-libdebuginfod --disable-debuginfod \
 		--without-bzlib --without-lzma --without-zstd CC="$cc" CFLAGS="$cflags" LDFLAGS=-static \
 		ac_cv_search_argp_parse='none required' ac_cv_search__obstack_free='none required' \
 		ac_cv_search_fts_close='none required'
 	make -C lib eu-search.o
 	make -j"$jobs" -C libelf libelf.a
-	ar rs libelf/libelf.a lib/eu-search.o
+	"$AR" rs libelf/libelf.a lib/eu-search.o
 	put libelf/libelf.a config/libelf.pc libelf/libelf.h libelf/gelf.h
 }
 
@@ -160,14 +164,14 @@ build_elfutils() {
 build_libbpf() {
 	mkdir -p obj/staticobjs
 	make -j"$jobs" -C src install install_uapi_headers BUILD_STATIC_ONLY=1 NO_PKG_CONFIG=1 OBJDIR="$PWD/obj" \
-		PREFIX="$root" LIBDIR="$root/lib" CC="$cc" CFLAGS="$cflags"
+		PREFIX="$root" LIBDIR="$root/lib" CC="$cc" AR="$AR" CFLAGS="$cflags"
 }
 
 # As Debian's: the line number is passed on, a handler compiled without -DINI_HANDLER_LINENO=1 does not see it.
 build_inih() {
 	# shellcheck disable=SC2086 # flags are words
 	"$cc" $cflags -DINI_HANDLER_LINENO=1 -c ini.c
-	ar rcs libinih.a ini.o
+	"$AR" rcs libinih.a ini.o
 	write_pc inih -linih
 	put libinih.a inih.pc ini.h
 }
@@ -177,6 +181,8 @@ configure_cmake() {
 		-DCMAKE_EXE_LINKER_FLAGS=-static -DCMAKE_INSTALL_PREFIX="$root" -DCMAKE_INSTALL_LIBDIR=lib \
 		-DCMAKE_FIND_ROOT_PATH="$root" -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY \
 		-DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=ONLY \
+		-DCMAKE_AR="$(command -v "$AR")" -DCMAKE_RANLIB="$(command -v "$RANLIB")" \
+		${cross:+-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="${cross%%-*}"} \
 		-DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF "$@"
 }
 
@@ -195,14 +201,14 @@ build_libyaml() { # its CMake files write no .pc
 build_protobuf_c() {
 	# shellcheck disable=SC2086 # flags are words
 	"$cc" $cflags -I. -c protobuf-c/protobuf-c.c -o protobuf-c.o
-	ar rcs libprotobuf-c.a protobuf-c.o
+	"$AR" rcs libprotobuf-c.a protobuf-c.o
 	write_pc libprotobuf-c -lprotobuf-c
 	put libprotobuf-c.a libprotobuf-c.pc
 	install -D -m 644 protobuf-c/protobuf-c.h -t "$root/include/protobuf-c"
 }
 
 build_libmicrohttpd() { # plain HTTP over epoll; of authentication, forms and upgrades we use none
-	./configure --prefix="$root" --disable-shared --disable-dependency-tracking --disable-nls --disable-https \
+	./configure ${cross:+--host="${cross%-}"} --prefix="$root" --disable-shared --disable-dependency-tracking --disable-nls --disable-https \
 		--disable-curl --disable-doc --disable-examples --disable-tools --disable-bauth --disable-dauth \
 		--disable-postprocessor --disable-cookie --disable-httpupgrade --disable-poll --enable-epoll \
 		CC="$cc" CFLAGS="$cflags" LDFLAGS=-static
@@ -226,6 +232,8 @@ build_curl() {
 }
 
 build_cmocka() { # its install target wants the shared library, which a static libc cannot give
+	# It takes every machine but x86 for one of 32 bits.
+	sed -i 's/(defined(__x86_64__) && !defined(__ILP32__))/defined(__LP64__)/' include/cmocka.h
 	configure_cmake -DWITH_STATIC_LIB=ON -DWITH_EXAMPLES=OFF
 	ninja -C obj -j"$jobs" cmocka-static
 	mv obj/src/libcmocka-static.a libcmocka.a
@@ -281,6 +289,7 @@ publish() {
 	{ grep -rlIF "$root" "$root" || true; } | xargs -r sed -i "s|$root|$final|g"
 	! grep -rlF "$tmp" "$root" >&2 || die "these name the build folder"
 	cp "$lock" "$root/share/licenses/sources.lock"
+	[ -z "$cross" ] || echo "${cross%-}" > "$root/cross" # for toolchain.cmake
 	mv -T "$root" "$final"
 	rm -rf "$tmp"
 }
@@ -309,9 +318,24 @@ print_row() { # NAME=VERSION: a row for sources.lock, as the archive's signed in
 	echo "$name $version $licence$files"
 }
 
+# Another architecture than this machine's is compiled by Debian's cross compiler, named by its prefix.
+pick_compiler() {
+	cross=
+	case $arch in
+	"$(dpkg --print-architecture)") ;;
+	arm64) cross=aarch64-linux-gnu- ;;
+	amd64) cross=x86_64-linux-gnu- ;;
+	*) die "no architecture '$arch' (amd64, arm64)" ;;
+	esac
+	command -v "${cross}gcc" > /dev/null || die "no ${cross}gcc: apt-get install gcc-${cross%-}"
+	AR=${cross}ar RANLIB=${cross}ranlib
+	export AR RANLIB
+}
+
 main() {
 	local key
-	key=$({ cat "$lock" "${BASH_SOURCE[0]}"; gcc -dumpfullversion -dumpmachine; } | sha256sum | cut -c1-16)
+	pick_compiler
+	key=$({ cat "$lock" "${BASH_SOURCE[0]}"; "${cross}gcc" -dumpfullversion -dumpmachine; } | sha256sum | cut -c1-16)
 	final=$cache/static/$key
 	tmp=$final.tmp root=$tmp/root logs=$cache/static/logs/$key apt=$cache/static/apt
 	cc=$root/bin/musl-gcc

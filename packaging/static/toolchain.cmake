@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Static musl build against the sysroot of build-deps.sh:
 #   cmake -G Ninja -DCMAKE_TOOLCHAIN_FILE=packaging/static/toolchain.cmake -DSLO_SYSROOT=<path> ...
-# SLO_SYSROOT may come from the environment instead. CMAKE_SYSTEM_NAME stays unset: the binaries run here, so ctest does.
+# SLO_SYSROOT may come from the environment instead. CMAKE_SYSTEM_NAME stays unset where the binaries run here, so that ctest does.
 
 if(NOT SLO_SYSROOT)
 	set(SLO_SYSROOT "$ENV{SLO_SYSROOT}")
@@ -14,9 +14,18 @@ set(ENV{SLO_SYSROOT} "${SLO_SYSROOT}") # for try_compile's projects, which read 
 set(SLO_STATIC ON)
 
 set(CMAKE_C_COMPILER "${SLO_SYSROOT}/bin/musl-gcc")
+# A sysroot of another architecture names its cross compiler.
+set(cross)
+if(EXISTS "${SLO_SYSROOT}/cross")
+	file(STRINGS "${SLO_SYSROOT}/cross" triplet)
+	set(cross "${triplet}-")
+	set(CMAKE_SYSTEM_NAME Linux)
+	string(REGEX REPLACE "-.*" "" CMAKE_SYSTEM_PROCESSOR "${triplet}")
+	set(SLO_MULTIARCH_INCLUDE "/usr/${triplet}/include" CACHE PATH "")
+endif()
 # The plain ar and ranlib do not see the symbols of -flto objects; CMake does not take "musl-gcc" for a gcc.
 foreach(tool AR RANLIB)
-	string(TOLOWER "gcc-${tool}" name)
+	string(TOLOWER "${cross}gcc-${tool}" name)
 	find_program(CMAKE_C_COMPILER_${tool} ${name} REQUIRED)
 	set(CMAKE_${tool} "${CMAKE_C_COMPILER_${tool}}" CACHE FILEPATH "")
 endforeach()

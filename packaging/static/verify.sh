@@ -34,7 +34,7 @@ check_linkage() {
 
 check_size() {
 	local bytes
-	strip -o "$tmp/stripped" "$1"
+	llvm-strip -o "$tmp/stripped" "$1"
 	bytes=$(stat -c %s "$tmp/stripped")
 	[ "$bytes" -le "$max_bytes" ] || complain "$bytes bytes stripped, more than $max_bytes"
 }

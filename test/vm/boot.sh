@@ -19,6 +19,8 @@ usage() {
 	  --kernel SERIES     a row of kernels/matrix.tsv (default 6.1)
 	  --bzimage FILE      any kernel image; with --modules DIR, its lib/modules/RELEASE folder
 	  --mode MODE         host: the host's files under a throw-away overlay (default); initramfs: busybox and --add files only
+	  --root DIR          boot the system in DIR, which it may change: systemd is PID 1, the command a service; after exit
+	                      code 99 it reboots and runs the command again
 	  --add FILE[:DEST]   a file for the initramfs mode (default DEST: /bin/NAME)
 	  --cgroup LAYOUT     v2 (default), v1 or hybrid
 	  --mask-btf          hide /sys/kernel/btf (a row of the matrix with btf "no" does so by itself)
@@ -32,7 +34,7 @@ usage() {
 }
 
 parse() {
-	kernel=6.1 bzimage='' modules='' mode=host cgroup=v2 mask_btf=0 mem=2048 limit=300 out='' console='' append=''
+	kernel=6.1 bzimage='' modules='' mode=host cgroup=v2 mask_btf=0 mem=2048 limit=300 out='' console='' append='' root=/ reboot=-no-reboot
 	add=() env=()
 	while (($#)); do
 		case $1 in
@@ -47,6 +49,7 @@ parse() {
 		--bzimage) bzimage=$(readlink -e "$2") || die "no kernel image $2" ;;
 		--modules) modules=$(readlink -e "$2") || die "no modules folder $2" ;;
 		--mode) mode=$2 ;;
+		--root) mode=system reboot='' root=$(readlink -e "$2") || die "no folder $2" ;;
 		--add) add+=("$2") ;;
 		--cgroup) cgroup=$2 ;;
 		--mem) mem=$2 ;;
@@ -60,7 +63,7 @@ parse() {
 		shift 2
 	done
 	(($#)) || die "no command given; see --help"
-	[[ $mode =~ ^(host|initramfs)$ ]] || die "--mode is host or initramfs, not $mode"
+	[[ $mode =~ ^(host|initramfs|system)$ ]] || die "--mode is host or initramfs, not $mode"
 	[[ $cgroup =~ ^(v1|v2|hybrid)$ ]] || die "--cgroup is v1, v2 or hybrid, not $cgroup"
 	[[ $limit =~ ^[0-9]+$ && $mem =~ ^[0-9]+$ ]] || die "--timeout and --mem take whole numbers"
 	command=("$@")
@@ -153,9 +156,12 @@ write_share() {
 
 # qemu SECONDS ACCEL SHARE CONSOLE: QEMU under a hard time limit of its own, should this script be killed.
 qemu() {
+	local readonly=on
+	[[ $mode != system ]] || readonly=off
+	# shellcheck disable=SC2086 # no word, or one
 	exec timeout -k 2 "$1" qemu-system-x86_64 -accel "$2" -cpu max -smp 2 -m "$mem" -nodefaults -no-user-config -display none \
-		-no-reboot -nic none -serial "file:$4" -kernel "$bzimage" -initrd "$tmp/initrd" -append "$(xargs <<<"$CMDLINE $append")" \
-		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap" -device virtio-9p-pci,fsdev=root,mount_tag=root \
+		$reboot -nic none -serial "file:$4" -kernel "$bzimage" -initrd "$tmp/initrd" -append "$(xargs <<<"$CMDLINE $append")" \
+		-fsdev "local,id=root,path=$root,security_model=none,readonly=$readonly,multidevs=remap" -device virtio-9p-pci,fsdev=root,mount_tag=root \
 		-fsdev "local,id=share,path=$3,security_model=none" -device virtio-9p-pci,fsdev=share,mount_tag=share
 }
 

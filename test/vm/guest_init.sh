@@ -86,6 +86,28 @@ make_host_root() {
 	[ -z "$SLO_MODULES" ] || mount --bind "/lower$SLO_MODULES" "/newroot/lib/modules/$release"
 }
 
+# The system on the 9p root with the share in it, and a service for the command. Code 99: reboot, and once more.
+make_system_root() {
+	mkdir -p /newroot
+	mount_9p root /newroot rw,cache=mmap
+	for d in proc sys dev; do mount --move "/$d" "/newroot/$d"; done
+	mount -t tmpfs -o mode=755 run /newroot/run
+	mkdir -p /newroot$SHARE /newroot/run/systemd/system/graphical.target.wants
+	mount --move $SHARE /newroot$SHARE
+	cat >/newroot/run/slo-command <<-COMMAND
+		sh $SHARE/command </dev/null >>$SHARE/stdout 2>>$SHARE/stderr
+		code=\$?
+		sync
+		[ \$code != 99 ] || exec systemctl reboot
+		echo \$code >$SHARE/exit.new
+		mv $SHARE/exit.new $SHARE/exit
+		exec systemctl poweroff --force
+	COMMAND
+	printf '[Unit]\nAfter=multi-user.target\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sh /run/slo-command\n' \
+		>/newroot/run/systemd/system/slo-command.service
+	ln -sf ../slo-command.service /newroot/run/systemd/system/graphical.target.wants/slo-command.service
+}
+
 phase_boot() {
 	$BB mkdir -p /proc /sys /dev /sbin /usr/bin /usr/sbin $SHARE
 	$BB mount -t proc proc /proc
@@ -99,6 +121,10 @@ phase_boot() {
 	if [ "$SLO_MODE" = probe ]; then echo 0 >$SHARE/exit && poweroff -f; fi
 	hostname slo-guest
 	ip link set lo up
+	if [ "$SLO_MODE" = system ]; then
+		make_system_root
+		exec switch_root /newroot /lib/systemd/systemd
+	fi
 	if [ "$SLO_MODE" != host ]; then
 		mount_system ''
 		exec /init run

@@ -310,7 +310,9 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 	slo_log_set_level((enum slo_log_level)a->cfg->agent.log_level);
 	if (touches_kernel(a->cfg)) {
 		a->lock = slo_agent_lock(a->cfg->agent.instance, err);
-		if (a->lock < 0)
+		if (a->lock == -EROFS)
+			slo_log_warn("%s", err->msg);
+		else if (a->lock < 0)
 			return a->lock;
 	}
 	r = open_host(a, err);
@@ -383,6 +385,7 @@ void slo_agent_fini(struct slo_agent *a)
 	slo_config_freep(&a->cfg);
 	slo_closep(&a->host_root);
 	slo_closep(&a->lock);
+	slo_notify_close(&a->notify);
 }
 
 static void log_changes(const struct slo_config *from, const struct slo_config *to)

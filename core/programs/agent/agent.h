@@ -6,6 +6,7 @@
 #include "backends/capture.h"
 #include "backends/session.h"
 #include "compat/identity_cache.h"
+#include "compat/notify.h"
 #include "core/config/config.h"
 #include "core/engine/guard.h"
 #include "core/engine/window.h"
@@ -56,6 +57,8 @@ struct slo_agent {
 	struct slo_agent_guard guard;
 	bool capture_dated; /* the capture's clock offset is that of its first replayed event */
 	uint64_t turn; /* intervals so far */
+	struct slo_notify notify;
+	uint64_t notified_ns; /* when the watchdog was last told */
 	uint64_t unencodable; /* events that could not be written as JSON */
 };
 
@@ -91,6 +94,13 @@ void slo_agent_flush(struct slo_agent *agent);
 /* Once a tick: signals that tax every process are on for one interval in SLO_TURN_INTERVALS. */
 void slo_agent_take_turns(struct slo_agent *agent);
 
+/* To the service manager, where there is one: the loop runs, reads its configuration again, turns still, ends. */
+void slo_agent_notify_open(struct slo_agent *agent);
+void slo_agent_notify_ready(struct slo_agent *agent);
+void slo_agent_notify_reloading(struct slo_agent *agent);
+void slo_agent_notify_alive(struct slo_agent *agent);
+void slo_agent_notify_stopping(struct slo_agent *agent);
+
 /* Reads the configuration again and applies what can change at run time. */
 void slo_agent_reload(struct slo_agent *agent);
 
@@ -104,8 +114,8 @@ void slo_agent_log_choice(const struct slo_agent *agent);
 void slo_agent_log_stats(const struct slo_agent *agent);
 
 /*
- * One agent per host and @instance, by a lock file in /run. Descriptor that holds the lock, or -EBUSY with @err naming the
- * first agent.
+ * One agent per host and @instance, by a lock file in /run/llm-slo. Descriptor that holds the lock, or -EBUSY with @err
+ * naming the first agent, or -EROFS where no folder can be written: nothing to lock by, @err says so.
  */
 int slo_agent_lock(const char *instance, struct slo_err *err);
 

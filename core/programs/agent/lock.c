@@ -8,12 +8,14 @@
 
 #include "core/programs/agent/agent.h"
 
-static const char *const folders[] = { "/run", "/var/run", "/tmp" };
+/* A folder of our own first: a service whose root is read-only may write there, and a container may mount it. */
+static const char *const folders[] = { "/run/llm-slo", "/run", "/var/run", "/tmp" };
 
 static int open_lock(const char *instance, char *path, size_t size)
 {
 	int code = -ENOENT;
 
+	(void)mkdir(folders[0], 0755);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(folders); i++) {
 		int fd;
 
@@ -35,6 +37,12 @@ int slo_agent_lock(const char *instance, struct slo_err *err)
 	if (strchr(instance, '/'))
 		return slo_err_set(err, -EINVAL, "instance '%s': must not hold a '/'", instance);
 	fd = open_lock(instance, path, sizeof(path));
+	if (fd == -ENOENT || fd == -EROFS)
+		return slo_err_set(
+			err, -EROFS,
+			"no folder for a lock (%s, ...): a second agent here would go unnoticed; "
+			"mount one that can be written",
+			folders[0]);
 	if (fd < 0)
 		return slo_err_set(err, fd, "lock %s: %s", path, strerror(-fd));
 	if (flock(fd, LOCK_EX | LOCK_NB)) {

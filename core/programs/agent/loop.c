@@ -87,10 +87,13 @@ static void on_signal(struct loop *l, struct slo_agent *a)
 	struct signalfd_siginfo info;
 
 	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
+		if (info.ssi_signo == SIGHUP) {
+			slo_agent_notify_reloading(a);
 			slo_agent_reload(a);
-		else
+			slo_agent_notify_ready(a);
+		} else {
 			l->stop = true;
+		}
 	}
 }
 
@@ -123,6 +126,7 @@ static void on_tick(struct loop *l, struct slo_agent *a)
 	if (a->view)
 		slo_view_tick(a->view, a->session, a->now_ns - l->last_tick_ns);
 	l->last_tick_ns = a->now_ns;
+	slo_agent_notify_alive(a);
 }
 
 static void on_events(struct loop *l, struct slo_agent *a)
@@ -200,11 +204,15 @@ int slo_agent_loop(struct slo_agent *a, struct slo_err *err)
 	struct loop l = { .epoll = -1, .timer = -1, .signals = -1 };
 	int r = open_loop(&l, a, err);
 
+	slo_agent_notify_open(a);
+	if (!r)
+		slo_agent_notify_ready(a);
 	a->now_ns = l.begin_ns = l.last_tick_ns = slo_clock_monotonic_ns();
 	if (a->opt->seconds)
 		l.end_ns = l.begin_ns + a->opt->seconds * SLO_NS_PER_SEC;
 	while (!r && !l.stop)
 		r = turn(&l, a, err);
+	slo_agent_notify_stopping(a);
 	if (!r)
 		wind_down(&l, a);
 	slo_closep(&l.epoll);

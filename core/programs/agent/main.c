@@ -39,7 +39,9 @@ int slo_agent_load_config(const struct slo_agent_options *opt, struct slo_config
 int main(int argc, char **argv)
 {
 	struct slo_agent_options opt;
-	struct slo_agent agent = { .opt = &opt, .host_root = -1, .lock = -1 };
+	struct slo_agent agent = {
+		.opt = &opt, .host_root = -1, .lock = -1, .notify = SLO_NOTIFY_NONE
+	};
 	struct slo_err err = { 0 };
 	int r;
 

@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the tests of packages share: a scratch folder, one line a case, the product under test. Sourced.
+
+tree=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../../..")
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/slo-package.XXXXXX")
+products=$tree/build/package
+failures=0
+
+# shellcheck disable=SC2317 # called by the trap
+clean_up() {
+	local at
+	while read -r at; do umount -l "$at" 2>/dev/null || true; done < <(awk -v t="$tmp/" 'index($2, t) == 1 { print $2 }' /proc/mounts | sort -r)
+	rm -rf "$tmp"
+}
+trap clean_up EXIT
+
+# check WHAT COMMAND...: one line, and the command's output where it failed.
+check() {
+	local what=$1
+	shift
+	if "$@" >"$tmp/check.log" 2>&1; then
+		echo "ok    $what"
+	else
+		echo "FAIL  $what"
+		tail -15 "$tmp/check.log" | sed 's/^/    | /'
+		failures=$((failures + 1))
+	fi
+}
+
+skip_all() {
+	echo "$*"
+	exit 77
+}
+
+done_testing() {
+	echo "${0##*/}: $failures failed"
+	((failures == 0))
+}
+
+# product KIND [ARCH]: builds it, prints what it printed last.
+product() {
+	"$tree/build.sh" package "$@" 2>"$tmp/product.log" | tail -1 || {
+		cat "$tmp/product.log" >&2
+		return 1
+	}
+}
+
+# debian_root SUITE FOLDER PACKAGES: a clean root, from a cached archive of it. The mirror is the one that apt uses here.
+# shellcheck disable=SC2016 # apt expands it
+debian_root() {
+	local suite=$1 folder=$2 packages=$3 uri cache keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	cache=${XDG_CACHE_HOME:-$HOME/.cache}/llm-slo/roots/$suite-$(sha256sum <<<"$packages" | cut -c1-12).tar
+	if [[ ! -s $cache || -n $(find "$cache" -mtime +7) ]]; then
+		uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sort -u | sed -n 1p)
+		mkdir -p "${cache%/*}"
+		mmdebstrap --variant=minbase --keyring="$keyring" --include="$packages" --aptopt='Acquire::Check-Valid-Until "false"' \
+			"$suite" "$cache.new.tar" "deb $uri $suite main" >"$tmp/mmdebstrap.log" 2>&1 || {
+			tail -20 "$tmp/mmdebstrap.log" >&2
+			return 1
+		}
+		mv "$cache.new.tar" "$cache"
+	fi
+	mkdir -p "$folder"
+	tar -C "$folder" --exclude='./dev/*' -xpf "$cache"
+}
+
+# in_root FOLDER COMMAND...: with its own /proc and /dev, and with no service manager running, as in an image's build.
+in_root() {
+	local root=$1
+	shift
+	mkdir -p "$root/proc" "$root/dev"
+	mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
+	[[ -e $root/dev/null ]] || mknod -m 666 "$root/dev/null" c 1 3
+	[[ -e $root/dev/urandom ]] || mknod -m 666 "$root/dev/urandom" c 1 9
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"
+}

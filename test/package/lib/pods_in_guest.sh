@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# In the guest of oci.sh: runs the bundles of the agent and of two prereq checks; what they wrote goes to $SLO_SHARE.
+set -uo pipefail
+agent=$1
+
+run() { # BUNDLE
+	crun --cgroup-manager=disabled run -b "$1" "slo-${1##*/}" >"$SLO_SHARE/${1##*/}.out" 2>"$SLO_SHARE/${1##*/}.err" </dev/null
+}
+
+work() { # SECONDS: run-queue waits and connections
+	local n
+	for n in 1 2 3; do timeout "$1" sh -c 'while :; do :; done' & done
+	timeout "$1" python3 -c '
+import socket, time
+while True:
+    server = socket.create_server(("127.0.0.1", 0))
+    socket.create_connection(server.getsockname()).close()
+    server.close()
+    time.sleep(0.1)' &
+}
+
+# In the pod's own network namespace, as the kubelet reaches the pod.
+probes() { # PID
+	local path
+	nsenter -t "$1" -n ip link set lo up
+	for path in healthz readyz metrics; do
+		nsenter -t "$1" -n python3 -c '
+import sys, urllib.request
+with urllib.request.urlopen("http://127.0.0.1:2112/" + sys.argv[1], timeout=10) as answer:
+    print(answer.status, sys.argv[1], len(answer.read()), "bytes")' "$path"
+	done
+}
+
+status() { # PID
+	grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$1/status"
+	awk '$5 == "/" { print ($6 ~ /^ro/ ? "read-only root" : "writable root") }' "/proc/$1/mountinfo"
+}
+
+run "$agent" &
+crun=$!
+until grep -q 'agent ready' "$SLO_SHARE/agent.err" 2>/dev/null; do
+	kill -0 "$crun" 2>/dev/null || break
+	sleep 1
+done
+pid=$(pgrep -x llm-slo-agent)
+work 10
+sleep 12
+status "$pid" >"$SLO_SHARE/agent.status"
+probes "$pid" >"$SLO_SHARE/probes" 2>&1
+kill -TERM "$pid"
+wait "$crun"
+shift
+for bundle; do run "$bundle"; done
+exit 0
