@@ -24,7 +24,7 @@ usage() {
 	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest host
 	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
-	  package KIND [ARCH]      tar, deb, rpm, oci or all; amd64 or arm64; into build/package/ (sums: one list of them)
+	  package KIND [ARCH]      tar, bcc, deb, rpm, oci or all; amd64 or arm64; into build/package/ (sums: one list of them)
 	  bench                    the figures: a table, and build/bench.json
 	  deps [test]              install what building (and testing) needs
 	  fmt | lint | clean       format the sources; check them; remove build/
@@ -74,7 +74,7 @@ deps() {
 packaging_needs() {
 	local kind=$1 folder=packaging/$1
 	[[ $kind != test ]] || folder=test/package
-	[[ -d $folder ]] || die "package: no kind '$kind' (tar, deb, rpm, oci, all)"
+	[[ -d $folder ]] || die "package: no kind '$kind' (tar, bcc, deb, rpm, oci, all)"
 	grep -rhs '^# package-needs:' "$folder" | sed 's/^# package-needs://' | tr '\n' ' '
 }
 
@@ -365,11 +365,12 @@ release_sums() {
 
 # package KIND [ARCH]: prints what was made. The archive comes first: it is what the others are made of.
 package() {
-	local kind=${1:?"package: which kind? tar deb rpm oci all"} arch=${2:-$(host_arch)} preset kinds
+	local kind=${1:?"package: which kind? tar bcc deb rpm oci all"} arch=${2:-$(host_arch)} preset kinds
 	[[ $arch != "$(host_arch)" ]] && preset=static-$arch || preset=static
 	[[ $kind != sums ]] || { release_sums && return; }
 	kinds=$kind
-	[[ $kind != all ]] || kinds="tar deb rpm oci"
+	# The BCC helper is compiled for this machine's architecture, where the tree has it; the others take it along.
+	[[ $kind != all ]] || kinds="tar $([[ -d backends/bcc/helper && $arch == "$(host_arch)" ]] && echo bcc || true) deb rpm oci"
 	deps "$preset"
 	build "$preset"
 	for kind in $kinds; do

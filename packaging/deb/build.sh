@@ -35,7 +35,7 @@ copyright() {
 	COPYRIGHT
 }
 
-# add_helper SOURCE ARCH: the BCC helper for this architecture, where it was built in its clean root (packaging/deb/helper.sh).
+# add_helper SOURCE ARCH: the BCC helper for this architecture, where it was built in its clean root (packaging/bcc/build.sh).
 add_helper() {
 	local helper=$out/helper-$2
 	[[ -x $helper/llm-slo-bcc ]] || return 0

@@ -47,7 +47,7 @@ stage_layers() { # NAME ARCH ROOT...
 	echo "$SOURCE_DATE_EPOCH" >"$folder/stamp"
 }
 
-# The variant with the BCC helper and the libraries that it needs, where it was built (packaging/deb/helper.sh).
+# The variant with the BCC helper and the libraries that it needs, where it was built (packaging/bcc/build.sh).
 bcc_image() {
 	[[ -x $out/helper-$arch/llm-slo-bcc && -d $out/helper-$arch/image-root ]] || return 0
 	stage_layers llm-slo-agent-bcc "$arch" "$out/helper-$arch/image-root" "$out/oci-stage/root-$arch"

@@ -335,7 +335,7 @@ pick_compiler() {
 main() {
 	local key
 	pick_compiler
-	key=$({ cat "$lock" "${BASH_SOURCE[0]}"; "${cross}gcc" -dumpfullversion -dumpmachine; } | sha256sum | cut -c1-16)
+	key=$({ cat "$lock" "${BASH_SOURCE[0]}"; "${cross}gcc" -dumpfullversion; "${cross}gcc" -dumpmachine; } | sha256sum | cut -c1-16)
 	final=$cache/static/$key
 	tmp=$final.tmp root=$tmp/root logs=$cache/static/logs/$key apt=$cache/static/apt
 	cc=$root/bin/musl-gcc
