@@ -60,13 +60,16 @@ static void only_what_nobody_holds_is_taken_away(void **state)
 	}
 	child = fork();
 	if (!child)
-		_exit(bpf_prog_attach(load(), cgroup, BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI) != 0);
+		_exit(bpf_prog_attach(load(), cgroup, BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI) !=
+		      0);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_int_equal(bpf_prog_attach(prog, cgroup, BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI), 0);
+	assert_int_equal(bpf_prog_attach(prog, cgroup, BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI),
+	                 0);
 	assert_int_equal(attached(cgroup), 2);
 	assert_int_equal(slo_stale_detach(root, cgroup, BPF_CGROUP_INET_EGRESS, "another"), 0);
-	assert_int_equal(slo_stale_detach(root, cgroup, BPF_CGROUP_INET_EGRESS, "slo_stale_test"), 1);
+	assert_int_equal(slo_stale_detach(root, cgroup, BPF_CGROUP_INET_EGRESS, "slo_stale_test"),
+	                 1);
 	assert_int_equal(attached(cgroup), 1);
 	assert_int_equal(bpf_prog_detach2(prog, cgroup, BPF_CGROUP_INET_EGRESS), 0);
 	assert_int_equal(unlinkat(top, name, AT_REMOVEDIR), 0);
