@@ -178,20 +178,36 @@ static int run_iterator(struct bpf_program *prog)
 	return r;
 }
 
-/* Not by libbpf: it finds tracefs only where that is mounted. SEC("tracepoint/CATEGORY/NAME"). */
-static struct bpf_link *attach_tracepoint(struct bpf_program *prog,
+/* SEC("tracepoint/CATEGORY/NAME"). Id, or negative errno. */
+static int event_id(struct slo_bpf_obj *o, const struct bpf_program *prog,
+                    const struct slo_attach_env *env, struct slo_err *err)
+{
+	char category[64], name[64];
+	size_t i = 0;
+	int id;
+
+	for (; i < SLO_ARRAY_SIZE(o->event) && o->event[i].prog; i++) {
+		if (o->event[i].prog == prog)
+			return o->event[i].id;
+	}
+	if (sscanf(bpf_program__section_name(prog), "tracepoint/%63[^/]/%63s", category, name) != 2)
+		return -EINVAL;
+	id = slo_tracefs_event_id(env->root, category, name, err);
+	if (id >= 0 && i < SLO_ARRAY_SIZE(o->event)) {
+		o->event[i].prog = prog;
+		o->event[i].id = id;
+	}
+	return id;
+}
+
+/* Not by libbpf: it finds tracefs only where that is mounted. */
+static struct bpf_link *attach_tracepoint(struct slo_bpf_obj *o, struct bpf_program *prog,
                                           const struct slo_attach_env *env, struct slo_err *err)
 {
-	const char *section = bpf_program__section_name(prog);
-	char category[64], name[64];
+	int id = event_id(o, prog, env, err);
 	struct bpf_link *link;
-	int id, fd;
+	int fd;
 
-	if (sscanf(section, "tracepoint/%63[^/]/%63s", category, name) != 2) {
-		errno = EINVAL;
-		return NULL;
-	}
-	id = slo_tracefs_event_id(env->root, category, name, err);
 	fd = id < 0 ? id : slo_tracefs_perf_open(id);
 	if (fd < 0) {
 		errno = -fd;
@@ -260,7 +276,7 @@ static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
 		r = attach_cgroup(prog, env, &hook);
 	} else {
 		hook.link = bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT
-		                    ? attach_tracepoint(prog, env, err)
+		                    ? attach_tracepoint(o, prog, env, err)
 		                    : bpf_program__attach(prog);
 		r = hook.link ? 0 : -errno;
 	}
@@ -291,7 +307,7 @@ int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, const struct slo_attach
 	if (!prog || !bpf_program__autoload(prog))
 		return 0;
 	o->stand_in = bpf_program__type(prog) == BPF_PROG_TYPE_TRACEPOINT
-	                      ? attach_tracepoint(prog, env, err)
+	                      ? attach_tracepoint(o, prog, env, err)
 	                      : bpf_program__attach(prog);
 	if (!o->stand_in)
 		return slo_err_set(err, -errno, "attach %s: %s", o->rung->stand_in,
@@ -472,6 +488,7 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 	               log.reason[0] ? log.reason : strerror(-r));
 	bpf_object__close(o->obj);
 	o->obj = NULL;
+	memset(o->event, 0, sizeof(o->event));
 	return r;
 }
 

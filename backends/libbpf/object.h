@@ -43,6 +43,11 @@ struct slo_bpf_obj {
 	struct bpf_object *obj;
 	struct slo_bpf_hook link[SLO_OBJ_LINKS];
 	unsigned int links;
+	/* Ids of tracepoints attached once: with privileges dropped tracefs may be out of reach. */
+	struct {
+		const struct bpf_program *prog; /* NULL: unused, as all behind it */
+		int id;
+	} event[SLO_OBJ_LINKS];
 	struct bpf_link *stand_in; /* of the rung's stand_in; NULL: not attached */
 	unsigned int extras; /* bit i: the rung's optional part i is in */
 	bool late; /* on-demand parts are attached, or to be attached with the others */

@@ -137,6 +137,7 @@ def by_cgroup_and_its_children():
 def several_pids():
     pair = Pair()
     agent = Agent("dns_latency_ms", pids=[pair.wanted, pair.other])
+    slotest.needs("pid")
     pair.run()
     time.sleep(0.5)
     records = agent.stop()

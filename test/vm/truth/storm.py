@@ -168,6 +168,7 @@ def stop_and_read(agent):
 @test
 def a_storm_that_fits_loses_nothing_unsaid():
     agent = Agent(",".join(SIGNALS), backend="auto")
+    slotest.needs("pid")
     refused = small.refused()
     truth = storm(agent, SECONDS, 0)
     refused = small.refused() - refused
