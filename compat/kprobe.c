@@ -126,37 +126,39 @@ static int find_variant(int root, const char *symbol, char ret[SLO_KPROBE_SYMBOL
 	return -ENOENT;
 }
 
-static int define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err)
+static int define(struct slo_kprobe *ret, int root, const char *symbol, int *ret_fd,
+                  struct slo_err *err)
 {
 	struct slo_kprobe k = { .symbol = "" };
 	char text[32];
-	int r;
+	int r = 0, fd;
 
 	(void)snprintf(k.symbol, sizeof(k.symbol), "%s", symbol);
 	if (slo_host_read(root, PMU_TYPE, text, sizeof(text)) > 0)
 		k.pmu = (uint32_t)strtoul(text, NULL, 10);
-	if (k.pmu) {
-		r = slo_kprobe_open(&k);
-		if (r < 0)
-			return explain(r, symbol, err);
-		(void)close(r);
-	} else {
+	if (!k.pmu)
 		r = define_by_tracefs(&k, root, err);
-		if (r < 0)
-			return r;
+	if (r < 0)
+		return r;
+	fd = slo_kprobe_open(&k);
+	if (fd < 0) {
+		slo_kprobe_undefine(&k, root);
+		return explain(fd, symbol, err);
 	}
 	*ret = k;
+	*ret_fd = fd;
 	return 0;
 }
 
-int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err)
+int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, int *ret_fd,
+                      struct slo_err *err)
 {
 	char variant[SLO_KPROBE_SYMBOL_LEN];
-	int r = define(ret, root, symbol, err);
+	int r = define(ret, root, symbol, ret_fd, err);
 
 	if (r != -ENOENT || find_variant(root, symbol, variant) < 0)
 		return r;
-	return define(ret, root, variant, err);
+	return define(ret, root, variant, ret_fd, err);
 }
 
 void slo_kprobe_undefine(struct slo_kprobe *k, int root)

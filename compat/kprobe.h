@@ -19,9 +19,11 @@ struct slo_kprobe {
 
 /*
  * Finds the way and, where it is tracefs, defines the event; takes a variant that gcc made of the function ("x.isra.0"). 0, or -ENOENT (no such function,
- * or it is inlined), -ENOTSUP (no kprobes in this kernel), -EACCES, ... with @err, and nothing left behind.
+ * or it is inlined), -ENOTSUP (no kprobes in this kernel), -EACCES, ... with @err, and nothing left behind. @ret_fd is as of slo_kprobe_open(), which
+ * need not be called for the first one: each costs the kernel a wait for all CPUs.
  */
-int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, struct slo_err *err);
+int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, int *ret_fd,
+                      struct slo_err *err);
 /* Removes what define() made, once no perf event uses it. Safe on a zeroed one. */
 void slo_kprobe_undefine(struct slo_kprobe *k, int root);
 

@@ -48,13 +48,13 @@ static int open_event(struct slo_bcc_hooks *h, enum slo_bcc_hook id, struct slo_
 			return r;
 		h->hook[id].event = r;
 		r = slo_tracefs_perf_open(r);
-	} else {
-		if (!*h->hook[id].kprobe.symbol) {
-			r = slo_kprobe_define(&h->hook[id].kprobe, h->root, row->target, err);
-			if (r < 0)
-				return r;
-		}
+	} else if (*h->hook[id].kprobe.symbol) {
 		r = slo_kprobe_open(&h->hook[id].kprobe);
+	} else {
+		int fd = -1;
+
+		r = slo_kprobe_define(&h->hook[id].kprobe, h->root, row->target, &fd, err);
+		return r < 0 ? r : fd;
 	}
 	return r < 0 ? slo_err_set(err, r, "perf event for %s: %s", row->target, strerror(-r)) : r;
 }

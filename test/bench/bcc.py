@@ -20,13 +20,15 @@ THEIRS = {"tcpretrans": ["trace_retransmit", "tracepoint__tcp"], "gethostlatency
 
 
 def headers():
-    """Where bcc's own tools look: the flavour's folder and, beside it, the common one."""
-    given = os.environ["SLO_BCC_KERNEL_HEADERS"]
-    common = re.sub(r"-[^-]+$", "-common", given)
-    place = f"/lib/modules/{os.uname().release}"
-    for name, target in (("build", given), ("source", common)):
-        if not os.path.exists(f"{place}/{name}"):
-            os.symlink(target, f"{place}/{name}")
+    """One tree for bcc's own tools: links to the flavour's folder over those to the common one beside it."""
+    given, farm = os.environ["SLO_BCC_KERNEL_HEADERS"], "/tmp/headers"
+    for part in ("include", "arch/x86/include"):
+        os.makedirs(f"{farm}/{part}")
+        for folder in (re.sub(r"-[^-]+$", "-common", given), given):
+            for name in os.listdir(f"{folder}/{part}"):
+                if not os.path.lexists(f"{farm}/{part}/{name}"):
+                    os.symlink(f"{folder}/{part}/{name}", f"{farm}/{part}/{name}")
+    os.environ["BCC_KERNEL_SOURCE"] = farm
 
 
 def wait_for(what, until, seconds=280):
