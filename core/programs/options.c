@@ -441,7 +441,6 @@ static const struct slo_option agent_rows[] = {
 	{ .name = "backend", .letter = 'b', .arg = "NAME", CONFIG("backend"),
 	  .help = "auto, libbpf, btf_free, bcc, procfs, replay, null" },
 	{ .name = "btf", .arg = "FILE", CONFIG("btf"), .help = "external BTF of this kernel" },
-	{ .name = "bcc-helper", .arg = "FILE", BCC("helper"), .help = "llm-slo-bcc, which compiles for kernels without BTF" },
 	{ .name = "kernel-headers", .arg = "DIR", BCC("kernel_headers"), .help = "headers of this kernel, for llm-slo-bcc" },
 	{ .name = "signals", .letter = 's', .arg = "A,B", CONFIG("signal_set"), .help = "signals to measure (all)" },
 	{ .name = "output", .letter = 'o', .arg = "KIND", OUTPUT("kind"), .help = "table, jsonl, stdout, auto" },

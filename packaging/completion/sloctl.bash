@@ -21,7 +21,6 @@ _llm_slo() {
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--backend | -b) mapfile -t COMPREPLY < <(compgen -W "auto libbpf procfs replay null bcc btf_free" -- "$cur") && return ;;
 		--btf) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-		--bcc-helper) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--kernel-headers) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--signals | -s) return ;;
 		--output | -o) mapfile -t COMPREPLY < <(compgen -W "auto table jsonl stdout" -- "$cur") && return ;;
@@ -40,7 +39,7 @@ _llm_slo() {
 		--log-level) mapfile -t COMPREPLY < <(compgen -W "err warn info debug" -- "$cur") && return ;;
 		--host-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
-		words="--config --backend --btf --bcc-helper --kernel-headers --signals --output --output-path --seconds --emit --record --replay --replay-speed --cgroup --pid --comm --pod-uid --instance --schema --log-level --host-root --help --version"
+		words="--config --backend --btf --kernel-headers --signals --output --output-path --seconds --emit --record --replay --replay-speed --cgroup --pid --comm --pod-uid --instance --schema --log-level --host-root --help --version"
 		;;
 	"prereq")
 		case $prev in

@@ -22,7 +22,6 @@ complete -c sloctl -n __fish_use_subcommand -fa docs -d 'completion, man pages a
 complete -c llm-slo-agent -l config -s c -rF -d 'configuration (/etc/llm-slo/agent.ini)'
 complete -c llm-slo-agent -l backend -s b -xa 'auto libbpf procfs replay null bcc btf_free' -d 'auto, libbpf, btf_free, bcc, procfs, replay, null'
 complete -c llm-slo-agent -l btf -rF -d 'external BTF of this kernel'
-complete -c llm-slo-agent -l bcc-helper -rF -d 'llm-slo-bcc, which compiles for kernels without BTF'
 complete -c llm-slo-agent -l kernel-headers -rF -d 'headers of this kernel, for llm-slo-bcc'
 complete -c llm-slo-agent -l signals -s s -x -d 'signals to measure (all)'
 complete -c llm-slo-agent -l output -s o -xa 'auto table jsonl stdout' -d 'table, jsonl, stdout, auto'

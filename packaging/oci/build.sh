@@ -31,7 +31,8 @@ staged() { # NAME
 }
 
 image() { # NAME
-	local layout=$out/$1-$(project_version).oci roots digest
+	local layout roots digest
+	layout=$out/$1-$(project_version).oci
 	mapfile -t roots < <(staged "$1")
 	rm -rf "$layout"
 	digest=$(python3 "$tree/packaging/oci/image.py" "$layout" "$1" "$(project_version)" "$SOURCE_DATE_EPOCH" "$revision" "${roots[@]}")

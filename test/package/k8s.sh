@@ -95,6 +95,7 @@ configuration_is_valid() {
 
 main() {
 	local overlay
+	# shellcheck disable=SC2054 # the values are lists
 	local -A allowed=([base]=BPF,PERFMON,NET_ADMIN,SYS_RESOURCE [min-capability]=BPF,PERFMON [legacy]=SYS_ADMIN,NET_ADMIN,SYS_RESOURCE)
 	command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin
 	(kube_build) >"$tmp/kube_build.log" 2>&1 || { tail -5 "$tmp/kube_build.log" && skip_all "kube-apiserver cannot be built here"; }

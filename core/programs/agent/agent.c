@@ -244,6 +244,13 @@ static uint64_t measured(void *user)
 	return set;
 }
 
+static enum slo_source source(void *user, enum slo_signal sig)
+{
+	const struct slo_agent *a = user;
+
+	return slo_session_choice(a->session, sig)->verdict.source;
+}
+
 static void health(void *user, struct slo_live_health *ret)
 {
 	const struct slo_agent *a = user;
@@ -295,6 +302,7 @@ static int open_live(struct slo_agent *a, struct slo_err *err)
 		.environment = environ,
 		.measured = measured,
 		.health = health,
+		.source = source,
 		.user = a,
 	};
 

@@ -114,6 +114,8 @@ struct slo_live_config {
 	char *const *environment;
 	/* Signals that are measured right now: SLO_SIG_BIT. */
 	uint64_t (*measured)(void *user);
+	/* What measures it. */
+	enum slo_source (*source)(void *user, enum slo_signal sig);
 	void (*health)(void *user, struct slo_live_health *ret);
 	void *user;
 };

@@ -361,6 +361,8 @@ static void observe(struct slo_live *l, const struct slo_live_service *s, int64_
 
 	*ret = (struct slo_observation){ 0 };
 	(void)slo_evidence_observe(l->evidence, &q, ret);
+	for (unsigned int i = 0; i < SLO_SIG_MAX_; i++)
+		slo_observation_source(ret, i, l->c.source(l->c.user, (enum slo_signal)i));
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
 		ret->learnt[i] = slo_baselines_get(l->baselines, s->key, i);
 }

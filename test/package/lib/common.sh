@@ -4,6 +4,7 @@
 
 tree=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../../..")
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/slo-package.XXXXXX")
+# shellcheck disable=SC2034 # of those who source this
 products=$tree/build/package
 failures=0
 

@@ -9,7 +9,7 @@ kube_tools=${XDG_CACHE_HOME:-$HOME/.cache}/llm-slo/kubernetes/$KUBERNETES
 kube_build() {
 	local work=$kube_tools.build mod name
 	[[ ! -x $kube_tools/kube-apiserver ]] || return 0
-	rm -rf "$work" && mkdir -p "$work" && cd "$work"
+	rm -rf "$work" && mkdir -p "$work" && cd "$work" || return
 	go mod init kubetools && go mod edit -require "k8s.io/kubernetes@v$KUBERNETES"
 	mod=$(go mod download -json "k8s.io/kubernetes@v$KUBERNETES" | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
 	while read -r name; do go mod edit -replace "k8s.io/$name=k8s.io/$name@v0${KUBERNETES#1}"; done < <(
@@ -32,6 +32,7 @@ print(*(s.getsockname()[1] for s in held))' "$1"
 
 # kube_start: etcd and API server below $tmp/kube, and `kube` as kubectl of an administrator. The caller's trap ends them.
 kube_start() {
+	# shellcheck disable=SC2154 # of common.sh
 	local dir=$tmp/kube deadline=$((SECONDS + 120)) etcd peer
 	read -r kube_port etcd peer < <(free_ports 3)
 	mkdir -p "$dir"

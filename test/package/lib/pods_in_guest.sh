@@ -9,8 +9,8 @@ run() { # BUNDLE
 }
 
 work() { # SECONDS: run-queue waits and connections
-	local n
-	for n in 1 2 3; do timeout "$1" sh -c 'while :; do :; done' & done
+	local _
+	for _ in 1 2 3; do timeout "$1" sh -c 'while :; do :; done' & done
 	timeout "$1" python3 -c '
 import socket, time
 while True:
