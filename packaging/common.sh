@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # who sources it uses, and gives, the variables
 # SPDX-License-Identifier: Apache-2.0
 # What the packagers share; sourced by packaging/{tar,deb,rpm,oci}/build.sh, which get: BINARIES-FOLDER OUTPUT-FOLDER ARCH.
 

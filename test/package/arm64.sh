@@ -35,7 +35,7 @@ guest() {
 	(cd "$tmp/initramfs" && find . | cpio --quiet -o -H newc) >"$tmp/initrd"
 	timeout 240 qemu-system-aarch64 -machine virt -cpu max,pauth-impdef=on -smp 2 -m 1024 -nodefaults -display none -no-reboot -nic none \
 		-serial "file:$tmp/console" -kernel "$kernel/vmlinuz" -initrd "$tmp/initrd" -append 'console=ttyAMA0 quiet panic=-1' || return 1
-	tr -d '\r' <"$tmp/console" >"$tmp/guest"
+	tr -d '\r' <"$tmp/console" | sed 's/\x1b\[[0-9]*m//g' >"$tmp/guest"
 	grep -vE '^\{' "$tmp/guest" | tail -60
 	grep -q '^exit agent 0' "$tmp/guest"
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # who sources it uses, and gives, the variables
 # SPDX-License-Identifier: Apache-2.0
 # What the tests of packages share: a scratch folder, one line a case, the product under test. Sourced.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # who sources it uses, and gives, the variables
 # SPDX-License-Identifier: Apache-2.0
 # A real API server, built from its Go module once (minutes) and kept, with an etcd of the distribution. Sourced after common.sh.
 
