@@ -59,7 +59,9 @@ static int make_lists(struct slo_correlator *c, struct slo_err *err)
 		r = slo_time_index_new(&c->signal_list[i], c->signals.mask + 1, err);
 	if (c->cfg.rule.distance == SLO_CORR_POINT)
 		return r;
-	for (int i = 0; r == 0 && i < SLO_TIER_MAX_; i++)
+	/* Only tiers that enrich are ever asked whose a signal is. */
+	for (int i = 0; r == 0 && i < SLO_TIER_MAX_ && slo_corr_enriches(c, (enum slo_corr_tier)i);
+	     i++)
 		r = slo_time_index_new(&c->span_list[i], c->spans.mask + 1, err);
 	return r;
 }
@@ -179,17 +181,14 @@ static void drop_span(struct slo_correlator *c)
 {
 	struct slo_corr_span_record *s = span_at(c, c->spans.first);
 	uint32_t slot = (uint32_t)(c->spans.first & c->spans.mask);
-	int64_t until;
 	uint64_t key;
 
 	for (int t = 0; t < SLO_TIER_MAX_ && c->span_list[t]; t++) {
 		if (slo_corr_key(&s->who, (enum slo_corr_tier)t, &key))
 			(void)slo_time_index_remove(c->span_list[t], key, s->start_ns, slot);
 	}
-	if (__builtin_add_overflow(s->end_ns, c->cfg.rule.window_ns, &until))
-		until = INT64_MAX;
-	if (until > c->gone_until_ns)
-		c->gone_until_ns = until;
+	if (s->end_ns > c->gone_until_ns)
+		c->gone_until_ns = s->end_ns;
 	c->spans.first++;
 	c->generation++;
 	if (c->spans.first == c->spans.next)

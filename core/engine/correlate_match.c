@@ -31,11 +31,6 @@ static int64_t tier_limit(const struct slo_correlator *c, enum slo_corr_tier tie
 	return limit < c->cfg.rule.window_ns ? limit : c->cfg.rule.window_ns;
 }
 
-static bool enriches(const struct slo_correlator *c, enum slo_corr_tier tier)
-{
-	return slo_corr_tier_desc(tier)->confidence >= c->cfg.rule.threshold;
-}
-
 /* @t + @d, at the ends of 64 bits at the most. */
 static int64_t shift(int64_t t, int64_t d)
 {
@@ -108,29 +103,44 @@ static bool is_hopeless(const struct slo_correlator *c, enum slo_corr_tier tier,
 	       slo_corr_tier_desc(tier)->confidence / best->traces < c->cfg.rule.threshold;
 }
 
-/* The spans that @signal belongs to; the tier, or SLO_TIER_NONE. */
+/* Spans of @tier that begin within [@from, @to]. */
+static void enter_all(const struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+                      enum slo_corr_tier tier, int64_t from, int64_t to, struct contest *best)
+{
+	struct slo_time_cursor at;
+	int64_t distance_ns;
+	uint64_t key;
+	uint32_t slot;
+
+	if (from > to || !slo_corr_key(&signal->who, tier, &key))
+		return;
+	at = slo_time_index_seek(c->span_list[tier], key, from);
+	while (!is_hopeless(c, tier, best) &&
+	       slo_time_index_next(c->span_list[tier], &at, to, &slot)) {
+		if (judge(c, &c->span[slot], signal, &distance_ns) == tier)
+			enter(c, best, slot, distance_ns);
+	}
+}
+
+/*
+ * The spans that @signal belongs to; the tier, or SLO_TIER_NONE. Spans that may hold it within come first: on busy
+ * processes two of them already make it hopeless, and those before and behind are never looked at.
+ */
 static enum slo_corr_tier hold_contest(const struct slo_correlator *c,
                                        const struct slo_corr_signal_record *signal,
                                        struct contest *best)
 {
-	*best = (struct contest){ 0 };
-	for (int t = 0; t < SLO_TIER_MAX_ && enriches(c, (enum slo_corr_tier)t); t++) {
-		enum slo_corr_tier tier = (enum slo_corr_tier)t;
-		int64_t limit = tier_limit(c, tier), distance_ns;
-		struct slo_time_cursor at;
-		uint64_t key;
-		uint32_t slot;
+	int64_t begin = shift(signal->time_ns, -c->longest_ns);
 
-		if (!slo_corr_key(&signal->who, tier, &key))
-			continue;
-		at = slo_time_index_seek(c->span_list[t], key,
-		                         shift(shift(signal->time_ns, -limit), -c->longest_ns));
-		while (!is_hopeless(c, tier, best) &&
-		       slo_time_index_next(c->span_list[t], &at, shift(signal->time_ns, limit),
-		                           &slot)) {
-			if (judge(c, &c->span[slot], signal, &distance_ns) == tier)
-				enter(c, best, slot, distance_ns);
-		}
+	*best = (struct contest){ 0 };
+	for (int t = 0; t < SLO_TIER_MAX_ && slo_corr_enriches(c, (enum slo_corr_tier)t); t++) {
+		enum slo_corr_tier tier = (enum slo_corr_tier)t;
+		int64_t limit = tier_limit(c, tier);
+
+		enter_all(c, signal, tier, begin, signal->time_ns, best);
+		enter_all(c, signal, tier, shift(begin, -limit), shift(begin, -1), best);
+		enter_all(c, signal, tier, shift(signal->time_ns, 1), shift(signal->time_ns, limit),
+		          best);
 		if (best->traces)
 			return tier;
 	}
@@ -261,7 +271,7 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 	    (in_common(&m->span->who, &signal->who) & SLO_CORR_EQUAL(SLO_TIER_SERVICE_NODE)))
 		m->counted_above++;
 	m->c->stats.matched[tier]++;
-	if (!enriches(m->c, tier)) {
+	if (!slo_corr_enriches(m->c, tier)) {
 		m->result->below++;
 		return;
 	}
@@ -279,6 +289,26 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 				.distance_ns = distance_ns,
 				.order = signal->order,
 			});
+}
+
+/*
+ * What consider() comes to for a signal of too many spans, without a look at them: its keys are this tier's and no better
+ * one's, and the walk has kept the distance.
+ */
+static bool is_settled(struct matching *m, const struct slo_corr_signal_record *signal,
+                       enum slo_corr_tier tier)
+{
+	const struct slo_corr_verdict *v = &signal->verdict;
+	const struct slo_corr_numbers *a = &m->span->who, *b = &signal->who;
+	bool within = signal->time_ns >= m->span->start_ns && signal->time_ns <= m->span->end_ns;
+
+	if (!v->final || v->tier != tier || signal->time_ns <= m->c->gone_until_ns)
+		return false;
+	m->counted_above += a->service && a->service == b->service && a->node && a->node == b->node;
+	m->c->stats.matched[tier]++;
+	m->result->ambiguous += within;
+	m->result->elsewhere += !within;
+	return true;
 }
 
 /* Ends of the time that @tier reaches from the span. */
@@ -299,6 +329,8 @@ static void match_signal(struct matching *m, struct slo_corr_signal_record *sign
 {
 	int64_t distance_ns;
 
+	if (is_settled(m, signal, tier))
+		return;
 	/* A pair is met in each tier whose keys are equal, and counts in the first that holds. */
 	if (judge(m->c, m->span, signal, &distance_ns) == tier)
 		consider(m, signal, tier, distance_ns);
@@ -363,7 +395,7 @@ static void match_tiers(struct matching *m)
 	}
 	if (!slo_corr_key(&m->span->who, SLO_TIER_SERVICE_NODE, &key))
 		return;
-	if (enriches(m->c, SLO_TIER_SERVICE_NODE))
+	if (slo_corr_enriches(m->c, SLO_TIER_SERVICE_NODE))
 		match_last(m, key);
 	else
 		count_last(m, key);

@@ -65,10 +65,11 @@ struct slo_correlator {
 	struct slo_time_chains
 		*signal_chains[SLO_TIER_SERVICE_NODE]; /* of the tiers above the last */
 	struct slo_time_index *signal_list[SLO_CORR_LIST_MAX_]; /* of the last tier */
-	struct slo_time_index *span_list[SLO_TIER_MAX_]; /* by start; INTERVAL only */
+	struct slo_time_index
+		*span_list[SLO_TIER_MAX_]; /* by start, of tiers that enrich; INTERVAL only */
 	int64_t longest_ns; /* of the spans retained, or more */
 	uint64_t generation; /* changes with the spans */
-	int64_t gone_until_ns; /* spans that are gone reached signals up to then */
+	int64_t gone_until_ns; /* the latest end of the spans that are gone */
 	struct slo_names *names;
 	uint64_t order;
 	uint64_t next_sweep; /* not before this order */
@@ -81,6 +82,12 @@ struct slo_correlator {
  * a name is unknown.
  */
 bool slo_corr_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier, uint64_t *ret);
+
+/* Tiers come best first: behind the first that does not there is none that does. */
+static inline bool slo_corr_enriches(const struct slo_correlator *c, enum slo_corr_tier tier)
+{
+	return slo_corr_tier_desc(tier)->confidence >= c->cfg.rule.threshold;
+}
 
 /* The list of the last tier that holds @s. */
 static inline enum slo_corr_list slo_corr_list_of(const struct slo_corr_signal_record *s)

@@ -263,16 +263,40 @@ enum slo_llm_error slo_llm_error(const struct slo_llm_reading *r, const struct s
 
 /* --- connection ----------------------------------------------------------------------------------------------- */
 
+#define END_SIZE 64
+
 /* One end in two ways to say it: of the socket, and of the role. */
 struct end_fields {
 	enum slo_llm_field address, port;
 };
 
+/* "A:PORT", "[A]:PORT" of IPv6. By hand: two a span, and snprintf() takes as long as the rest of the reading. */
+static void put_address(int family, const char *text, unsigned int port, char out[END_SIZE])
+{
+	size_t len = strlen(text), n = 0;
+	char digits[8];
+
+	static_assert(SLO_IP_TEXT_SIZE + sizeof("[]:65535") <= END_SIZE, "room for any");
+	if (family == 6)
+		*out++ = '[';
+	memcpy(out, text, len);
+	out += len;
+	if (family == 6)
+		*out++ = ']';
+	*out++ = ':';
+	do
+		digits[n++] = (char)('0' + port % 10);
+	while (port /= 10);
+	while (n)
+		*out++ = digits[--n];
+	*out = '\0';
+}
+
 /*
  * Writes address and port as correlation compares them: IPv4 within IPv6 is IPv4. Its family, 4 or 6; 0: not said, or no
  * address but a name.
  */
-static int put_end(const struct slo_llm_reading *r, struct end_fields f, char *out, size_t size)
+static int put_end(const struct slo_llm_reading *r, struct end_fields f, char out[END_SIZE])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char text[SLO_IP_TEXT_SIZE];
@@ -295,17 +319,16 @@ static int put_end(const struct slo_llm_reading *r, struct end_fields f, char *o
 		memmove(addr, addr + sizeof(mapped), 4);
 	}
 	(void)slo_ip_text((uint8_t)family, addr, text);
-	(void)snprintf(out, size, "%s%s%s:%u", family == 6 ? "[" : "", text, family == 6 ? "]" : "",
-	               (unsigned int)r->number[f.port]);
+	put_address(family, text, (unsigned int)r->number[f.port], out);
 	return family;
 }
 
 static int put_one_of(const struct slo_llm_reading *r, struct end_fields socket_end,
-                      struct end_fields role_end, char *out, size_t size)
+                      struct end_fields role_end, char out[END_SIZE])
 {
-	int family = put_end(r, socket_end, out, size);
+	int family = put_end(r, socket_end, out);
 
-	return family ? family : put_end(r, role_end, out, size);
+	return family ? family : put_end(r, role_end, out);
 }
 
 static const char *protocol(const struct slo_llm_reading *r)
@@ -324,14 +347,15 @@ void slo_llm_conn(const struct slo_llm_reading *r, enum slo_span_kind kind,
 	static const struct end_fields server = { SLO_LLM_SERVER_ADDRESS, SLO_LLM_SERVER_PORT };
 	static const struct end_fields client = { SLO_LLM_CLIENT_ADDRESS, SLO_LLM_CLIENT_PORT };
 	bool serves = kind == SLO_SPAN_SERVER || kind == SLO_SPAN_CONSUMER;
-	char here[64], there[64];
+	char here[END_SIZE], there[END_SIZE];
 	int family;
 
 	conn[0] = '\0';
 	if (!slo_llm_has(r, SLO_LLM_LOCAL_ADDRESS) && !slo_llm_has(r, SLO_LLM_SERVER_ADDRESS) &&
 	    !slo_llm_has(r, SLO_LLM_CLIENT_ADDRESS))
 		return;
-	family = put_one_of(r, local, serves ? server : client, here, sizeof(here));
-	if (family && put_one_of(r, peer, serves ? client : server, there, sizeof(there)) == family)
-		(void)snprintf(conn, SLO_SPAN_CONN_LEN, "%s->%s/%s", here, there, protocol(r));
+	family = put_one_of(r, local, serves ? server : client, here);
+	if (family && put_one_of(r, peer, serves ? client : server, there) == family)
+		(void)stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(conn, here), "->"), there), "/"),
+		             protocol(r));
 }

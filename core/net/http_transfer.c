@@ -10,6 +10,8 @@
 
 #define REPLY_MAX_DEFAULT ((size_t)4 << 20)
 #define RETRY_AFTER_MAX_S INT64_C(86400) /* more is taken for this */
+#define UPLOAD_PIECE_DEFAULT 65536 /* curl's own */
+#define UPLOAD_PIECE (256L << 10) /* of a large body: what one call of curl sends */
 #define FIRST_BYTES ((size_t)1024)
 
 /* --- answer --------------------------------------------------------------------------------------------------- */
@@ -414,6 +416,8 @@ static int set_message(struct slo_http_transfer *t, const struct slo_http_reques
 {
 	CURLcode code = CURLE_OK;
 
+	if (req->body_len > UPLOAD_PIECE_DEFAULT)
+		(void)curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_PIECE);
 	if (strcmp(req->method, "GET") == 0 && !req->body_len) {
 		(void)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
 	} else {

@@ -8,24 +8,34 @@
 #include "core/export/otlp_batch.h"
 #include "test/unit/export/otlp_random.h"
 
-static void text_attr(struct bytes *span, const char *key, const char *value)
+static void text_field(struct bytes *b, uint32_t number, const char *key, const char *value)
 {
 	struct bytes kv = { 0 }, any = { 0 };
 
 	put_text(&kv, SLO_OTLP_KEY_VALUE_KEY, key);
 	put_text(&any, SLO_OTLP_ANY_STRING, value);
 	put_message(&kv, SLO_OTLP_KEY_VALUE_VALUE, &any);
-	put_message(span, SLO_OTLP_SPAN_ATTRIBUTES, &kv);
+	put_message(b, number, &kv);
 }
 
-static void int_attr(struct bytes *span, const char *key, uint64_t value)
+static void int_field(struct bytes *b, uint32_t number, const char *key, uint64_t value)
 {
 	struct bytes kv = { 0 }, any = { 0 };
 
 	put_text(&kv, SLO_OTLP_KEY_VALUE_KEY, key);
 	put_number(&any, SLO_OTLP_ANY_INT, value);
 	put_message(&kv, SLO_OTLP_KEY_VALUE_VALUE, &any);
-	put_message(span, SLO_OTLP_SPAN_ATTRIBUTES, &kv);
+	put_message(b, number, &kv);
+}
+
+static void text_attr(struct bytes *span, const char *key, const char *value)
+{
+	text_field(span, SLO_OTLP_SPAN_ATTRIBUTES, key, value);
+}
+
+static void int_attr(struct bytes *span, const char *key, uint64_t value)
+{
+	int_field(span, SLO_OTLP_SPAN_ATTRIBUTES, key, value);
 }
 
 static void double_attr(struct bytes *span, const char *key, double value)
@@ -40,8 +50,8 @@ static void double_attr(struct bytes *span, const char *key, double value)
 	put_message(span, SLO_OTLP_SPAN_ATTRIBUTES, &kv);
 }
 
-/* A chat request with 15 attributes, as OpenTelemetry's conventions have it. */
-static void put_chat(struct otlp_random *r, struct bytes *b)
+/* A chat request of some time, its length given, with 15 attributes as OpenTelemetry's conventions have it. */
+static struct bytes chat_of(struct otlp_random *r, uint64_t length_ns)
 {
 	struct bytes span = { 0 };
 	uint64_t start = UINT64_C(1790000000000000000) + below(r, 1000000000);
@@ -52,7 +62,7 @@ static void put_chat(struct otlp_random *r, struct bytes *b)
 	put_text(&span, SLO_OTLP_SPAN_NAME, "chat gpt-4o-mini");
 	put_number(&span, SLO_OTLP_SPAN_KIND, 3);
 	put_fixed(&span, SLO_OTLP_SPAN_START, start, 8);
-	put_fixed(&span, SLO_OTLP_SPAN_END, start + 1500000000, 8);
+	put_fixed(&span, SLO_OTLP_SPAN_END, start + length_ns, 8);
 	text_attr(&span, "gen_ai.operation.name", "chat");
 	text_attr(&span, "gen_ai.provider.name", "openai");
 	text_attr(&span, "gen_ai.request.model", "gpt-4o-mini");
@@ -68,10 +78,17 @@ static void put_chat(struct otlp_random *r, struct bytes *b)
 	text_attr(&span, "http.request.method", "POST");
 	int_attr(&span, "http.response.status_code", 200);
 	text_attr(&span, "code.function.name", "gateway.handlers.chat.stream_completion");
-	put_message(b, SLO_OTLP_SCOPE_SPANS_SPANS, &span);
+	return span;
 }
 
-static struct bytes request_of(size_t spans)
+static inline void put_chat(struct otlp_random *r, struct bytes *ss)
+{
+	struct bytes span = chat_of(r, 1500000000);
+
+	put_message(ss, SLO_OTLP_SCOPE_SPANS_SPANS, &span);
+}
+
+static inline struct bytes request_of(size_t spans)
 {
 	struct otlp_random r = { .state = 0x5107 };
 	struct bytes request = { 0 }, rs = { 0 }, ss = { 0 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures, each figure anew: run.sh [PART...] with the parts throughput footprint mixed nginx host 6.1 6.12 (all); prints a table and writes build/bench.json.
+# Measures, each figure anew: run.sh [PART...] with the parts throughput pipeline footprint mixed nginx host 6.1 6.12 (all); prints a table and writes build/bench.json.
 # needs: fio nginx-light wrk python3 iproute2 procps util-linux coreutils kmod dpkg apt libbpf-tools bpfcc-tools bpftrace qemu-system-x86
 set -euo pipefail
 
@@ -20,7 +20,7 @@ copy_binaries() {
 	[[ ! -x $release/llm-slo-agent ]] || cp "$release/llm-slo-agent" "$SLO_BENCH_BIN/release/"
 	[[ ! -x $static/llm-slo-agent ]] || cp "$static/llm-slo-agent" "$SLO_BENCH_BIN/static/"
 	[[ ! -x $release/test/bench_jsonw ]] || from=release
-	for tool in load empty_program make_capture bench_jsonw bench_schema; do
+	for tool in load empty_program make_capture bench_jsonw bench_schema pipeline_load pipeline_sink; do
 		cp "${!from}/test/$tool" "$SLO_BENCH_BIN/" || die "no $tool: configure build/$from with -DSLO_TESTS=ON and build it"
 	done
 	export SLO_BENCH_TOOLS=$from
@@ -61,11 +61,19 @@ print(json.dumps({"where": "guest " + sys.argv[1], "kind": "absent", "name": "wh
 	}
 }
 
+# Where no Collector is to be had, the agent alone.
+pipeline() {
+	local collector
+	collector=$("$tree/test/peers/otelcol.sh") || collector=
+	"$here/pipeline.py" "$collector"
+}
+
 # part NAME: workloads are KIND:ROUNDS:SECONDS:REPEAT.
 part() {
 	local begin=$SECONDS
 	case $1 in
 	throughput) "$here/throughput.py" ;;
+	pipeline) pipeline ;;
 	footprint) "$here/footprint.py" start cpu ;;
 	mixed) "$here/mixed.py" ;;
 	nginx) "$here/nginx.py" ;;
@@ -77,14 +85,14 @@ part() {
 		unset SLO_BENCH_HEADERS
 		;;
 	6.12) guest 6.12 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 ;;
-	*) die "no part '$1'; there are: throughput footprint mixed nginx host 6.1 6.12" ;;
+	*) die "no part '$1'; there are: throughput pipeline footprint mixed nginx host 6.1 6.12" ;;
 	esac
 	say "$1: $((SECONDS - begin)) s"
 }
 
 main() {
 	local parts=("$@") p sources=()
-	((${#parts[@]})) || parts=(throughput footprint mixed nginx host 6.1 6.12)
+	((${#parts[@]})) || parts=(throughput pipeline footprint mixed nginx host 6.1 6.12)
 	[[ $EUID == 0 ]] || die "BPF needs root"
 	export SLO_BENCH_OUT=$tree/build/bench SLO_BENCH_BIN=$tree/build/bench/bin
 	rm -rf "$SLO_BENCH_OUT"

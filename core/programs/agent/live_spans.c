@@ -95,21 +95,29 @@ struct sender {
 	char key[32];
 };
 
-static void look_up(struct slo_live *l, const struct slo_otlp_batch *b, uint32_t resource,
-                    struct sender *s)
+/* False: @s is it already. */
+static bool find_sender(struct slo_live *l, const struct slo_otlp_batch *b, uint32_t resource,
+                        struct sender *s)
 {
 	if (s->known && s->resource == resource)
-		return;
+		return false;
 	s->known = true;
 	s->resource = resource;
 	s->r = slo_otlp_batch_resource(b, resource);
-	s->service = slo_live_service(l, s->r->who.service, s->r->who.namespace_);
 	s->place = slo_live_place_of(l, s->r);
 	s->key[0] = '\0';
-	if (!s->place)
+	if (s->place)
+		slo_live_place_key(s->place, s->key);
+	return true;
+}
+
+static void look_up(struct slo_live *l, const struct slo_otlp_batch *b, uint32_t resource,
+                    struct sender *s)
+{
+	if (!find_sender(l, b, resource, s))
 		return;
-	slo_live_place_key(s->place, s->key);
-	if (s->service)
+	s->service = slo_live_service(l, s->r->who.service, s->r->who.namespace_);
+	if (s->place && s->service)
 		slo_live_add_place(l, s->service, s->place);
 }
 
@@ -185,6 +193,7 @@ int slo_live_take_batch(void *live, struct slo_otlp_batch *batch)
 struct leaving {
 	struct slo_live *l;
 	const struct slo_live_wait *w;
+	struct sender sender; /* of the resource last met */
 	size_t enriched;
 };
 
@@ -251,11 +260,9 @@ static void attributes(void *user, size_t i, const struct slo_span *span,
 {
 	struct leaving *out = user;
 	struct slo_live *l = out->l;
-	const struct slo_span_resource *r = slo_otlp_batch_resource(out->w->batch, span->resource);
+	const char *key = out->sender.key;
 	struct slo_enrichment e = { 0 };
 	struct slo_corr_result hits = { 0 };
-	char key[32] = "";
-	uint64_t place;
 
 	ret->count = 0;
 	if (out->w->id[i] != NO_ID &&
@@ -264,9 +271,7 @@ static void attributes(void *user, size_t i, const struct slo_span *span,
 	for (unsigned int h = 0; h < hits.count; h++)
 		link_held(l, &hits.hit[h], span);
 	put_enrichment(&e, ret);
-	place = slo_live_place_of(l, r);
-	if (place)
-		slo_live_place_key(place, key);
+	find_sender(l, out->w->batch, span->resource, &out->sender);
 	if (*key && slo_storms_has(l->storms, key, span->start_ns, span->end_ns))
 		put(ret, slo_span_attr_name(SLO_ATTR_RETRY_STORM),
 		    (struct slo_otlp_attr){ .type = SLO_OTLP_BOOL, .i = 1 });

@@ -61,6 +61,11 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	r = slo_agent_init(&agent, &err);
+#ifdef __GLIBC__
+	/* From here on the large blocks are batches of spans, made and freed by the hundred a second: kept, not mapped anew. */
+	(void)mallopt(M_MMAP_THRESHOLD, 2 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
 	if (!r)
 		r = slo_agent_loop(&agent, &err);
 	if (r < 0)
