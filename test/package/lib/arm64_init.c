@@ -41,7 +41,8 @@ static void finish(const char *name, pid_t pid)
 int main(void)
 {
 	char *const prereq[] = { "/sloctl", "prereq", "check", "--self-test", NULL };
-	char *const agent[] = { "/llm-slo-agent", "--seconds", "8", "--output", "jsonl", "--emit", "all", "--comm", "init", NULL };
+	char *const agent[] = { "/llm-slo-agent", "--seconds", "8",      "--output", "jsonl",
+		                "--emit",         "all",       "--comm", "init",     NULL };
 	pid_t busy[4], pid;
 
 	mount_at("proc", "/proc");
