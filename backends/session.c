@@ -52,26 +52,26 @@ enum btf_need {
 static const struct ladder_rung {
 	const char *name;
 	const struct slo_backend_ops *ops;
-	enum btf_need btf;
 	const char *full,
 		*partial; /* capability modes where it serves all hooked signals, or some */
 	const char *needs, *delivers;
+	enum btf_need btf;
 	unsigned int enough; /* so many signals are called full; 0: all that were asked for */
 } ladder[] = {
-	{ "BTF", &slo_backend_libbpf, BTF_OWN, "core_full", "core_partial",
+	{ "BTF", &slo_backend_libbpf, "core_full", "core_partial",
 	  "Linux 5.8 with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux), CAP_BPF, CAP_PERFMON",
-	  "every signal with a hook, with owner and cause", 0 },
-	{ "external BTF", &slo_backend_libbpf_ext, BTF_EXTERNAL, "core_full", "core_partial",
+	  "every signal with a hook, with owner and cause", BTF_OWN, 0 },
+	{ "external BTF", &slo_backend_libbpf_ext, "core_full", "core_partial",
 	  "Linux 4.18, this kernel's BTF in a file (--btf FILE, [btf] search), CAP_SYS_ADMIN",
-	  "all but system calls; waits for a quota are not told apart", 0 },
-	{ "btf_free", &slo_backend_btf_free, BTF_NONE, "btf_free", "btf_free",
+	  "all but system calls; waits for a quota are not told apart", BTF_EXTERNAL, 0 },
+	{ "btf_free", &slo_backend_btf_free, "btf_free", "btf_free",
 	  "Linux 4.15, tracefs, cgroup2, CAP_SYS_ADMIN (from 5.8 CAP_BPF, CAP_PERFMON)",
-	  "all but system calls, with what tracepoints and packets tell", 0 },
-	{ "bcc", &slo_backend_bcc, BTF_NONE, "bcc_full", "bcc_degraded",
+	  "all but system calls, with what tracepoints and packets tell", BTF_NONE, 0 },
+	{ "bcc", &slo_backend_bcc, "bcc_full", "bcc_degraded",
 	  "Linux 4.4, kprobes, kernel headers or a cached compile",
-	  "what needs structures or kprobes; all of 4.4 to 4.14", 7 },
-	{ "procfs", &slo_backend_procfs, BTF_NONE, "minimal", "minimal", "/proc",
-	  "all but TLS and system calls, by counters: coarser, and weighed less", 0 },
+	  "what needs structures or kprobes; all of 4.4 to 4.14", BTF_NONE, 7 },
+	{ "procfs", &slo_backend_procfs, "minimal", "minimal", "/proc",
+	  "all but TLS and system calls, by counters: coarser, and weighed less", BTF_NONE, 0 },
 };
 
 static bool is_auto(const char *only)

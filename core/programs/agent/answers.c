@@ -28,7 +28,7 @@ static void put_agent(const struct slo_agent *a, struct slo_jsonw *w)
 	text(w, "version", SLO_VERSION);
 	text(w, "node", a->node);
 	text(w, "mode", slo_session_mode(a->session));
-	number(w, "uptime_s", (double)((a->now_ns - a->begin_ns) / SLO_NS_PER_SEC));
+	number(w, "uptime_s", (double)(a->now_ns - a->begin_ns) / 1e9);
 	if (a->guard.guard)
 		number(w, "overhead_pct", slo_guard_overhead_pct(a->guard.guard));
 	slo_jsonw_object_end(w);

@@ -160,7 +160,7 @@ static void fill_agent(struct slo_live *l)
 	set(l, SLO_MET_CAPABILITY_MODE, l->c.mode, NULL, 1);
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		set(l, SLO_MET_SIGNAL_ENABLED, slo_signal_desc((enum slo_signal)i)->name, NULL,
-		    (measured >> i) & 1);
+		    (double)(measured >> i & 1));
 	set(l, SLO_MET_DROPPED_EVENTS, "ring_full", NULL, (double)h.lost_ring);
 	set(l, SLO_MET_DROPPED_EVENTS, "map_full", NULL, (double)h.lost_map);
 	set(l, SLO_MET_DROPPED_EVENTS, "rate_limit", NULL, (double)h.shed);

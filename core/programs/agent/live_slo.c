@@ -181,7 +181,7 @@ static uint64_t slot_ns(const struct slo_config *cfg)
 int slo_live_slo_init(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_evidence_config evidence = {
-		.places = 4 * SLO_LIVE_SERVICES,
+		.places = 4UL * SLO_LIVE_SERVICES,
 		.services = SLO_LIVE_SERVICES,
 		.slot_ns = slot_ns(l->cfg),
 	};

@@ -100,35 +100,42 @@ static const char *first_step(const struct slo_attribution *v)
 	return "";
 }
 
-/* Both forms: one for the collector, one as the webhook's receiver wants it. */
-static void send(struct slo_live *l, struct slo_notice *n, const struct slo_incident *record)
+/* The record as one object, and to whom it goes in that form; @n is whole during the call alone. */
+static int write_record(char json[SLO_INCIDENT_JSON_MAX], const struct slo_incident *record,
+                        bool v1, struct slo_notice *n)
 {
-	struct slo_workload who = l->self;
-	char json[SLO_INCIDENT_JSON_MAX];
-	struct slo_err err = { 0 };
-	ssize_t len = slo_incident_json_write(json, sizeof(json), record, false);
+	ssize_t len = slo_incident_json_write(json, SLO_INCIDENT_JSON_MAX, record, v1);
 
 	if (len < 0) {
-		slo_log_err("incident %s could not be written: %s", n->incident_id,
+		slo_log_err("incident %s could not be written: %s", record->incident_id,
 		            strerror((int)-len));
-		return;
+		return (int)len;
 	}
+	json[len - 1] = '\0';
 	n->json = json;
 	n->json_len = (size_t)len - 1;
-	json[n->json_len] = '\0';
+	return 0;
+}
+
+static void send(struct slo_live *l, const struct slo_notice *notice,
+                 const struct slo_incident *record)
+{
+	bool v1 = l->cfg->webhook.schema == SLO_CONFIG_INCIDENT_V1;
+	struct slo_workload who = l->self;
+	struct slo_notice n = *notice;
+	char json[SLO_INCIDENT_JSON_MAX];
+	struct slo_err err = { 0 };
+
 	who.service = record->service;
 	who.namespace_ = record->namespace_;
-	if (l->exporter)
-		slo_otlp_exporter_notice(l->exporter, n, &who);
-	if (!l->webhook)
+	if (write_record(json, record, false, &n) < 0)
 		return;
-	if (l->cfg->webhook.schema == SLO_CONFIG_INCIDENT_V1) {
-		len = slo_incident_json_write(json, sizeof(json), record, true);
-		n->json_len = len < 0 ? 0 : (size_t)len - 1;
-	}
-	json[n->json_len] = '\0';
-	if (slo_webhook_send(l->webhook, n, &err) < 0)
-		slo_log_err("webhook: incident %s is not queued: %s", n->incident_id, err.msg);
+	if (l->exporter)
+		slo_otlp_exporter_notice(l->exporter, &n, &who);
+	if (!l->webhook || (v1 && write_record(json, record, true, &n) < 0))
+		return;
+	if (slo_webhook_send(l->webhook, &n, &err) < 0)
+		slo_log_err("webhook: incident %s is not queued: %s", n.incident_id, err.msg);
 }
 
 void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_incident_step step,

@@ -37,12 +37,13 @@ int slo_agent_lock(const char *instance, struct slo_err *err)
 	if (strchr(instance, '/'))
 		return slo_err_set(err, -EINVAL, "instance '%s': must not hold a '/'", instance);
 	fd = open_lock(instance, path, sizeof(path));
-	if (fd == -ENOENT || fd == -EROFS)
+	if (fd == -ENOENT || fd == -EROFS) {
 		return slo_err_set(
 			err, -EROFS,
 			"no folder for a lock (%s, ...): a second agent here would go unnoticed; "
 			"mount one that can be written",
 			folders[0]);
+	}
 	if (fd < 0)
 		return slo_err_set(err, fd, "lock %s: %s", path, strerror(-fd));
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
