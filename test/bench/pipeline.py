@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """Spans through the agent, and the same spans through an OpenTelemetry Collector: each alone on one core, in turn, while load and
-sink have the other one. The agent gets 20,000 signals a second beside them, written to its replay backend as they would come from
+sink have the other one. The agent gets 20,500 signals a second beside them, written to its replay backend as they would come from
 the kernel; the kernel's own share of that is in the other parts' figures. The Collector gets none. pipeline.py COLLECTOR|"" [RUN...]"""
 import contextlib
 import json
@@ -16,7 +16,8 @@ import time
 
 from benchlib import BIN, LOAD_CPU, TOOL_CPU, Unmeasured, absent, agent_binary, figure, read
 
-RATE, SIGNALS, SERVICES = 50_000, 20_000, 8
+GOAL_RATE = 50_000
+RATE, SIGNALS, SERVICES = 51_200, 20_500, 8  # 100 requests a second, 205 signals each
 WARM_SECONDS, SECONDS = 3, 10
 TICKS = os.sysconf("SC_CLK_TCK")
 LAG_MS = 300  # [receiver] lag_ms as it comes
@@ -195,7 +196,7 @@ def run_one(start, what, gzip, pids, signals=0):
 def tell(name, r, ours=False):
     sent = r["sent"]
     lost = f"taken {sent['taken']}, throttled {sent['throttled']}, refused {sent['refused']}"
-    goal = {"rate": f">= {RATE}", "mib": "<= 64", "p99": f"<= {LAG_MS + 50}", "idle": "<= 15"} if ours else {}
+    goal = {"rate": f">= {GOAL_RATE}", "mib": "<= 64", "p99": f"<= {LAG_MS + 50}", "idle": "<= 15"} if ours else {}
     figure(f"{name}: spans delivered", r["per_s"], "spans/s", goal.get("rate"), lost)
     figure(f"{name}: spans a core-second", r["per_core_s"], "spans/s", goal.get("rate"),
            f"{r['cpu_s']:.2f} s of CPU for {r['spans']} spans of {sent['span_bytes']} bytes")
@@ -204,8 +205,9 @@ def tell(name, r, ours=False):
     figure(f"{name}: age of a span at the sink, p99", r["p99_ms"], "ms", goal.get("p99"),
            f"p50 {r['p50_ms']:.0f}, most {r['max_ms']:.0f}; the load was late by up to {sent['late_ms']:.0f} ms")
     if sent["signals"]:
-        figure(f"{name}: spans enriched", 100 * r["enriched"] / r["spans"], "%", None,
-               f"{sent['signals'] / sent['seconds']:.0f} signals/s, half of them of a connection that one span has; "
+        figure(f"{name}: spans that a signal was joined to", 100 * r["enriched"] / r["spans"], "%", None,
+               f"{sent['signals'] / sent['seconds']:.0f} signals/s, a quarter of them of one span's connection alone, the others of "
+               f"processes that hundreds of spans share, which belong to none; "
                f"{r['other_bytes'] >> 20} MiB of records and metrics went out beside")
 
 

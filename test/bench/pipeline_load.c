@@ -88,7 +88,7 @@ static struct bytes span_of(struct load *l, struct place *at)
 {
 	struct bytes span = chat_of(&l->random, SHORT_NS);
 	struct slo_wire w = { span.p, span.p + span.len };
-	struct slo_wire_field f;
+	struct slo_wire_field f = { 0 };
 
 	while (slo_wire_next(&w, &f) > 0) {
 		if (f.number == SLO_OTLP_SPAN_TRACE_ID)
@@ -183,7 +183,7 @@ static void put_signal(struct load *l, const struct service *s, uint64_t port, u
 		.signal = kinds[kind].signal,
 		.source = SLO_ABI_SRC_TP_BTF,
 		.start_ns = time_ns,
-		.value = kind == 2 ? 1 : 5 * SLO_NS_PER_MS,
+		.value = kinds[kind].signal == SLO_ABI_TCP_RETRANSMITS ? 1 : 5 * SLO_NS_PER_MS,
 		.tgid = s->pid,
 		.tid = s->pid,
 		.cgroup_id = l->cgroup,
@@ -191,6 +191,9 @@ static void put_signal(struct load *l, const struct service *s, uint64_t port, u
 		.comm = "python3",
 	};
 
+	/* Timers send again: whose the socket is they do not know. Others have a process, that many spans are of. */
+	if (kinds[kind].signal == SLO_ABI_TCP_RETRANSMITS)
+		e.tgid = e.tid = 0;
 	if (kinds[kind].of_connection) {
 		e.family = 2;
 		e.sport = (uint16_t)port;

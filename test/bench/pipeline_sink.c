@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where a pipeline's spans end: an OTLP/HTTP receiver that counts and forgets. Prints its port; at each SIGUSR1 a line of
- * what came since the last one: spans, those with attributes of ours, records of other kinds, bytes, and how old spans
+ * what came since the last one: spans, those that a signal was joined to, records of other kinds, bytes, and how old spans
  * were when they came, by the time in their trace id (pipeline_load.c). Ends at SIGTERM.
  */
 #include <inttypes.h>
@@ -32,9 +32,9 @@ struct sink {
 
 static void count_span(struct sink *s, struct slo_wire w, uint64_t now_ns)
 {
-	static const char ours[] = "llm.ebpf.";
+	static const char ours[] = "llm.ebpf.correlation_";
 	bool enriched = false;
-	struct slo_wire_field f;
+	struct slo_wire_field f = { 0 };
 
 	while (slo_wire_next(&w, &f) > 0) {
 		/* A KeyValue begins with its key: tag, length, text. */
@@ -57,7 +57,7 @@ static void count_span(struct sink *s, struct slo_wire w, uint64_t now_ns)
 /* Messages within messages, down to the spans: field 1, 2, 2. */
 static void count_spans(struct sink *s, struct slo_wire request, uint64_t now_ns)
 {
-	struct slo_wire_field rs, ss, span;
+	struct slo_wire_field rs = { 0 }, ss = { 0 }, span = { 0 };
 	int a, b, c;
 
 	while ((a = slo_wire_next(&request, &rs)) > 0) {
