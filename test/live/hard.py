@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -113,7 +114,8 @@ class Agent:
 
     def start(self):
         with open(f"{self.dir.name}/log", "ab") as log:
-            self.process = subprocess.Popen([self.path, "--config", self.config, "--output", "jsonl"], stderr=log,
+            argv = self.path if isinstance(self.path, list) else [self.path]
+            self.process = subprocess.Popen([*argv, "--config", self.config, "--output", "jsonl"], stderr=log,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         end = time.monotonic() + 30
         while True:
@@ -201,8 +203,8 @@ def killed(path, rounds, rng):
     agent = Agent(path, sink)
     agent.start()
     kills = 0
-    for _ in range(rounds):
-        bad = rng.random() < 0.5
+    for i in range(rounds):
+        bad = i // 8 % 2 == 0
         feed(agent, bad, rng.uniform(0.2, 1.6))
         agent.kill()
         kills += 1
@@ -258,12 +260,62 @@ def collector(path):
     print(f"collector: 400, garbage, cut, slow, 429: {sink.asked} requests, still answers")
 
 
+def killed_at_rename(path, when):
+    """Killed at the @when-th rename (the first is the ring of the objective): before, or after, the notice is spooled."""
+    sink = Sink()
+    agent = Agent(path, sink)
+    agent.path = ["strace", "-f", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2", "-e",
+                  f"inject=rename,renameat,renameat2:signal=KILL:when={when}", path]
+    agent.start()
+    feed(agent, True, 20, lambda: agent.process.poll() is not None)
+    assert agent.process.poll() is not None, "it was not killed"
+    agent.path = path
+    agent.start()
+    feed(agent, True, 6)
+    feed(agent, False, 20, lambda: sink.told and status_of(sink.told[-1][1]) == "resolved")
+    agent.stop()
+    print(f"killed at rename {when}: {check_told(sink.told)} incident, {len(sink.told)} notices")
+
+
+def started_badly(path):
+    """A start that fails leaves the state alone; an incident of a default objective outlives a kill."""
+    sink = Sink()
+    agent = Agent(path, sink, objective="")
+    agent.start()
+    feed(agent, True, 130, lambda: sink.told)  # whole minutes are counted
+    time.sleep(1)
+    agent.kill()
+    state = f"{agent.dir.name}/state/hard/state.bin"
+    with open(state, "rb") as f:
+        before = f.read()
+    with open(agent.config) as f:
+        good = f.read()
+    with open(agent.config, "w") as f:
+        f.write(good + OBJECTIVE.replace("5s, 6s", "1s, 6s"))
+    done = subprocess.run([agent.path, "--config", agent.config, "--output", "jsonl"], capture_output=True, timeout=30)
+    with open(state, "rb") as f:
+        assert done.returncode and f.read() == before, "a start that failed wrote over the state"
+    with open(agent.config, "w") as f:
+        f.write(good)
+    agent.start()
+    feed(agent, True, 4)
+    agent.stop()
+    opens = {}
+    for _, body in sink.told:
+        opens.setdefault(body.get("slo") or body.get("incident", {}).get("slo"), set()).add(id_of(body))
+    assert opens and all(len(ids) == 1 for ids in opens.values()), f"told under several ids: {opens}"
+    print(f"started badly: {opens}, state kept")
+
+
 def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 60
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
     rng = random.Random(seed)
     collector(sys.argv[1])
+    for when in (2, 3) if shutil.which("strace") else ():
+        killed_at_rename(sys.argv[1], when)
+    started_badly(sys.argv[1])
     flooded(sys.argv[1], rng)
     killed(sys.argv[1], rounds, rng)
 
