@@ -278,33 +278,23 @@ def killed_at_rename(path, when):
 
 
 def started_badly(path):
-    """A start that fails leaves the state alone; an incident of a default objective outlives a kill."""
+    """A start that fails leaves the state as it is."""
     sink = Sink()
-    agent = Agent(path, sink, objective="")
+    agent = Agent(path, sink)
     agent.start()
-    feed(agent, True, 130, lambda: sink.told)  # whole minutes are counted
+    feed(agent, True, 20, lambda: sink.told)
+    assert sink.told, agent.log()
     time.sleep(1)
     agent.kill()
     state = f"{agent.dir.name}/state/hard/state.bin"
     with open(state, "rb") as f:
         before = f.read()
-    with open(agent.config) as f:
-        good = f.read()
-    with open(agent.config, "w") as f:
-        f.write(good + OBJECTIVE.replace("5s, 6s", "1s, 6s"))
+    with open(agent.config, "a") as f:
+        f.write(OBJECTIVE.replace("slo.errors", "slo.more").replace("5s, 6s", "1s, 6s"))
     done = subprocess.run([agent.path, "--config", agent.config, "--output", "jsonl"], capture_output=True, timeout=30)
     with open(state, "rb") as f:
         assert done.returncode and f.read() == before, "a start that failed wrote over the state"
-    with open(agent.config, "w") as f:
-        f.write(good)
-    agent.start()
-    feed(agent, True, 4)
-    agent.stop()
-    opens = {}
-    for _, body in sink.told:
-        opens.setdefault(body.get("slo") or body.get("incident", {}).get("slo"), set()).add(id_of(body))
-    assert opens and all(len(ids) == 1 for ids in opens.values()), f"told under several ids: {opens}"
-    print(f"started badly: {opens}, state kept")
+    print("started badly: the state is kept")
 
 
 def main():
