@@ -20,7 +20,7 @@ usage() {
 	usage: ./build.sh VERB [...]
 	  demo                     two real faults on this machine and what the agent says of them (root, two minutes)
 	  run [agent options]      build, then run the agent on this machine's kernel (root): a live table
-	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers package
+	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers package hard
 	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest host
 	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
@@ -286,6 +286,11 @@ vm_results() {
 
 test_fuzz() {
 	step fuzz test/fuzz/run.sh "${SLO_FUZZ_SECONDS:-20}"
+}
+
+# The whole agent in bad surroundings (root).
+test_hard() {
+	step hard test/live/hard.py "$PWD/build/debug/llm-slo-agent"
 }
 
 test_soak() {

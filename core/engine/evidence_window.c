@@ -108,6 +108,19 @@ void slo_evidence_forget(struct slo_evidence_windows *w, uint64_t place)
 	(void)slo_map_erase(w->places, &place);
 }
 
+void slo_evidence_restart(struct slo_evidence_windows *w)
+{
+	struct place_slot **slots;
+	struct service *s;
+	size_t pos = 0;
+
+	while ((slots = slo_map_next(w->places, &pos, NULL)))
+		memset(*slots, 0, SLO_EVIDENCE_SLOTS * sizeof(**slots));
+	pos = 0;
+	while ((s = slo_map_next(w->services, &pos, NULL)))
+		memset(s->slot, 0, sizeof(s->slot));
+}
+
 /* --- adding ----------------------------------------------------------------------------------------------------- */
 
 static int64_t index_of(const struct slo_evidence_windows *w, int64_t unix_ns)

@@ -69,6 +69,7 @@ int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct 
 		r = slo_live_metrics_init(l, err);
 	if (r < 0)
 		return r;
+	slo_live_tell_again(l);
 	*ret = slo_take_ptr(l);
 	return 0;
 }

@@ -56,6 +56,7 @@ struct slo_live_objective {
 	struct slo_burn_bucket *memory;
 	struct slo_burn_result result; /* of the last evaluation */
 	struct slo_incident_track track;
+	enum slo_incident_step telling; /* begun, perhaps not ended: told again after a restart */
 	uint64_t valid, bad; /* since the start */
 };
 
@@ -155,6 +156,8 @@ struct slo_live {
 	uint64_t next_evaluation_ns, next_metrics_ns, next_state_ns; /* CLOCK_MONOTONIC */
 	int timer; /* runs out when the next batch is due */
 	int lock; /* of the state folder */
+	bool state_known; /* read: from now on it may be written over */
+	int64_t clock_offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC; 0: not known yet */
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn */
 };
 
@@ -210,6 +213,8 @@ struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
                                           const char *namespace_);
 void slo_live_add_place(struct slo_live *l, struct slo_live_service *s, uint64_t place);
 void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct slo_span *span);
+/* Steps that a killed agent had begun to tell. */
+void slo_live_tell_again(struct slo_live *l);
 /* Burn rates, incidents, baselines. */
 void slo_live_evaluate(struct slo_live *l);
 

@@ -125,20 +125,50 @@ struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
 	return s;
 }
 
+/* The oldest is the likeliest to be gone: containers come and go. Another service may run there too. */
+static void drop_oldest(struct slo_live *l, struct slo_live_service *s)
+{
+	uint64_t place = s->place[0];
+
+	s->place_count--;
+	memmove(s->place, s->place + 1, s->place_count * sizeof(s->place[0]));
+	if (!*slo_live_service_at(l, place))
+		slo_evidence_forget(l->evidence, place);
+}
+
+/* Whose oldest place makes room: its own, else of the service that has most. */
+static struct slo_live_service *most_places(struct slo_live *l, struct slo_live_service *s)
+{
+	struct slo_live_service *most = s;
+
+	for (size_t i = 0; !s->place_count && i < l->service_count; i++) {
+		if (l->service[i].place_count > most->place_count)
+			most = &l->service[i];
+	}
+	return most;
+}
+
 void slo_live_add_place(struct slo_live *l, struct slo_live_service *s, uint64_t place)
 {
+	bool follows;
+
 	for (size_t i = 0; i < s->place_count; i++) {
 		if (s->place[i] == place)
 			return;
 	}
-	if (!slo_evidence_follow(l->evidence, place))
-		return;
-	if (s->place_count == SLO_LIVE_PLACES) {
-		/* The oldest is the likeliest to be gone: containers come and go. */
-		slo_evidence_forget(l->evidence, s->place[0]);
-		memmove(s->place, s->place + 1, (SLO_LIVE_PLACES - 1) * sizeof(s->place[0]));
-		s->place_count--;
+	if (s->place_count == SLO_LIVE_PLACES)
+		drop_oldest(l, s);
+	follows = slo_evidence_follow(l->evidence, place);
+	for (unsigned int i = 0; !follows && i < SLO_LIVE_PLACES; i++) {
+		struct slo_live_service *from = most_places(l, s);
+
+		if (!from->place_count)
+			return;
+		drop_oldest(l, from);
+		follows = slo_evidence_follow(l->evidence, place);
 	}
+	if (!follows)
+		return;
 	s->place[s->place_count++] = place;
 	slo_log_info("service runs here name=\"%s\" cgroup=%" PRIu64, s->name, place);
 }
@@ -468,14 +498,53 @@ static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_n
 	row->ended_ns = o->track.open ? 0 : now_ns;
 	memcpy(row->id, o->track.id, sizeof(row->id));
 	memcpy(row->dedup_key, o->track.dedup_key, sizeof(row->dedup_key));
-	slo_live_tell(l, o, what, row);
+	/* First what is to be told, then the telling: killed between, the next start tells it under the same id. */
+	o->telling = what;
 	slo_live_state_write(l);
+	slo_live_tell(l, o, what, row);
+	o->telling = SLO_INCIDENT_NOTHING;
+	slo_live_state_write(l);
+}
+
+void slo_live_tell_again(struct slo_live *l)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < l->objective_count; i++) {
+		struct slo_live_objective *o = &l->objective[i];
+		const struct slo_live_incident *row =
+			o->telling ? slo_live_incident_find(l, o->track.id) : NULL;
+
+		if (row)
+			slo_live_tell(l, o, o->telling, row);
+		any |= o->telling != SLO_INCIDENT_NOTHING;
+		o->telling = SLO_INCIDENT_NOTHING;
+	}
+	if (any)
+		slo_live_state_write(l);
+}
+
+/* Set back: what was kept lies in the future now, and would keep out what comes until the clock gets there again. */
+static void follow_clock(struct slo_live *l, int64_t now_ns)
+{
+	int64_t offset = now_ns - (int64_t)slo_clock_monotonic_ns();
+	int64_t back = l->clock_offset_ns - offset;
+
+	if (l->clock_offset_ns && back > (int64_t)l->slot_ns) {
+		slo_log_warn("the clock was set back, evidence is begun anew seconds=%.1f",
+		             (double)back / 1e9);
+		slo_evidence_restart(l->evidence);
+		for (size_t i = 0; i < l->service_count; i++)
+			l->service[i].learnt_slot = l->service[i].last_ns = 0;
+	}
+	l->clock_offset_ns = offset;
 }
 
 void slo_live_evaluate(struct slo_live *l)
 {
 	int64_t now_ns = (int64_t)slo_clock_realtime_ns();
 
+	follow_clock(l, now_ns);
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 

@@ -77,10 +77,10 @@ static void arm(struct slo_live *l)
 	struct itimerspec at = { 0 };
 
 	if (l->wait_count) {
-		uint64_t due = l->wait[l->wait_head].due_ns;
+		uint64_t due = l->wait[l->wait_head].due_ns + 1; /* 0 would disarm */
 
 		at.it_value.tv_sec = (time_t)(due / SLO_NS_PER_SEC);
-		at.it_value.tv_nsec = (long)(due % SLO_NS_PER_SEC) + 1;
+		at.it_value.tv_nsec = (long)(due % SLO_NS_PER_SEC);
 	}
 	(void)timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }

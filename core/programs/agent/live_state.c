@@ -32,6 +32,7 @@ struct header {
 struct saved_track {
 	char objective[SLO_LIVE_NAME_LEN];
 	struct slo_incident_track track;
+	uint32_t telling; /* enum slo_incident_step */
 };
 
 bool slo_live_path(const struct slo_live *l, const char *name, char *buf, size_t size)
@@ -116,10 +117,21 @@ static void restore_track(struct slo_live *l, const struct saved_track *t)
 	for (size_t i = 0; i < l->objective_count; i++) {
 		if (strncmp(l->objective[i].name, t->objective, SLO_LIVE_NAME_LEN) == 0) {
 			l->objective[i].track = t->track;
+			if (t->telling <= SLO_INCIDENT_RESOLVE)
+				l->objective[i].telling = (enum slo_incident_step)t->telling;
 			slo_log_info("incident taken up again id=%.32s objective=\"%s\"",
 			             t->track.id, l->objective[i].name);
 		}
 	}
+}
+
+/* Default objectives come with the first span of their service: one with an open incident has them at once. */
+static void revive_service(struct slo_live *l, const char *id)
+{
+	const struct slo_live_incident *in = slo_live_incident_find(l, id);
+
+	if (in && !l->cfg->slo_count)
+		(void)slo_live_service(l, in->service, in->namespace_);
 }
 
 static void restore(struct slo_live *l, const struct header *h, struct reader r)
@@ -142,6 +154,7 @@ static void restore(struct slo_live *l, const struct header *h, struct reader r)
 	l->history_next = h->incidents;
 	for (uint32_t i = 0; i < h->tracks; i++) {
 		memcpy(&track, take(&r, sizeof(track)), sizeof(track));
+		revive_service(l, track.track.id);
 		restore_track(l, &track);
 	}
 }
@@ -197,6 +210,7 @@ int slo_live_state_open(struct slo_live *l, struct slo_err *err)
 void slo_live_state_read(struct slo_live *l)
 {
 	read_state(l);
+	l->state_known = true;
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
@@ -222,9 +236,10 @@ static void put_incidents(const struct slo_live *l, FILE *out, struct header *h)
 	for (size_t i = l->history_next - n; i < l->history_next; i++, h->incidents++)
 		(void)fwrite(&l->history[i % SLO_LIVE_HISTORY], sizeof(l->history[0]), 1, out);
 	for (size_t i = 0; i < l->objective_count; i++) {
-		struct saved_track t = { .track = l->objective[i].track };
+		struct saved_track t = { .track = l->objective[i].track,
+			                 .telling = l->objective[i].telling };
 
-		if (!t.track.open)
+		if (!t.track.open && !t.telling)
 			continue;
 		memcpy(t.objective, l->objective[i].name, sizeof(t.objective));
 		(void)fwrite(&t, sizeof(t), 1, out);
@@ -244,7 +259,7 @@ void slo_live_state_write(struct slo_live *l)
 	size_t len = 0;
 	FILE *mem;
 
-	if (!slo_live_path(l, STATE_FILE, path, sizeof(path)))
+	if (!l->state_known || !slo_live_path(l, STATE_FILE, path, sizeof(path)))
 		return;
 	mem = open_memstream(&body, &len);
 	if (!mem)

@@ -213,6 +213,30 @@ static void room_is_bounded_and_refusals_counted(void **state)
 	assert_true(slo_evidence_follow(w, 200));
 }
 
+static void a_clock_set_back_blinds_until_restarted(void **state)
+{
+	const struct slo_evidence_query q = {
+		.places = (const uint64_t[]){ PLACE },
+		.place_count = 1,
+		.from_ns = T0 - 3600 * SECOND,
+		.to_ns = T0 - 3600 * SECOND,
+		.measured = SLO_SIG_BIT(SLO_SIG_DNS_LATENCY),
+	};
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_observation obs = { 0 };
+
+	(void)state;
+	for (int64_t s = 0; s < 10 * SLO_EVIDENCE_SLOTS; s += 10)
+		latencies(w, SLO_SIG_DNS_LATENCY, s, 5, 1);
+	latencies(w, SLO_SIG_DNS_LATENCY, -3600, 50, 10);
+	(void)slo_evidence_observe(w, &q, &obs);
+	assert_true(obs.value[SLO_SIG_DNS_LATENCY] == 0);
+	slo_evidence_restart(w);
+	latencies(w, SLO_SIG_DNS_LATENCY, -3600, 50, 10);
+	(void)slo_evidence_observe(w, &q, &obs);
+	assert_true(obs.value[SLO_SIG_DNS_LATENCY] > 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +248,7 @@ int main(void)
 		cmocka_unit_test(replies_give_ratios),
 		cmocka_unit_test(no_steal_does_not_speak_for_an_idle_run_queue),
 		cmocka_unit_test(room_is_bounded_and_refusals_counted),
+		cmocka_unit_test(a_clock_set_back_blinds_until_restarted),
 	};
 
 	return cmocka_run_group_tests_name("evidence_window", tests, NULL, NULL);
