@@ -111,9 +111,9 @@ static int write_record(char json[SLO_INCIDENT_JSON_MAX], const struct slo_incid
 		            strerror((int)-len));
 		return (int)len;
 	}
-	json[len - 1] = '\0';
 	n->json = json;
 	n->json_len = (size_t)len - 1;
+	json[n->json_len] = '\0';
 	return 0;
 }
 
