@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table signal x mechanism x kernel in backends/libbpf/README.md, from what the last run of the matrix left in build/vm:
 mechanisms.py            prints it
-mechanisms.py --check    compares it with the page; exit code 1 where they differ, 77 where a kernel was not run; what
-                         failed is no other finding here
+mechanisms.py --check    compares it with the page; exit code 1 where they differ, 77 where no kernel was run; what failed
+                         is no other finding here, and what was not run stands as the page has it
 mechanisms.py --update   writes it into the page
 """
 import json
@@ -52,11 +52,15 @@ def cell(signal, rows, results):
     return f"{name}; {shown}"
 
 
-def table(lanes):
-    signals = list(next(iter(lanes.values()))[0])
+def table(lanes, page):
+    """Lanes that were not run keep the page's cells."""
+    known = [[c.strip() for c in line.split("|")[1:-1]] for line in page.splitlines()]
+    kept = {(row[0], series): row[1 + at] for row in known[2:] for at, series in enumerate(known[0][1:])}
+    signals = list(next(found for found in lanes.values() if found)[0])
     lines = ["| signal | " + " | ".join(lanes) + " |", "| --- |" + " --- |" * len(lanes)]
     for signal in signals:
-        lines.append(f"| {signal} | " + " | ".join(cell(signal, *lanes[series]) for series in lanes) + " |")
+        cells = [cell(signal, *found) if found else kept.get((signal, series), "not run") for series, found in lanes.items()]
+        lines.append(f"| {signal} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -65,15 +69,15 @@ def main():
     missing = [series for series, found in lanes.items() if not found]
     if missing:
         print(f"not run: {' '.join(missing)}")
+    if len(missing) == len(lanes):
         sys.exit(77)
-    made = table(lanes)
-    if len(sys.argv) < 2:
-        sys.stdout.write(made)
-        return
     with open(PAGE, encoding="utf-8") as file:
         head, rest = file.read().split(BEGIN)
     old, tail = rest.split(END)
-    if sys.argv[1] == "--update":
+    made = table(lanes, old)
+    if len(sys.argv) < 2:
+        sys.stdout.write(made)
+    elif sys.argv[1] == "--update":
         with open(PAGE, "w", encoding="utf-8") as file:
             file.write(head + BEGIN + made + END + tail)
     elif any(a != b and not a.strip().endswith(FAILED) for new, known in zip(made.splitlines(), old.splitlines())
