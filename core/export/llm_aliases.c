@@ -23,7 +23,7 @@ static const struct slo_llm_alias aliases[] = {
 	ROW("gen_ai.latency.time_to_first_token", TTFT, 1e3, "vLLM, SGLang"),
 	ROW("ai.response.msToFirstChunk", TTFT, 1, "Vercel AI SDK"),
 	ROW("ai.stream.msToFirstChunk", TTFT, 1, "Vercel AI SDK, older"),
-	ROW("ttft_ms", TTFT, 1, "Claude Code"),
+	ROW("ttft_ms", TTFT, 1, "coding agents"),
 
 	ROW("gen_ai.latency.e2e", LATENCY, 1e3, "vLLM, SGLang"),
 	ROW("gen_ai.server.request.duration", LATENCY, 1e3, "OpenTelemetry's metric"),
