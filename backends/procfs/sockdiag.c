@@ -14,6 +14,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* The kernel's macros that walk netlink messages cast const away. */
+#pragma GCC diagnostic ignored "-Wcast-qual"
+
 #define BUF_BYTES 32768
 /* The kernel answers a dump at once; a lost answer must not hang the agent. */
 #define WAIT_S 1

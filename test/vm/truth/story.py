@@ -67,14 +67,14 @@ def act(begin, end, domain, enriched=None, may_abstain=False):
 
 @test
 def late_dns_answers_are_network_dns():
-    act(lambda: s.slow_dns(500 * SCALE), s.calm, "network_dns", "llm.ebpf.dns.latency_ms")
+    # where others work on this machine, late answers are what is normal: then "I can't tell" is the truth
+    act(lambda: s.slow_dns(500 * SCALE), s.calm, "network_dns", "llm.ebpf.dns.latency_ms", may_abstain=HOST)
 
 
 @test
 def a_cpu_quota_is_cpu_throttle():
     if HOST:
         # its cpu hierarchy is not the one that spans and records name
-        # and where others work on this machine, waiting for a CPU is what is normal: then "I can't tell" is the truth
         act(lambda: s.cpu_hogs(4, -12), s.calm, "cpu_throttle", may_abstain=True)
         return
     act(lambda: s.cgroup.quota(8), lambda: s.cgroup.quota(None), "cpu_throttle")
