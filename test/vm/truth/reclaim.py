@@ -112,8 +112,8 @@ def explained(what, mine, before, after, agent, away_ms=0, key="freepages"):
     between(f"{what}: stalls = delay accounting's", len(mine), count - missed(agent), count, "what is counted as missed")
     got = sum(r["value"] for r in mine)
     # on both sides the same call; between the clocks lie the tracepoints and, now and then, an interrupt or a preemption
-    between(f"{what}: ms = delay accounting's", got, ms * 0.98 - 0.01 * count, ms * 1.05 + 0.1 * count + 2 + away_ms,
-            f"2 % under; 5 %, 0.1 ms each and {2 + away_ms} ms over, for the hooks enclose it and take time themselves")
+    between(f"{what}: ms = delay accounting's", got, ms * 0.98 - 0.01 * count, ms * 1.25 + 0.1 * count + 2 + away_ms,
+            f"2 % under; 25 % (14 % were seen beside another guest), 0.1 ms each and {2 + away_ms} ms over, for the hooks enclose it and take time themselves")
 
 
 def as_counted(what, count, cgroup, refused, agent):
