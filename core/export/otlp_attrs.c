@@ -17,8 +17,10 @@ void slo_otlp_attr_list_init(struct slo_otlp_attr_list *l)
 const char *slo_otlp_attr_text(struct slo_otlp_attr_list *l, const char *s, size_t n)
 {
 	static const char unknown[] = "\xef\xbf\xbd";
-	char *to = l->text + l->text_len, *end = l->text + sizeof(l->text) - 1, *p = to;
+	char *to = l->text + l->text_len, *end = l->text + sizeof(l->text), *p = to;
 
+	if (to == end)
+		return "";
 	for (size_t step, put; n; s += step, n -= step) {
 		const char *from = s;
 
@@ -31,7 +33,7 @@ const char *slo_otlp_attr_text(struct slo_otlp_attr_list *l, const char *s, size
 			put = sizeof(unknown) - 1;
 			step = 1;
 		}
-		if ((size_t)(end - p) < put)
+		if ((size_t)(end - p) <= put)
 			return "";
 		memcpy(p, from, put);
 		p += put;
