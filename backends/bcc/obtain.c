@@ -98,7 +98,7 @@ static int find_helper(const char *given, char *ret, size_t size, struct slo_err
 	}
 	return slo_err_set(err, -ENOENT,
 	                   HELPER " is not installed (looked beside this program and in "
-	                          "/usr/libexec/llm-slo): install the package " HELPER
+	                          "/usr/libexec/llm-slo): install the package llm-slo-agent-bcc"
 	                          ", or copy a compiled program of this kernel into state_dir/bcc");
 }
 
