@@ -23,7 +23,6 @@
 #include "core/base/clock.h"
 
 /* The clock offset changes slowly: NTP slews, suspend. */
-#define OFFSET_NS (10 * SLO_NS_PER_SEC)
 
 struct bcc_be {
 	slo_event_fn on_event;
@@ -40,7 +39,7 @@ struct bcc_be {
 	uint64_t served, enabled;
 	uint32_t epoch;
 	uint64_t interval_start_ns;
-	uint64_t offset_ns, offset_read_ns;
+	uint64_t offset_ns; /* read at each poll: the clock may have been set */
 	uint64_t delivered[SLO_SIG_MAX_];
 	uint64_t lost[SLO_SIG_MAX_]; /* of what the buffers lost, what the programs took for sent */
 	struct slo_disks disks;
@@ -318,14 +317,6 @@ static int open_aggregates(struct bcc_be *be, struct slo_err *err)
 	return 0;
 }
 
-static void read_offset(struct bcc_be *be, uint64_t now_ns)
-{
-	if (be->offset_read_ns && now_ns - be->offset_read_ns < OFFSET_NS)
-		return;
-	be->offset_ns = slo_clock_realtime_offset_ns();
-	be->offset_read_ns = now_ns;
-}
-
 static const char *first_refusal(const struct slo_verdict *verdicts)
 {
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
@@ -363,7 +354,7 @@ static int bcc_open(const struct slo_backend_config *cfg, struct slo_verdict ver
 	if (be->served)
 		slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst,
 		                 be->interval_start_ns);
-	read_offset(be, be->interval_start_ns);
+	(void)slo_clock_follow_realtime(&be->offset_ns);
 	*ret_be = slo_take_ptr(be);
 	return 0;
 }
@@ -429,6 +420,7 @@ static int bcc_poll(void *vbe, struct slo_err *err)
 
 	if (!be->served)
 		return 0;
+	(void)slo_clock_follow_realtime(&be->offset_ns);
 	slo_shared_refill(&be->shared, slo_clock_monotonic_ns());
 	return slo_events_poll(&be->events, err);
 }
@@ -463,7 +455,7 @@ static int bcc_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	(void)err;
 	if (!be->served)
 		return 0;
-	read_offset(be, now_ns);
+	(void)slo_clock_follow_realtime(&be->offset_ns);
 	set_epoch(be, epoch + 1);
 	be->interval_start_ns = now_ns;
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {

@@ -26,7 +26,6 @@
 #include "core/base/clock.h"
 
 /* The clock offset changes slowly: NTP slews, suspend. */
-#define OFFSET_NS (10 * SLO_NS_PER_SEC)
 /* Where so many things are under way, they are looked through once an interval only: some system calls each. */
 #define SWEPT_MANY 512
 /* Of the 32 MB that all maps may take. */
@@ -47,7 +46,7 @@ struct libbpf_be {
 	uint64_t served, enabled, by_turns;
 	uint32_t epoch;
 	uint64_t interval_start_ns;
-	uint64_t offset_ns, offset_read_ns;
+	uint64_t offset_ns; /* read at each poll: the clock may have been set */
 	uint64_t delivered[SLO_SIG_MAX_];
 	struct slo_disks disks;
 	struct slo_dns dns;
@@ -267,14 +266,6 @@ static void closep(struct libbpf_be **be)
 	*be = NULL;
 }
 
-static void read_offset(struct libbpf_be *be, uint64_t now_ns)
-{
-	if (be->offset_read_ns && now_ns - be->offset_read_ns < OFFSET_NS)
-		return;
-	be->offset_ns = slo_clock_realtime_offset_ns();
-	be->offset_read_ns = now_ns;
-}
-
 static struct libbpf_be *new_be(const struct slo_backend_config *cfg, enum slo_flavour flavour)
 {
 	struct libbpf_be *be = calloc(1, sizeof(*be));
@@ -371,7 +362,7 @@ static int open_flavour(enum slo_flavour flavour, const struct slo_backend_confi
 		slo_cost_begin(&be->cost);
 	be->interval_start_ns = slo_clock_monotonic_ns();
 	slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst, be->interval_start_ns);
-	read_offset(be, be->interval_start_ns);
+	(void)slo_clock_follow_realtime(&be->offset_ns);
 	*ret_be = slo_take_ptr(be);
 	return 0;
 }
@@ -470,6 +461,7 @@ static int libbpf_poll(void *vbe, struct slo_err *err)
 	struct libbpf_be *be = vbe;
 	uint64_t now_ns = slo_clock_monotonic_ns();
 
+	(void)slo_clock_follow_realtime(&be->offset_ns);
 	slo_shared_refill(&be->shared, now_ns);
 	if (be->flavour != SLO_FLAVOUR_CORE && be->swept < SWEPT_MANY)
 		sweep(be, now_ns);
@@ -510,7 +502,7 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	uint32_t epoch = be->epoch;
 	int count = 0, r;
 
-	read_offset(be, now_ns);
+	(void)slo_clock_follow_realtime(&be->offset_ns);
 	set_epoch(be, epoch + 1);
 	be->interval_start_ns = now_ns;
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {

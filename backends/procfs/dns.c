@@ -30,6 +30,8 @@
 #define RCVBUF_BYTES (1 << 20)
 /* glibc waits 5 s before it asks again, which renews the query's last transmission. */
 #define TIMEOUT_NS (6 * SLO_NS_PER_SEC)
+/* Packets wait for the loop no longer, or its times are wrong anyway. */
+#define QUEUED_NS (10 * SLO_NS_PER_SEC)
 /* One turn of the loop takes no more. */
 #define BATCH 1024
 
@@ -71,7 +73,7 @@ struct key {
 };
 
 struct query {
-	uint64_t first_ns, last_ns; /* CLOCK_REALTIME */
+	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC */
 	uint32_t retries;
 	uint8_t name_len;
 	uint8_t name[SLO_ABI_NAME_LEN];
@@ -83,6 +85,7 @@ struct dns {
 	struct slo_procfs_options options;
 	struct slo_hist hist; /* of this interval */
 	uint64_t from_ns;
+	uint64_t offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC, at the last poll */
 	slo_procfs_event_fn fn;
 	void *user;
 };
@@ -163,7 +166,6 @@ static void on_query(struct dns *d, const struct slo_dns_packet *p, uint64_t now
 /* By way of the wire's record, so that names are read in one place. */
 static void give(struct dns *d, const struct key *k, const struct query *q, struct slo_abi_event *e)
 {
-	uint64_t offset = slo_clock_realtime_offset_ns();
 	struct slo_probe_event ev;
 
 	e->version = SLO_ABI_VERSION;
@@ -172,17 +174,17 @@ static void give(struct dns *d, const struct key *k, const struct query *q, stru
 	e->source = SLO_ABI_SRC_PROCFS;
 	e->family = (uint8_t)k->family;
 	e->proto = IPPROTO_UDP;
-	e->start_ns = q->first_ns - offset;
+	e->start_ns = q->first_ns;
 	e->sport = k->lport;
 	e->dport = DNS_PORT;
 	memcpy(e->saddr, k->laddr, sizeof(e->saddr));
 	memcpy(e->daddr, k->raddr, sizeof(e->daddr));
-	e->extra.dns.last_ns = q->last_ns - offset;
+	e->extra.dns.last_ns = q->last_ns;
 	e->extra.dns.id = k->id;
 	e->extra.dns.retries = (uint16_t)q->retries;
 	e->extra.dns.name_len = q->name_len;
 	memcpy(e->extra.dns.name, q->name, q->name_len);
-	if (slo_decode(e, sizeof(*e), offset, &ev, NULL) == 0)
+	if (slo_decode(e, sizeof(*e), slo_clock_realtime_offset_ns(), &ev, NULL) == 0)
 		d->fn(d->user, &ev);
 }
 
@@ -209,18 +211,28 @@ static int on_answer(struct dns *d, const struct slo_dns_packet *p, uint64_t now
 	return 1;
 }
 
-/* The kernel's time of the packet, CLOCK_REALTIME; now where it has none. */
-static uint64_t stamp_of(struct msghdr *msg)
+uint64_t slo_dns_stamp_ns(uint64_t stamp_ns, uint64_t offset_ns, uint64_t now_ns)
 {
+	uint64_t ns = stamp_ns - offset_ns;
+
+	return ns <= now_ns && now_ns - ns < QUEUED_NS ? ns : now_ns;
+}
+
+/* The kernel's time of the packet; now where it has none. */
+static uint64_t stamp_of(const struct dns *d, struct msghdr *msg)
+{
+	uint64_t now = slo_clock_monotonic_ns();
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		struct timespec ts;
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
 			continue;
 		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
-		return (uint64_t)ts.tv_sec * SLO_NS_PER_SEC + (uint64_t)ts.tv_nsec;
+		return slo_dns_stamp_ns((uint64_t)ts.tv_sec * SLO_NS_PER_SEC + (uint64_t)ts.tv_nsec,
+		                        d->offset_ns, now);
 	}
-	return slo_clock_realtime_ns();
+	return now;
 }
 
 /* One packet. Number of events given; -EAGAIN where there is no packet. */
@@ -245,9 +257,9 @@ static int take(struct dns *d)
 		return 0;
 	/* On the loopback each packet passes twice; a router's passing traffic is no host's of ours. */
 	if (!p.answer && from.sll_pkttype == PACKET_OUTGOING)
-		on_query(d, &p, stamp_of(&msg));
+		on_query(d, &p, stamp_of(d, &msg));
 	else if (p.answer && from.sll_pkttype == PACKET_HOST)
-		return on_answer(d, &p, stamp_of(&msg));
+		return on_answer(d, &p, stamp_of(d, &msg));
 	return 0;
 }
 
@@ -258,6 +270,7 @@ static int dns_poll(void *state, slo_procfs_event_fn fn, void *user, struct slo_
 
 	d->fn = fn;
 	d->user = user;
+	(void)slo_clock_follow_realtime(&d->offset_ns);
 	for (int i = 0; i < BATCH && (r = take(d)) >= 0; i++)
 		given += r;
 	if (r < 0 && r != -EAGAIN && r != -EINTR && r != -ENETDOWN)
@@ -267,7 +280,7 @@ static int dns_poll(void *state, slo_procfs_event_fn fn, void *user, struct slo_
 
 static void sweep(struct dns *d)
 {
-	uint64_t now = slo_clock_realtime_ns();
+	uint64_t now = slo_clock_monotonic_ns();
 	const struct query *q;
 	const void *key;
 	size_t pos = 0;

@@ -24,4 +24,10 @@ struct slo_dns_packet {
 /* @p: a whole UDP packet from its IP header on, perhaps cut. 0, or -EBADMSG where it is no plausible message. */
 int slo_dns_packet_parse(const uint8_t *p, size_t size, struct slo_dns_packet *ret);
 
+/*
+ * When a packet came, CLOCK_MONOTONIC. The kernel stamps with CLOCK_REALTIME (@stamp_ns; @offset_ns less gives this one),
+ * which may be set between the stamp and @now_ns: then it is @now_ns, and no answer takes an hour.
+ */
+uint64_t slo_dns_stamp_ns(uint64_t stamp_ns, uint64_t offset_ns, uint64_t now_ns);
+
 #endif

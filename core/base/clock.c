@@ -4,6 +4,7 @@
 #include <time.h>
 
 #define OFFSET_READINGS 8
+#define STEP_NS 1000000 /* NTP slews by less between two turns, a preemption may be longer */
 
 static uint64_t now_ns(clockid_t id)
 {
@@ -44,6 +45,20 @@ uint64_t slo_clock_realtime_offset_ns(void)
 		}
 	}
 	return offset;
+}
+
+int64_t slo_clock_follow_realtime(uint64_t *offset_ns)
+{
+	uint64_t before = slo_clock_monotonic_ns();
+	int64_t off = (int64_t)(slo_clock_realtime_ns() - before - *offset_ns), step;
+	uint64_t now;
+
+	if (off < STEP_NS && off > -STEP_NS)
+		return 0;
+	now = slo_clock_realtime_offset_ns();
+	step = (int64_t)(now - *offset_ns);
+	*offset_ns = now;
+	return step;
 }
 
 static void put_digits(char *at, unsigned int n, unsigned int v)

@@ -31,6 +31,12 @@ uint64_t slo_clock_thread_cpu_ns(void);
  */
 uint64_t slo_clock_realtime_offset_ns(void);
 
+/*
+ * As above for who asks at each turn: two readings, and where the clock was set, *@offset_ns anew. How far it was set
+ * in ns, 0 where it was not (as far as a preemption between the two readings leaves that open).
+ */
+int64_t slo_clock_follow_realtime(uint64_t *offset_ns);
+
 /* "2026-01-02T03:04:05.678Z" and a NUL. */
 #define SLO_CLOCK_RFC3339_SIZE 25
 

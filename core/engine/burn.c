@@ -140,6 +140,27 @@ void slo_burn_ring_init(struct slo_burn_ring *ring, struct slo_burn_bucket *buck
 	}
 }
 
+static void reverse(struct slo_burn_bucket *b, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		struct slo_burn_bucket other = b[count - 1 - i];
+
+		b[count - 1 - i] = b[i];
+		b[i] = other;
+	}
+}
+
+/* To where buckets @periods later belong. In place: the other half of a copy would be lost to a kill just as well. */
+static void rotate(struct slo_burn_bucket *b, int64_t periods)
+{
+	int64_t by = periods % SLO_BURN_BUCKETS;
+	size_t n = (size_t)(by < 0 ? by + SLO_BURN_BUCKETS : by);
+
+	reverse(b, SLO_BURN_BUCKETS);
+	reverse(b, n);
+	reverse(b + n, SLO_BURN_BUCKETS - n);
+}
+
 /* 0 where @unix_ns has none. */
 static uint32_t period_of(const struct slo_burn_ring *ring, int64_t unix_ns)
 {
@@ -149,6 +170,34 @@ static uint32_t period_of(const struct slo_burn_ring *ring, int64_t unix_ns)
 		return 0;
 	period = (uint64_t)unix_ns / SLO_NS_PER_MS / ring->bucket_ms;
 	return period > UINT32_MAX ? 0 : (uint32_t)period;
+}
+
+void slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t unix_ns)
+{
+	int64_t half = (int64_t)(ring->bucket_ms / 2) * (step_ms < 0 ? -1 : 1);
+	int64_t periods = (step_ms + half) / (int64_t)ring->bucket_ms;
+	int64_t last = period_of(ring, unix_ns);
+
+	if (periods)
+		rotate(ring->bucket, periods);
+	ring->newest = 0;
+	for (size_t i = 0; i < SLO_BURN_BUCKETS; i++) {
+		struct slo_burn_bucket *b = &ring->bucket[i];
+		int64_t period = b->period + periods;
+
+		if (!b->period)
+			continue;
+		if (period <= 0 || period > last) {
+			*b = (struct slo_burn_bucket){ 0 };
+			continue;
+		}
+		if (periods) {
+			b->period = (uint32_t)period;
+			slo_burn_bucket_seal(b);
+		}
+		if (b->period > ring->newest)
+			ring->newest = b->period;
+	}
 }
 
 bool slo_burn_add(struct slo_burn_ring *ring, int64_t unix_ns, bool good)

@@ -74,6 +74,12 @@ void slo_burn_ring_init(struct slo_burn_ring *ring, struct slo_burn_bucket *buck
                         uint64_t bucket_ms);
 
 /*
+ * The clock was set by @step_ms: what was counted keeps its age, to half a bucket. Buckets later than @unix_ns (of the new
+ * time) are emptied, with a @step_ms of 0 those alone: they would keep out what comes until the clock gets there again.
+ */
+void slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t unix_ns);
+
+/*
  * Counts a request that was valid at @unix_ns. False: too old for the ring, counted as late. A time in the future is
  * the caller's to refuse: it would make all that is older than the ring's length before it late.
  */

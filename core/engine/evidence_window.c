@@ -32,6 +32,7 @@ struct service {
 
 struct slo_evidence_windows {
 	uint64_t slot_ns;
+	int64_t set_ns; /* by how much the clock was set since the start: slots run on evenly */
 	struct slo_map *places; /* uint64_t -> struct place_slot * (SLO_EVIDENCE_SLOTS) */
 	struct slo_map *services; /* uint64_t -> struct service */
 	uint64_t dropped;
@@ -108,24 +109,19 @@ void slo_evidence_forget(struct slo_evidence_windows *w, uint64_t place)
 	(void)slo_map_erase(w->places, &place);
 }
 
-void slo_evidence_restart(struct slo_evidence_windows *w)
+void slo_evidence_follow_clock(struct slo_evidence_windows *w, int64_t step_ns)
 {
-	struct place_slot **slots;
-	struct service *s;
-	size_t pos = 0;
-
-	while ((slots = slo_map_next(w->places, &pos, NULL)))
-		memset(*slots, 0, SLO_EVIDENCE_SLOTS * sizeof(**slots));
-	pos = 0;
-	while ((s = slo_map_next(w->services, &pos, NULL)))
-		memset(s->slot, 0, sizeof(s->slot));
+	w->set_ns += step_ns;
 }
 
 /* --- adding ----------------------------------------------------------------------------------------------------- */
 
 static int64_t index_of(const struct slo_evidence_windows *w, int64_t unix_ns)
 {
-	return unix_ns / (int64_t)w->slot_ns;
+	int64_t even;
+
+	/* 0: of no slot. Times of requests are whatever their sender wrote. */
+	return __builtin_sub_overflow(unix_ns, w->set_ns, &even) ? 0 : even / (int64_t)w->slot_ns;
 }
 
 static size_t slot_of(int64_t index)
@@ -168,13 +164,11 @@ void slo_evidence_event(struct slo_evidence_windows *w, uint64_t place,
 	s->readings[ev->signal]++;
 }
 
-static struct service_slot *service_slot(struct slo_evidence_windows *w, struct service *s,
-                                         int64_t unix_ns)
+static struct service_slot *service_slot(struct service *s, int64_t index)
 {
-	int64_t index = index_of(w, unix_ns);
-	struct service_slot *slot = &s->slot[slot_of(index)];
+	struct service_slot *slot = index > 0 ? &s->slot[slot_of(index)] : NULL;
 
-	if (index <= 0 || slot->index > index)
+	if (!slot || slot->index > index)
 		return NULL;
 	if (slot->index < index)
 		*slot = (struct service_slot){ .index = index };
@@ -199,7 +193,7 @@ static void count_reply(struct service_slot *slot, const struct slo_llm_request 
 }
 
 /* What made a request bad happened while it ran: every slot it touched is suspect. */
-static void mark_bad(struct slo_evidence_windows *w, struct service *s, int64_t start_ns,
+static void mark_bad(const struct slo_evidence_windows *w, struct service *s, int64_t start_ns,
                      int64_t end_ns)
 {
 	int64_t last = index_of(w, end_ns);
@@ -208,7 +202,7 @@ static void mark_bad(struct slo_evidence_windows *w, struct service *s, int64_t 
 	if (last - first >= SLO_EVIDENCE_SLOTS)
 		first = last - SLO_EVIDENCE_SLOTS + 1;
 	for (int64_t i = first; i <= last; i++) {
-		struct service_slot *slot = service_slot(w, s, i * (int64_t)w->slot_ns);
+		struct service_slot *slot = service_slot(s, i);
 
 		if (slot)
 			slot->bad++;
@@ -226,7 +220,7 @@ void slo_evidence_request(struct slo_evidence_windows *w, uint64_t service, int6
 		w->dropped++;
 		return;
 	}
-	slot = service_slot(w, s, end_ns);
+	slot = service_slot(s, index_of(w, end_ns));
 	if (slot && req->is_retrieval) {
 		slot->retrieval_ms += ms;
 		s->retrieves = true;

@@ -37,8 +37,8 @@ void slo_evidence_windows_freep(struct slo_evidence_windows **w); /* NULL-safe, 
 /* From now on events of @place are kept. False: no room (counted). The node is followed from the start. */
 bool slo_evidence_follow(struct slo_evidence_windows *w, uint64_t place);
 void slo_evidence_forget(struct slo_evidence_windows *w, uint64_t place);
-/* Empties all slots, follows the same places: after the clock was set back. */
-void slo_evidence_restart(struct slo_evidence_windows *w);
+/* The clock was set by @step_ns: from now on times given are of the new one, and what is kept keeps its age. */
+void slo_evidence_follow_clock(struct slo_evidence_windows *w, int64_t step_ns);
 /*
  * Aggregates and timeouts count, by the time they end; single events are in their aggregate already. Events of places
  * that are not followed are passed over.

@@ -100,7 +100,9 @@ enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
 	/* A verdict that was lost again (the evidence grew old) is no news: the last one stands. */
 	if (now->set && now->set != t->told_set)
 		return tell(t, now, SLO_INCIDENT_UPDATE);
-	if (changed(t, now) && now->unix_ns - t->told_ns >= SLO_INCIDENT_UPDATE_NS) {
+	/* Told in the future: the clock was set back. */
+	if (changed(t, now) && (now->unix_ns < t->told_ns ||
+	                        now->unix_ns - t->told_ns >= SLO_INCIDENT_UPDATE_NS)) {
 		struct slo_incident_now same = *now;
 
 		same.set = t->told_set;

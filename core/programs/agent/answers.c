@@ -162,6 +162,7 @@ static void put_counts(const struct slo_live *l, struct slo_jsonw *w)
 		{ "retrievals", l->count.retrievals },
 		{ "enriched_spans", l->count.enriched_spans },
 		{ "late_requests", l->count.late_requests },
+		{ "clock_steps", l->count.clock_steps },
 		{ "unowned_requests", l->count.unowned_requests },
 		{ "throttled_batches", l->count.throttled_batches },
 		{ "events_sent_before_their_span", l->count.held_lost },

@@ -31,6 +31,8 @@
 #define SLO_LIVE_SECRET_LEN 4096
 #define SLO_LIVE_PLACE_CACHE 256 /* senders whose cgroup is known */
 #define SLO_LIVE_BATCHES 4096 /* waiting for their signals */
+/* A clock that is a minute ahead is a clock; what lies further in the future would make the rest late. */
+#define SLO_LIVE_FUTURE_NS ((int64_t)(60 * SLO_NS_PER_SEC))
 
 /* A service that spans or requests named. */
 struct slo_live_service {
@@ -86,6 +88,7 @@ struct slo_live_counts {
 	uint64_t opened, updated, resolved;
 	uint64_t held_lost; /* events exported before their span was known, for want of room */
 	uint64_t splice_failed;
+	uint64_t clock_steps; /* the clock was set by a second or more */
 };
 
 struct slo_live_wait;
@@ -157,7 +160,9 @@ struct slo_live {
 	int timer; /* runs out when the next batch is due */
 	int lock; /* of the state folder */
 	bool state_known; /* read: from now on it may be written over */
-	int64_t clock_offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC; 0: not known yet */
+	uint64_t clock_offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC; 0: not known yet */
+	int64_t clock_step_ns; /* by which the clock was set last; 0: it was not */
+	uint64_t clock_stepped_ns; /* when, CLOCK_MONOTONIC */
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn */
 };
 
@@ -204,6 +209,11 @@ void slo_live_recognise(struct slo_live *l, uint64_t place, const struct slo_ide
 uint64_t slo_live_place_of(struct slo_live *l, const struct slo_span_resource *r);
 /* What the correlator knows a cgroup by, on both sides. */
 void slo_live_place_key(uint64_t place, char buf[32]);
+
+/* live_clock.c: at each turn, before anything is counted. */
+void slo_live_follow_clock(struct slo_live *l);
+/* @unix_ns of a span in today's time: one from before the clock was set may come after. */
+int64_t slo_live_time(const struct slo_live *l, int64_t unix_ns);
 
 /* live_slo.c */
 int slo_live_slo_init(struct slo_live *l, struct slo_err *err);

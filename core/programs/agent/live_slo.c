@@ -14,8 +14,6 @@
 #include "core/config/model_ini.h"
 #include "core/programs/agent/live.h"
 
-/* A clock that is a minute ahead is a clock; what lies further in the future would make the rest late. */
-#define FUTURE_NS ((int64_t)(60 * SLO_NS_PER_SEC))
 #define HALF_LIFE 360.0 /* evaluations: an hour of the default ones */
 #define DEFAULT_OBJECTIVE 0.99
 #define DEFAULT_TTFT_MS 800.0
@@ -69,6 +67,8 @@ static int add_objective(struct slo_live *l, const struct slo_live_objective *ro
 		return slo_err_wrap(err, r, "objective %s", o->name);
 	slo_burn_ring_init(&o->ring, o->file ? slo_minute_ring_buckets(o->file) : o->memory,
 	                   o->burn.bucket_ms);
+	/* The clock may have been set while no agent ran. */
+	slo_burn_ring_follow(&o->ring, 0, (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS);
 	l->objective_count++;
 	return 0;
 }
@@ -283,7 +283,7 @@ static bool count_one(struct slo_live *l, struct slo_live_objective *o, int64_t 
 {
 	bool good = slo_sli_is_good(o->sli, value, o->threshold);
 
-	if (unix_ns > (int64_t)slo_clock_realtime_ns() + FUTURE_NS ||
+	if (unix_ns > (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS ||
 	    !slo_burn_add(&o->ring, unix_ns, good)) {
 		l->count.late_requests++;
 		return true;
@@ -301,13 +301,15 @@ static void remember_trace(struct slo_live *l, const struct slo_span *span)
 
 void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct slo_span *span)
 {
+	int64_t end_ns = slo_live_time(l, span->end_ns);
+	int64_t start_ns = end_ns - (span->end_ns - span->start_ns);
 	bool bad = false;
 
 	/* A reply that was retried inside a request is no request of its own, but it is evidence. */
 	if (!span->llm.is_request && !span->llm.is_retrieval) {
 		if (s && span->llm.error != SLO_LLM_OK)
-			slo_evidence_request(l->evidence, s->key, span->start_ns, span->end_ns,
-			                     &span->llm, false);
+			slo_evidence_request(l->evidence, s->key, start_ns, end_ns, &span->llm,
+			                     false);
 		return;
 	}
 	if (!s) {
@@ -317,16 +319,16 @@ void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct
 	l->count.requests += span->llm.is_request;
 	l->count.retrievals += span->llm.is_retrieval;
 	s->requests += span->llm.is_request;
-	if (span->end_ns > s->last_ns)
-		s->last_ns = span->end_ns;
+	if (end_ns > s->last_ns)
+		s->last_ns = end_ns;
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 		double value = o->service == s ? sli_value(o->sli, span) : NAN;
 
-		if (!isnan(value) && !count_one(l, o, span->end_ns, value))
+		if (!isnan(value) && !count_one(l, o, end_ns, value))
 			bad = true;
 	}
-	slo_evidence_request(l->evidence, s->key, span->start_ns, span->end_ns, &span->llm, bad);
+	slo_evidence_request(l->evidence, s->key, start_ns, end_ns, &span->llm, bad);
 	if (bad)
 		remember_trace(l, span);
 }
@@ -340,7 +342,7 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 		                       .queue_ms = NAN,
 		                       .output_tokens = NAN };
 	bool bad = false;
-	int64_t start;
+	int64_t end = slo_live_time(l, ev->unix_ns), start;
 
 	if (!s) {
 		l->count.unowned_requests++;
@@ -350,14 +352,14 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 		struct slo_live_objective *o = &l->objective[i];
 
 		if (o->service == s && o->sli == ev->sli &&
-		    !count_one(l, o, ev->unix_ns, ev->value))
+		    !count_one(l, o, end, ev->value))
 			bad = true;
 	}
 	if (strcmp(slo_sli_desc(ev->sli)->unit, "ms") == 0)
 		req.latency_ms = ev->value;
 	req.is_retrieval = ev->sli == SLO_SLI_RETRIEVAL_LATENCY;
-	start = ev->unix_ns - (isnan(req.latency_ms) ? 0 : (int64_t)(req.latency_ms * 1e6));
-	slo_evidence_request(l->evidence, s->key, start, ev->unix_ns, &req, bad);
+	start = end - (isnan(req.latency_ms) ? 0 : (int64_t)(req.latency_ms * 1e6));
+	slo_evidence_request(l->evidence, s->key, start, end, &req, bad);
 	if (bad)
 		(void)snprintf(l->trace_id, sizeof(l->trace_id), "%.32s", ev->trace_id);
 }
@@ -495,7 +497,10 @@ static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_n
 	row->open = o->track.open;
 	row->opened_ns = o->track.opened_ns;
 	row->updated_ns = now_ns;
-	row->ended_ns = o->track.open ? 0 : now_ns;
+	/* Nothing ends before it began, whatever the clock was set to meanwhile. */
+	row->ended_ns = now_ns > row->opened_ns ? now_ns : row->opened_ns;
+	if (o->track.open)
+		row->ended_ns = 0;
 	memcpy(row->id, o->track.id, sizeof(row->id));
 	memcpy(row->dedup_key, o->track.dedup_key, sizeof(row->dedup_key));
 	/* First what is to be told, then the telling: killed between, the next start tells it under the same id. */
@@ -524,27 +529,10 @@ void slo_live_tell_again(struct slo_live *l)
 		slo_live_state_write(l);
 }
 
-/* Set back: what was kept lies in the future now, and would keep out what comes until the clock gets there again. */
-static void follow_clock(struct slo_live *l, int64_t now_ns)
-{
-	int64_t offset = now_ns - (int64_t)slo_clock_monotonic_ns();
-	int64_t back = l->clock_offset_ns - offset;
-
-	if (l->clock_offset_ns && back > (int64_t)l->slot_ns) {
-		slo_log_warn("the clock was set back, evidence is begun anew seconds=%.1f",
-		             (double)back / 1e9);
-		slo_evidence_restart(l->evidence);
-		for (size_t i = 0; i < l->service_count; i++)
-			l->service[i].learnt_slot = l->service[i].last_ns = 0;
-	}
-	l->clock_offset_ns = offset;
-}
-
 void slo_live_evaluate(struct slo_live *l)
 {
 	int64_t now_ns = (int64_t)slo_clock_realtime_ns();
 
-	follow_clock(l, now_ns);
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 

@@ -163,6 +163,8 @@ static int turn(struct loop *l, struct slo_agent *a, struct slo_err *err)
 	if (n < 0 && errno != EINTR)
 		return slo_err_set(err, -errno, "epoll_wait: %s", strerror(errno));
 	a->now_ns = slo_clock_monotonic_ns();
+	if (a->live)
+		slo_live_follow_clock(a->live);
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.fd == l->signals)
 			on_signal(l, a);

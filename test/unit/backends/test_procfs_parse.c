@@ -105,6 +105,19 @@ static void means_fill_one_slot(void **state)
 	assert_int_equal(h.slot[slo_hist_slot(2000000)], 10);
 }
 
+/* A query before, an answer after the clock was set: no answer takes an hour. */
+static void stamps_of_another_clock_are_not_used(void **state)
+{
+	const uint64_t second = 1000000000, offset = 1700000000 * second, now = 100 * second;
+
+	(void)state;
+	assert_int_equal(slo_dns_stamp_ns(offset + now - second, offset, now), now - second);
+	assert_int_equal(slo_dns_stamp_ns(offset + now, offset, now), now);
+	assert_int_equal(slo_dns_stamp_ns(offset + now - 3600 * second, offset, now), now);
+	assert_int_equal(slo_dns_stamp_ns(offset + now + 3600 * second, offset, now), now);
+	assert_int_equal(slo_dns_stamp_ns(0, offset, now), now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +126,7 @@ int main(void)
 		cmocka_unit_test(no_length_is_read_beyond),
 		cmocka_unit_test(counters_stand_below_their_names),
 		cmocka_unit_test(means_fill_one_slot),
+		cmocka_unit_test(stamps_of_another_clock_are_not_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

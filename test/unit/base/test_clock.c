@@ -39,6 +39,25 @@ static void offset_leads_from_monotonic_to_realtime(void **state)
 	assert_true(sum <= after + slack);
 }
 
+static void a_clock_that_was_set_is_followed(void **state)
+{
+	const uint64_t hour = 3600 * SLO_NS_PER_SEC, slack = 5 * SLO_NS_PER_MS;
+	uint64_t offset = slo_clock_realtime_offset_ns(), kept = offset;
+	int64_t step = slo_clock_follow_realtime(&offset);
+
+	(void)state;
+	/* A preemption may show as a step of its length at most. */
+	assert_true(step < (int64_t)slack && step > -(int64_t)slack);
+	offset = kept - hour;
+	step = slo_clock_follow_realtime(&offset);
+	assert_in_range(step, hour - slack, hour + slack);
+	assert_in_range(offset, kept - slack, kept + slack);
+	offset = kept + hour;
+	step = slo_clock_follow_realtime(&offset);
+	assert_in_range(-step, hour - slack, hour + slack);
+	assert_in_range(offset, kept - slack, kept + slack);
+}
+
 static void rfc3339_agrees_with_strftime(void **state)
 {
 	static const uint64_t times[] = {
@@ -73,6 +92,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(monotonic_never_goes_back),
 		cmocka_unit_test(offset_leads_from_monotonic_to_realtime),
+		cmocka_unit_test(a_clock_that_was_set_is_followed),
 		cmocka_unit_test(rfc3339_agrees_with_strftime),
 	};
 

@@ -289,6 +289,53 @@ static void states_have_names(void **state)
 		assert_true(strlen(slo_burn_state_name((enum slo_burn_state)i)) > 0);
 }
 
+/* The bad minutes of the last @count, however the clock is set. */
+static uint64_t bad_in_an_hour(int64_t now_ns)
+{
+	slo_burn_evaluate(&cfg, &ring, now_ns, &res);
+	return res.window[2].valid - res.window[2].good;
+}
+
+static void counts_keep_their_age_when_the_clock_is_set(void **state)
+{
+	static const int64_t steps[] = { 60, -60, 61, -4320, 4320, 4321, -4319, 100000, -100000, 0 };
+
+	(void)state;
+	minutes(70, 10, 100); /* an hour ago it was bad */
+	minutes(2, 3, 50);
+	minutes(0, 2, 0);
+	assert_int_equal(bad_in_an_hour(NOW_NS), 150);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		int64_t now = NOW_NS + steps[i] * MIN_NS;
+
+		slo_burn_ring_follow(&ring, steps[i] * 60000, now);
+		assert_int_equal(bad_in_an_hour(now), 150);
+		assert_int_equal(res.data_ms, 80 * MIN_MS);
+		assert_true(slo_burn_add(&ring, now, true));
+		for (size_t b = 0; b < SLO_BURN_BUCKETS; b++) {
+			assert_true(slo_burn_bucket_is_sound(&buckets[b]));
+			assert_true(!buckets[b].period ||
+			            buckets[b].period % SLO_BURN_BUCKETS == b);
+		}
+		slo_burn_ring_follow(&ring, -steps[i] * 60000, NOW_NS);
+	}
+	assert_int_equal(ring.late, 0);
+}
+
+static void buckets_of_the_future_are_emptied(void **state)
+{
+	(void)state;
+	minutes(-3000, 5, 100);
+	minutes(0, 5, 0);
+	/* Two days ahead, and then the clock was set right while no agent ran. */
+	slo_burn_ring_init(&ring, buckets, MIN_MS);
+	slo_burn_ring_follow(&ring, 0, NOW_NS + MIN_NS);
+	assert_int_equal(ring.newest, NOW_NS / MIN_NS);
+	assert_true(slo_burn_add(&ring, NOW_NS - 1400 * MIN_NS, true));
+	slo_burn_evaluate(&cfg, &ring, NOW_NS + 3000 * MIN_NS, &res);
+	assert_int_equal(res.window[0].valid, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +356,8 @@ int main(void)
 		cmocka_unit_test_setup(shortened_windows_keep_their_places, setup),
 		cmocka_unit_test_setup(ring_is_found_again, setup),
 		cmocka_unit_test_setup(states_have_names, setup),
+		cmocka_unit_test_setup(counts_keep_their_age_when_the_clock_is_set, setup),
+		cmocka_unit_test_setup(buckets_of_the_future_are_emptied, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

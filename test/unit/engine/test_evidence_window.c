@@ -213,28 +213,51 @@ static void room_is_bounded_and_refusals_counted(void **state)
 	assert_true(slo_evidence_follow(w, 200));
 }
 
-static void a_clock_set_back_blinds_until_restarted(void **state)
+/* Evidence of 50 ms, then the clock is set by @step s; asked for the same minute under its new name. */
+static double p90_after(int64_t step)
 {
 	const struct slo_evidence_query q = {
 		.places = (const uint64_t[]){ PLACE },
 		.place_count = 1,
-		.from_ns = T0 - 3600 * SECOND,
-		.to_ns = T0 - 3600 * SECOND,
+		.from_ns = T0 + step * SECOND,
+		.to_ns = T0 + (step + 60) * SECOND,
 		.measured = SLO_SIG_BIT(SLO_SIG_DNS_LATENCY),
 	};
 	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
 	struct slo_observation obs = { 0 };
 
+	for (int64_t s = 0; s < 30; s += 10)
+		latencies(w, SLO_SIG_DNS_LATENCY, s, 50, 5);
+	slo_evidence_follow_clock(w, step * SECOND);
+	latencies(w, SLO_SIG_DNS_LATENCY, step + 40, 1, 5);
+	(void)slo_evidence_observe(w, &q, &obs);
+	return obs.value[SLO_SIG_DNS_LATENCY];
+}
+
+static void what_is_kept_keeps_its_age_when_the_clock_is_set(void **state)
+{
 	(void)state;
-	for (int64_t s = 0; s < 10 * SLO_EVIDENCE_SLOTS; s += 10)
-		latencies(w, SLO_SIG_DNS_LATENCY, s, 5, 1);
-	latencies(w, SLO_SIG_DNS_LATENCY, -3600, 50, 10);
-	(void)slo_evidence_observe(w, &q, &obs);
-	assert_true(obs.value[SLO_SIG_DNS_LATENCY] == 0);
-	slo_evidence_restart(w);
-	latencies(w, SLO_SIG_DNS_LATENCY, -3600, 50, 10);
-	(void)slo_evidence_observe(w, &q, &obs);
+	assert_true(p90_after(0) > 40);
+	assert_true(p90_after(3600) > 40);
+	assert_true(p90_after(-3600) > 40);
+	assert_true(p90_after(-86400) > 40);
+}
+
+static void bad_requests_are_found_when_the_clock_was_set(void **state)
+{
+	const struct slo_llm_request req = { .is_request = true };
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_observation obs;
+
+	(void)state;
+	slo_evidence_follow_clock(w, -3600 * SECOND);
+	latencies(w, SLO_SIG_DNS_LATENCY, -3600 + 10, 50, 1);
+	latencies(w, SLO_SIG_DNS_LATENCY, -3600 + 50, 1, 100);
+	request(w, -3600 + 10, -3600 + 11, true, SLO_LLM_OK);
+	obs = look(w, -3600, -3500, true);
 	assert_true(obs.value[SLO_SIG_DNS_LATENCY] > 40);
+	/* The end of time is no time. */
+	slo_evidence_request(w, SERVICE, INT64_MAX - SECOND, INT64_MAX, &req, true);
 }
 
 int main(void)
@@ -248,7 +271,8 @@ int main(void)
 		cmocka_unit_test(replies_give_ratios),
 		cmocka_unit_test(no_steal_does_not_speak_for_an_idle_run_queue),
 		cmocka_unit_test(room_is_bounded_and_refusals_counted),
-		cmocka_unit_test(a_clock_set_back_blinds_until_restarted),
+		cmocka_unit_test(what_is_kept_keeps_its_age_when_the_clock_is_set),
+		cmocka_unit_test(bad_requests_are_found_when_the_clock_was_set),
 	};
 
 	return cmocka_run_group_tests_name("evidence_window", tests, NULL, NULL);

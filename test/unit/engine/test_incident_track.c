@@ -64,6 +64,16 @@ static void one_incident_from_open_to_resolve_under_one_key(void **state)
 	assert_false(t.open);
 }
 
+static void a_clock_set_back_does_not_keep_news_back(void **state)
+{
+	struct slo_incident_track t = { 0 };
+
+	(void)state;
+	assert_int_equal(at(&t, 3600, SLO_BURN_PAGE, 20, 0), SLO_INCIDENT_OPEN);
+	assert_int_equal(at(&t, 10, SLO_BURN_PAGE, 50, 0), SLO_INCIDENT_UPDATE);
+	assert_int_equal(at(&t, 20, SLO_BURN_PAGE, 200, 0), SLO_INCIDENT_NOTHING);
+}
+
 static void a_burn_that_moves_is_told_once_a_minute(void **state)
 {
 	struct slo_incident_track t = { 0 };
@@ -114,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calm_opens_nothing),
 		cmocka_unit_test(one_incident_from_open_to_resolve_under_one_key),
+		cmocka_unit_test(a_clock_set_back_does_not_keep_news_back),
 		cmocka_unit_test(a_burn_that_moves_is_told_once_a_minute),
 		cmocka_unit_test(the_next_incident_is_another),
 		cmocka_unit_test(the_key_is_the_one_of_the_contract),
