@@ -95,6 +95,18 @@ static int keep_in_memory(struct slo_webhook *w, uint32_t tag, const void *data,
 	return 0;
 }
 
+/* In their order, before a newer one is: an end that overtook its beginning would leave it open for good. */
+static bool move_to_disk(struct slo_webhook *w)
+{
+	bool under_way = w->flight.sent.id && !w->flight.spooled;
+
+	while (w->oldest && !under_way &&
+	       slo_spool_append(w->spool, w->oldest->tag, w->oldest->data, w->oldest->len, true,
+	                        NULL) == 0)
+		forget_oldest(w);
+	return !w->oldest;
+}
+
 static int store(struct slo_webhook *w, const struct slo_notice *n, enum slo_notice_kind kind,
                  struct slo_err *err)
 {
@@ -110,7 +122,9 @@ static int store(struct slo_webhook *w, const struct slo_notice *n, enum slo_not
 		return keep_in_memory(w, tag, record, len) < 0
 		               ? slo_err_set(err, -ENOMEM, "too many notices wait already")
 		               : 0;
-	r = slo_spool_append(w->spool, tag, record, len, kind != SLO_NOTICE_UPDATE, err);
+	r = move_to_disk(w)
+	            ? slo_spool_append(w->spool, tag, record, len, kind != SLO_NOTICE_UPDATE, err)
+	            : slo_err_set(err, -ENOSPC, "earlier notices wait for room on the disk");
 	/* It is sent all the same; only a restart would forget it. */
 	if (r < 0)
 		(void)keep_in_memory(w, tag, record, len);
@@ -282,6 +296,7 @@ void slo_webhook_tick(struct slo_webhook *w, uint64_t now_ns)
 	if (w->spool && now_ns > w->expired_ns + SLO_NS_PER_SEC) {
 		w->expired_ns = now_ns;
 		slo_spool_expire(w->spool, (int64_t)(slo_clock_realtime_ns() / SLO_NS_PER_MS));
+		(void)move_to_disk(w);
 	}
 	pump(w, now_ns);
 }

@@ -40,8 +40,8 @@ await() { # TEXT WHAT
 	fail "$2"
 }
 
-server=$(sed -n "s/.*--server \(https:[^ ]*\) .*/\1/p" "$lib")
 kube_start || fail "the API server does not start"
+server=https://127.0.0.1:$kube_port
 for i in $(seq 120); do pod "many-$i" "" node-1; done >"$tmp/pods.json"
 pod elsewhere "" node-2 >>"$tmp/pods.json"
 kube create -f "$tmp/pods.json" >/dev/null

@@ -250,5 +250,7 @@ void slo_live_state_read(struct slo_live *l);
 void slo_live_state_write(struct slo_live *l);
 /* "STATE_DIR/NAME"; false: nothing is kept. */
 bool slo_live_path(const struct slo_live *l, const char *name, char *buf, size_t size);
+/* Of a negative errno: the disk takes nothing, which is no reason not to watch. */
+bool slo_live_is_full(int r);
 
 #endif

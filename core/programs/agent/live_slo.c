@@ -21,11 +21,18 @@
 
 /* --- services and objectives -------------------------------------------------------------------------------- */
 
+static int count_in_memory(struct slo_live_objective *o, struct slo_err *err)
+{
+	o->memory = calloc(SLO_BURN_BUCKETS, sizeof(*o->memory));
+	return o->memory ? 0 : slo_err_set(err, -ENOMEM, "objective: out of memory");
+}
+
 static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct slo_err *err)
 {
 	struct slo_minute_ring_key key = { .bucket_ms = (uint32_t)o->burn.bucket_ms };
 	struct slo_minute_ring_report report = { 0 };
 	char hex[SLO_SHA256_HEX_SIZE], name[40], path[2 * SLO_CONFIG_TEXT_LEN];
+	struct slo_err why = { 0 };
 	struct slo_sha256 s;
 	int r;
 
@@ -33,15 +40,18 @@ static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct sl
 	slo_sha256_add(&s, o->name, strlen(o->name));
 	slo_sha256_finish_hex(&s, hex);
 	(void)snprintf(name, sizeof(name), "slo-%.16s.ring", hex);
-	if (!slo_live_path(l, name, path, sizeof(path))) {
-		o->memory = calloc(SLO_BURN_BUCKETS, sizeof(*o->memory));
-		return o->memory ? 0 : slo_err_set(err, -ENOMEM, "objective: out of memory");
-	}
+	if (!slo_live_path(l, name, path, sizeof(path)))
+		return count_in_memory(o, err);
 	(void)snprintf(key.name, sizeof(key.name), "%.16s|%.24s|%.20s|%g", hex, o->service->name,
 	               slo_sli_desc(o->sli)->name, o->threshold);
-	r = slo_minute_ring_open(&o->file, path, &key, &report, err);
+	r = slo_minute_ring_open(&o->file, path, &key, &report, &why);
+	if (slo_live_is_full(r)) {
+		slo_log_warn("requests are counted in memory alone objective=%s reason=\"%s\"",
+		             o->name, why.msg);
+		return count_in_memory(o, err);
+	}
 	if (r < 0)
-		return r;
+		return slo_err_set(err, r, "%s", why.msg);
 	if (*report.set_aside)
 		slo_log_warn(
 			"requests counted before are set aside objective=%s file=\"%s\" reason=\"%s\"",

@@ -47,6 +47,11 @@ bool slo_live_path(const struct slo_live *l, const char *name, char *buf, size_t
 	return true;
 }
 
+bool slo_live_is_full(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT || r == -EROFS;
+}
+
 /* Every folder of the path, as mkdir -p. */
 static int make_folders(char *path)
 {

@@ -31,10 +31,12 @@ print(*(s.getsockname()[1] for s in held))' "$1"
 }
 
 # kube_start: etcd and API server below $tmp/kube, and `kube` as kubectl of an administrator. The caller's trap ends them.
+# Started again it is the same server: of the same data, at the same port.
 kube_start() {
 	# shellcheck disable=SC2154 # of common.sh
 	local dir=$tmp/kube deadline=$((SECONDS + 120)) etcd peer
-	read -r kube_port etcd peer < <(free_ports 3)
+	[[ -n ${kube_ports:-} ]] || kube_ports=$(free_ports 3)
+	read -r kube_port etcd peer <<<"$kube_ports"
 	mkdir -p "$dir"
 	openssl genrsa -out "$dir/sa.key" 2048 2>/dev/null
 	echo 'admin-token,admin,1,system:masters' >"$dir/tokens"

@@ -478,6 +478,26 @@ static void fill_disk(const char *dir)
 	(void)close(fd);
 }
 
+/* A small disk at the rig's folder, in a mount namespace of this test's. False: not here. */
+static bool mount_small_disk(struct rig *rig)
+{
+	slo_webhook_freep(&rig->w);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("slo_webhook", rig->dir, "tmpfs", 0, "size=64k") < 0) {
+		print_message("cannot mount a small disk here: %s\n", strerror(errno));
+		return false;
+	}
+	open_webhook(rig);
+	fill_disk(rig->dir);
+	return true;
+}
+
+static void unmount_small_disk(struct rig *rig)
+{
+	slo_webhook_freep(&rig->w);
+	assert_int_equal(umount(rig->dir), 0);
+}
+
 static void full_disk_is_told_and_the_message_goes_out(void **state)
 {
 	static const struct server_reply ok = { .text = STATUS("200") };
@@ -486,22 +506,51 @@ static void full_disk_is_told_and_the_message_goes_out(void **state)
 	struct slo_err err = { 0 };
 
 	(void)state;
-	slo_webhook_freep(&rig.w);
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("slo_webhook", rig.dir, "tmpfs", 0, "size=64k") < 0) {
-		print_message("cannot mount a small disk here: %s\n", strerror(errno));
+	if (!mount_small_disk(&rig)) {
 		close_rig(&rig);
 		skip();
 	}
-	open_webhook(&rig);
-	fill_disk(rig.dir);
 	assert_int_equal(slo_webhook_send(rig.w, &n, &err), -ENOSPC);
 	assert_non_null(strstr(err.msg, rig.dir));
 	slo_webhook_drain(rig.w, 5000);
 	assert_int_equal(stats_of(&rig).delivered, 1);
 	assert_int_equal(server_count(rig.server), 1);
+	unmount_small_disk(&rig);
+	close_rig(&rig);
+}
+
+/* The disk was full at its beginning, not at its end, and nobody listened meanwhile. */
+static void an_end_does_not_overtake_its_beginning(void **state)
+{
+	static const struct server_reply script[] = { { .text = STATUS("503") },
+		                                      { .text = STATUS("200"), .times = -1 } };
+	struct rig rig = rig_of(SLO_WEBHOOK_GENERIC, script, 2, true);
+	struct slo_notice n = notice_of(SLO_NOTICE_OPEN, "m1");
+	char filler[80], id[8];
+
+	(void)state;
+	if (!mount_small_disk(&rig)) {
+		close_rig(&rig);
+		skip();
+	}
+	assert_int_equal(slo_webhook_send(rig.w, &n, NULL), -ENOSPC);
+	for (int i = 0; i < 100 && !stats_of(&rig).why[0]; i++)
+		slo_webhook_drain(rig.w, 10);
+	(void)snprintf(filler, sizeof(filler), "%s/filler", rig.dir);
+	assert_int_equal(unlink(filler), 0);
+	send_kind(&rig, SLO_NOTICE_RESOLVE, "m2");
+	assert_int_equal(stats_of(&rig).waiting, 2);
+	/* Both are on disk by now: they outlive the process. */
 	slo_webhook_freep(&rig.w);
-	assert_int_equal(umount(rig.dir), 0);
+	open_webhook(&rig);
+	assert_int_equal(stats_of(&rig).waiting, 2);
+	slo_webhook_drain(rig.w, 5000);
+	assert_int_equal(server_count(rig.server), 3);
+	header_of(rig.server, 1, "webhook-id", id, sizeof(id));
+	assert_string_equal(id, "m1");
+	header_of(rig.server, 2, "webhook-id", id, sizeof(id));
+	assert_string_equal(id, "m2");
+	unmount_small_disk(&rig);
 	close_rig(&rig);
 }
 
@@ -569,6 +618,7 @@ int main(void)
 		cmocka_unit_test(gone_disables_and_refusals_are_buried),
 		cmocka_unit_test(restart_sends_what_waited_without_a_secret_on_disk),
 		cmocka_unit_test(full_disk_is_told_and_the_message_goes_out),
+		cmocka_unit_test(an_end_does_not_overtake_its_beginning),
 		cmocka_unit_test(test_is_resolved_at_once),
 		cmocka_unit_test(wrong_settings_are_refused_without_their_secrets),
 	};
