@@ -44,11 +44,14 @@ _llm_slo() {
 	"prereq")
 		case $prev in
 		--output) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
-		--backend) return ;;
+		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--backend) mapfile -t COMPREPLY < <(compgen -W "auto libbpf procfs replay null bcc btf_free" -- "$cur") && return ;;
 		--btf) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--bcc-helper) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--kernel-headers) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--host-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
-		words="check --output --strict --self-test --backend --btf --host-root --help --version"
+		words="check --output --strict --self-test --config --backend --btf --bcc-helper --kernel-headers --host-root --help --version"
 		;;
 	"config")
 		case $prev in

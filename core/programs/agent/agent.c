@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "compat/btf.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "compat/targets.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/codec/event_json.h"
+#include "core/programs/session_config.h"
 
 #define TARGET_CGROUPS_MAX 4096
 #define WINDOW_KEYS_MAX 4096
@@ -178,42 +178,16 @@ static int open_outputs(struct slo_agent *a, struct slo_err *err)
 	return r;
 }
 
-/* The file named, or one out of the folders where the kernel has none of its own; NULL: none. */
-static const char *find_btf(struct slo_agent *a)
-{
-	const char *dirs[SLO_CONFIG_LIST_MAX];
-	size_t count = a->cfg->btf.search.count;
-
-	if (*a->cfg->agent.btf)
-		return a->cfg->agent.btf;
-	if (slo_host_inode(a->host_root, "/sys/kernel/btf/vmlinux"))
-		return NULL;
-	for (size_t i = 0; i < count; i++)
-		dirs[i] = a->cfg->btf.search.item[i];
-	return slo_btf_find(dirs, count, a->btf, sizeof(a->btf)) == 0 ? a->btf : NULL;
-}
-
 static int open_session(struct slo_agent *a, struct slo_err *err)
 {
-	static const char *const names[] = {
-		[SLO_CONFIG_BACKEND_AUTO] = "auto",         [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
-		[SLO_CONFIG_BACKEND_PROCFS] = "procfs",     [SLO_CONFIG_BACKEND_REPLAY] = "replay",
-		[SLO_CONFIG_BACKEND_NULL] = "null",         [SLO_CONFIG_BACKEND_BCC] = "bcc",
-		[SLO_CONFIG_BACKEND_BTF_FREE] = "btf_free",
-	};
 	struct slo_backend_config *be = &a->be_cfg;
 
-	SLO_TABLE_COMPLETE(names, SLO_CONFIG_BACKEND_MAX_);
 	be->signals =
 		a->cfg->agent.backend == SLO_CONFIG_BACKEND_NULL ? 0 : a->cfg->agent.signal_set;
 	be->on_event = slo_agent_on_event;
 	be->on_record = a->capture ? slo_agent_on_record : NULL;
 	be->user = a;
-	be->host_root = a->host_root;
-	be->btf_path = find_btf(a);
-	be->state_dir = *a->cfg->agent.state_dir ? a->cfg->agent.state_dir : NULL;
-	be->bcc_helper = *a->cfg->bcc.helper ? a->cfg->bcc.helper : NULL;
-	be->kernel_headers = *a->cfg->bcc.kernel_headers ? a->cfg->bcc.kernel_headers : NULL;
+	slo_session_config(a->cfg, a->host_root, a->btf, be);
 	be->measure_cost = touches_kernel(a->cfg) && a->cfg->safety.max_overhead_pct > 0;
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;
@@ -225,7 +199,7 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 		if (r < 0)
 			return r;
 	}
-	return slo_session_open(&a->session, be, names[a->cfg->agent.backend], err);
+	return slo_session_open(&a->session, be, slo_session_backend(a->cfg), err);
 }
 
 /* What is measured right now: silence of these means that nothing happened. */

@@ -14,6 +14,7 @@
 #include "core/programs/agent/live.h"
 #include "core/programs/agent/view.h"
 #include "core/programs/options.h"
+#include "core/programs/session_config.h"
 #include "core/store/sink.h"
 
 #define SLO_AGENT_WAITING_MAX 256
@@ -48,7 +49,7 @@ struct slo_agent {
 	int host_root;
 	int lock;
 	char node[256];
-	char btf[1024]; /* external BTF that was found */
+	char btf[SLO_SESSION_BTF_LEN]; /* external BTF that was found */
 	const char *controller; /* hierarchy of cgroup ids; NULL: v2 */
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn of the loop */
 	struct slo_probe_event

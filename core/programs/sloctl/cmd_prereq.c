@@ -8,19 +8,22 @@
 
 #include "compat/host.h"
 #include "core/programs/options.h"
+#include "core/programs/session_config.h"
 #include "core/programs/sloctl/commands.h"
+#include "core/programs/sloctl/load_config.h"
 #include "core/programs/sloctl/prereq.h"
 #include "core/programs/sloctl/selftest.h"
 
+#define PROG "sloctl prereq"
 #define JSON_MAX ((size_t)256 * 1024)
 
 struct prereq {
 	unsigned int json; /* index of --output */
 	bool strict;
 	bool self_test;
-	const char *backend;
-	const char *btf;
-	const char *root;
+	const char *config;
+	struct slo_overrides overrides;
+	const char *backend; /* as the configuration says */
 	struct slo_host_features features;
 	struct slo_check checks[SLO_CHECKS_MAX + 1];
 	unsigned int check_count;
@@ -31,6 +34,9 @@ struct prereq {
 };
 
 static const char *const outputs[] = { "text", "json", NULL };
+
+#define AGENT(key_name) .type = SLO_OPT_CONFIG, .section = "agent", .key = key_name
+#define BCC(key_name) .type = SLO_OPT_CONFIG, .section = "bcc", .key = key_name
 
 static const struct slo_option rows[] = {
 	{ .name = "output",
@@ -47,21 +53,23 @@ static const struct slo_option rows[] = {
 	  .type = SLO_OPT_BOOL,
 	  .help = "make one known event per signal here and compare (about 6 s)",
 	  .offset = offsetof(struct prereq, self_test) },
-	{ .name = "backend",
-	  .type = SLO_OPT_STRING,
-	  .arg = "NAME",
-	  .help = "ask this backend only",
-	  .offset = offsetof(struct prereq, backend) },
-	{ .name = "btf",
+	{ .name = "config",
+	  .letter = 'c',
 	  .type = SLO_OPT_STRING,
 	  .arg = "FILE",
-	  .help = "external BTF of this kernel",
-	  .offset = offsetof(struct prereq, btf) },
-	{ .name = "host-root",
-	  .type = SLO_OPT_STRING,
+	  .help = "the agent's configuration (" SLO_CONFIG_DEFAULT_PATH ")",
+	  .offset = offsetof(struct prereq, config) },
+	{ .name = "backend", .arg = "NAME", AGENT("backend"), .help = "ask this backend only" },
+	{ .name = "btf", .arg = "FILE", AGENT("btf"), .help = "external BTF of this kernel" },
+	{ .name = "bcc-helper", .arg = "FILE", BCC("helper"), .help = "path of llm-slo-bcc" },
+	{ .name = "kernel-headers",
 	  .arg = "DIR",
-	  .help = "where the host's / is mounted",
-	  .offset = offsetof(struct prereq, root) },
+	  BCC("kernel_headers"),
+	  .help = "headers of this kernel, for llm-slo-bcc" },
+	{ .name = "host-root",
+	  .arg = "DIR",
+	  AGENT("host_root"),
+	  .help = "where the host's / is mounted" },
 };
 
 static const struct slo_verb verbs[] = {
@@ -70,11 +78,12 @@ static const struct slo_verb verbs[] = {
 };
 
 const struct slo_options slo_cmd_prereq_options = {
-	.prog = "sloctl prereq",
+	.prog = PROG,
 	.usage = "check [options]",
 	.about =
 		"Tells what this host lets us measure, by which mechanism, and why not by a better one.\n"
-		"Programs are really loaded and attached, then removed. Exit: 0 fine, 1 a blocker.",
+		"Programs are really loaded and attached, then removed, by the agent's configuration.\n"
+		"Exit: 0 fine, 1 a blocker.",
 	.rows = rows,
 	.count = SLO_ARRAY_SIZE(rows),
 	.operands_max = 1,
@@ -325,31 +334,42 @@ static int report(const struct prereq *p)
 	return pass ? SLO_EXIT_OK : SLO_EXIT_NEGATIVE;
 }
 
-int slo_cmd_prereq(int argc, char **argv)
+/* What the agent would do with @config, of every signal. */
+static int ask(struct prereq *p, const struct slo_config *config)
 {
-	slo_cleanup(slo_freep) struct prereq *p = calloc(1, sizeof(*p));
-	slo_cleanup(slo_closep) int root = -1;
 	struct slo_backend_config cfg = { .signals = SLO_SIG_ALL,
 		                          .on_event = ignore_event,
 		                          .by_turns = true };
+	slo_cleanup(slo_closep) int root = -1;
+	char btf[SLO_SESSION_BTF_LEN];
 	struct slo_err err = { 0 };
+	int r;
+
+	p->backend = slo_session_backend(config);
+	root = slo_host_open_root(*config->agent.host_root ? config->agent.host_root : NULL, &err);
+	if (root >= 0)
+		slo_session_config(config, root, btf, &cfg);
+	r = root < 0 ? root : gather(p, &cfg, &err);
+	if (r < 0) {
+		(void)fprintf(stderr, PROG ": %s\n", err.msg);
+		return r == -EINVAL ? SLO_EXIT_USAGE : SLO_EXIT_BACKEND;
+	}
+	return report(p);
+}
+
+int slo_cmd_prereq(int argc, char **argv)
+{
+	slo_cleanup(slo_freep) struct prereq *p = calloc(1, sizeof(*p));
+	slo_config_auto struct slo_config *config = NULL;
 	int first, r;
 
 	if (!p)
 		return SLO_EXIT_BACKEND;
-	r = slo_options_parse(&slo_cmd_prereq_options, argc, argv, p, NULL, &first);
+	r = slo_options_parse(&slo_cmd_prereq_options, argc, argv, p, &p->overrides, &first);
 	if (r)
 		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
 	if (!slo_options_verb(&slo_cmd_prereq_options, argv[first]))
 		return SLO_EXIT_USAGE;
-	root = slo_host_open_root(p->root, &err);
-	cfg.host_root = root;
-	cfg.btf_path = p->btf;
-	cfg.state_dir = SLO_CONFIG_STATE_DIR;
-	r = root < 0 ? root : gather(p, &cfg, &err);
-	if (r < 0) {
-		(void)fprintf(stderr, "sloctl prereq: %s\n", err.msg);
-		return r == -EINVAL ? SLO_EXIT_USAGE : SLO_EXIT_BACKEND;
-	}
-	return report(p);
+	r = slo_tool_load_config(PROG, p->config, &p->overrides, &config);
+	return r ? r : ask(p, config);
 }

@@ -57,6 +57,10 @@ def refused(what, words, backend="bcc", **more):
     errors = [line for line in run.stderr.splitlines() if " err " in line]
     equal(f"{what}: exit code", run.returncode, 4)
     holds(f"{what}: one error says {words}", len(errors) == 1 and all(w in errors[0] for w in words), errors)
+    told = subprocess.run([os.environ["SLO_CTL"], "prereq", "check", "--backend", backend], env={**os.environ, **env(**more)},
+                          capture_output=True, text=True, timeout=200, check=False).stdout
+    rung = told.partition("\nladder")[2].partition("\nbackend ")[0]
+    holds(f"{what}: and so does prereq", all(w in rung for w in words), rung)
 
 
 def spoilt(change):

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/programs/session_config.h"
+
+#include "compat/btf.h"
+#include "compat/host.h"
+
+/* The file named, or one out of the folders where the kernel has none of its own; NULL: none. */
+static const char *find_btf(const struct slo_config *cfg, int host_root, char *btf)
+{
+	const char *dirs[SLO_CONFIG_LIST_MAX];
+	size_t count = cfg->btf.search.count;
+
+	if (*cfg->agent.btf)
+		return cfg->agent.btf;
+	if (slo_host_inode(host_root, "/sys/kernel/btf/vmlinux"))
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		dirs[i] = cfg->btf.search.item[i];
+	return slo_btf_find(dirs, count, btf, SLO_SESSION_BTF_LEN) == 0 ? btf : NULL;
+}
+
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+void slo_session_config(const struct slo_config *cfg, int host_root, char btf[SLO_SESSION_BTF_LEN],
+                        struct slo_backend_config *be)
+{
+	be->host_root = host_root;
+	be->btf_path = find_btf(cfg, host_root, btf);
+	be->state_dir = or_null(cfg->agent.state_dir);
+	be->bcc_helper = or_null(cfg->bcc.helper);
+	be->kernel_headers = or_null(cfg->bcc.kernel_headers);
+}
+
+const char *slo_session_backend(const struct slo_config *cfg)
+{
+	static const char *const names[] = {
+		[SLO_CONFIG_BACKEND_AUTO] = "auto",         [SLO_CONFIG_BACKEND_LIBBPF] = "libbpf",
+		[SLO_CONFIG_BACKEND_PROCFS] = "procfs",     [SLO_CONFIG_BACKEND_REPLAY] = "replay",
+		[SLO_CONFIG_BACKEND_NULL] = "null",         [SLO_CONFIG_BACKEND_BCC] = "bcc",
+		[SLO_CONFIG_BACKEND_BTF_FREE] = "btf_free",
+	};
+
+	SLO_TABLE_COMPLETE(names, SLO_CONFIG_BACKEND_MAX_);
+	return names[cfg->agent.backend];
+}
