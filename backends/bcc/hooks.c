@@ -23,6 +23,7 @@ void slo_bcc_hooks_fini(struct slo_bcc_hooks *h)
 {
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
 		slo_closep(&h->hook[i].link);
+		slo_perf_spares_fini(&h->hook[i].perf);
 		slo_kprobe_undefine(&h->hook[i].kprobe, h->root);
 	}
 }
@@ -43,11 +44,13 @@ static int open_event(struct slo_bcc_hooks *h, enum slo_bcc_hook id, struct slo_
 	int r;
 
 	if (row->kind == SLO_BCC_TRACEPOINT) {
-		r = h->hook[id].event ? h->hook[id].event : event_id(h, row->target, err);
-		if (r < 0)
-			return r;
-		h->hook[id].event = r;
-		r = slo_tracefs_perf_open(r);
+		if (!h->hook[id].perf.id) {
+			r = event_id(h, row->target, err);
+			if (r < 0)
+				return r;
+			slo_perf_spares_init(&h->hook[id].perf, h->root, r);
+		}
+		r = slo_perf_spares_take(&h->hook[id].perf);
 	} else if (*h->hook[id].kprobe.symbol) {
 		r = slo_kprobe_open(&h->hook[id].kprobe);
 	} else {
@@ -123,10 +126,23 @@ static uint64_t hooks_of_set(const struct slo_bcc_hooks *h, unsigned int objects
 	return set;
 }
 
+/* Detached now, could it be attached again? Else it stays, and does nothing while its signal's ctl is off. */
+static bool can_return(const struct slo_bcc_hooks *h, int i)
+{
+	slo_cleanup(slo_closep) int fd = -1;
+
+	if (h->hook[i].perf.id)
+		return slo_perf_spares_can_take(&h->hook[i].perf);
+	if (!*h->hook[i].kprobe.symbol)
+		return true;
+	fd = slo_kprobe_open(&h->hook[i].kprobe);
+	return fd >= 0;
+}
+
 static void detach_all_but(struct slo_bcc_hooks *h, uint64_t keep)
 {
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
-		if (!(keep & 1ULL << i))
+		if (!(keep & 1ULL << i) && h->hook[i].link >= 0 && can_return(h, i))
 			slo_closep(&h->hook[i].link);
 	}
 }

@@ -6,6 +6,7 @@
 #include "backends/bcc/handover.h"
 #include "backends/bcc/rows.h"
 #include "compat/kprobe.h"
+#include "compat/perfhook.h"
 #include "core/model/verdict.h"
 
 struct slo_bcc_hooks {
@@ -13,7 +14,7 @@ struct slo_bcc_hooks {
 		int prog; /* borrowed from the program; -1: never attached */
 		int link; /* perf event or raw tracepoint; -1: not attached */
 		struct slo_kprobe kprobe;
-		int event; /* tracepoint's id; 0 not asked yet */
+		struct slo_perf_spares perf; /* tracepoint; its id 0: not asked yet */
 	} hook[SLO_BCC_HOOK_MAX_];
 	const struct slo_bcc_rung *rung[SLO_BCC_OBJ_MAX_]; /* that serves; NULL: none */
 	unsigned int extras[SLO_BCC_OBJ_MAX_]; /* bit i: its optional part i is in */

@@ -402,7 +402,7 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 
 		if (r < 0)
 			return r;
-	} else {
+	} else if (slo_bpf_obj_can_return(o)) {
 		slo_bpf_obj_detach(o);
 	}
 	return keep_one_tracker(be, err);

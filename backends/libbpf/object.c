@@ -178,37 +178,37 @@ static int run_iterator(struct bpf_program *prog)
 	return r;
 }
 
-/* SEC("tracepoint/CATEGORY/NAME"). Id, or negative errno. */
-static int event_id(struct slo_bpf_obj *o, const struct bpf_program *prog,
-                    const struct slo_attach_env *env, struct slo_err *err)
+/* SEC("tracepoint/CATEGORY/NAME"). Fd of a perf event, or negative errno. */
+static int open_event(struct slo_bpf_obj *o, const struct bpf_program *prog,
+                      const struct slo_attach_env *env, struct slo_err *err)
 {
 	char category[64], name[64];
 	size_t i = 0;
 	int id;
 
-	for (; i < SLO_ARRAY_SIZE(o->event) && o->event[i].prog; i++) {
-		if (o->event[i].prog == prog)
-			return o->event[i].id;
-	}
-	if (sscanf(bpf_program__section_name(prog), "tracepoint/%63[^/]/%63s", category, name) != 2)
-		return -EINVAL;
-	id = slo_tracefs_event_id(env->root, category, name, err);
-	if (id >= 0 && i < SLO_ARRAY_SIZE(o->event)) {
+	while (i < SLO_ARRAY_SIZE(o->event) && o->event[i].prog && o->event[i].prog != prog)
+		i++;
+	assert(i < SLO_ARRAY_SIZE(o->event));
+	if (!o->event[i].prog) {
+		if (sscanf(bpf_program__section_name(prog), "tracepoint/%63[^/]/%63s", category,
+		           name) != 2)
+			return -EINVAL;
+		id = slo_tracefs_event_id(env->root, category, name, err);
+		if (id < 0)
+			return id;
 		o->event[i].prog = prog;
-		o->event[i].id = id;
+		slo_perf_spares_init(&o->event[i].perf, env->root, id);
 	}
-	return id;
+	return slo_perf_spares_take(&o->event[i].perf);
 }
 
 /* Not by libbpf: it finds tracefs only where that is mounted. */
 static struct bpf_link *attach_tracepoint(struct slo_bpf_obj *o, struct bpf_program *prog,
                                           const struct slo_attach_env *env, struct slo_err *err)
 {
-	int id = event_id(o, prog, env, err);
+	int fd = open_event(o, prog, env, err);
 	struct bpf_link *link;
-	int fd;
 
-	fd = id < 0 ? id : slo_tracefs_perf_open(id);
 	if (fd < 0) {
 		errno = -fd;
 		return NULL;
@@ -330,6 +330,15 @@ void slo_bpf_obj_detach(struct slo_bpf_obj *o)
 		detach(&o->link[--o->links]);
 }
 
+bool slo_bpf_obj_can_return(const struct slo_bpf_obj *o)
+{
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(o->event) && o->event[i].prog; i++) {
+		if (!slo_perf_spares_can_take(&o->event[i].perf))
+			return false;
+	}
+	return true;
+}
+
 /* On failure @err has a message only where there is more to say than the errno. */
 static int attach_all(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                       const char **ret_failed, struct slo_err *err)
@@ -391,6 +400,8 @@ int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env, 
 void slo_bpf_obj_close(struct slo_bpf_obj *o)
 {
 	slo_bpf_obj_detach(o);
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(o->event); i++)
+		slo_perf_spares_fini(&o->event[i].perf);
 	bpf_object__close(o->obj);
 	memset(o, 0, sizeof(*o));
 }

@@ -8,6 +8,7 @@
 
 #include "backends/libbpf/rows.h"
 #include "backends/shared.h"
+#include "compat/perfhook.h"
 #include "core/base/err.h"
 #include "core/model/verdict.h"
 
@@ -43,10 +44,10 @@ struct slo_bpf_obj {
 	struct bpf_object *obj;
 	struct slo_bpf_hook link[SLO_OBJ_LINKS];
 	unsigned int links;
-	/* Ids of tracepoints attached once: with privileges dropped tracefs may be out of reach. */
+	/* Tracepoints attached once: with privileges dropped tracefs and perf events may be out of reach. */
 	struct {
 		const struct bpf_program *prog; /* NULL: unused, as all behind it */
-		int id;
+		struct slo_perf_spares perf;
 	} event[SLO_OBJ_LINKS];
 	struct bpf_link *stand_in; /* of the rung's stand_in; NULL: not attached */
 	unsigned int extras; /* bit i: the rung's optional part i is in */
@@ -71,6 +72,8 @@ int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *
 int slo_bpf_obj_know_owner(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                            struct slo_err *err);
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
+/* Detached now, could it be attached again? Else it stays, and does nothing while its signals' ctl is off. */
+bool slo_bpf_obj_can_return(const struct slo_bpf_obj *o);
 /* Safe on a zeroed object. */
 void slo_bpf_obj_close(struct slo_bpf_obj *o);
 
