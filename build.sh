@@ -20,7 +20,8 @@ readonly VM_GIVEN="4.4 4.19 5.4"
 usage() {
 	cat <<-'USAGE'
 	usage: ./build.sh VERB [...]
-	  demo                     two real faults on this machine and what the agent says of them (root, two minutes)
+	  demo [--svg FILE]        two real faults on this machine and what the agent says of them (root, two minutes);
+	                           FILE: a picture of the first verdict
 	  run [agent options]      build, then run the agent on this machine's kernel (root): a live table
 	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers package hard
 	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest host
@@ -397,13 +398,13 @@ demo() {
 	install_packages python3 python3-venv
 	build release
 	python=$(test/peers/python.sh) || die "demo: its application needs the OpenTelemetry SDK, by pip"
-	exec test/live/demo.py build/release/llm-slo-agent "$python"
+	exec test/live/demo.py build/release/llm-slo-agent "$python" "$@"
 }
 
 case ${1:-} in
 "") usage ;;
 -h | --help | help) usage ;;
-demo) demo ;;
+demo) shift && demo "$@" ;;
 run) shift && run "$@" ;;
 deps) deps "${2:-}" ;;
 package) shift && package "$@" ;;

@@ -7,6 +7,7 @@
 
 #include "core/base/jsonw.h"
 #include "core/codec/record_time.h"
+#include "core/programs/explain_parts.h"
 
 #define BAR_COLUMNS 33 /* odd: zero is the middle one */
 #define BAR_NATS 8.0 /* at either end */
@@ -15,18 +16,17 @@
 /* Less than this is not worth a line among the exculpating ones. */
 #define EXCULPATES_NATS (-0.1)
 
-/* --- what both forms show ------------------------------------------------------------------------------------- */
+/* --- what all forms show -------------------------------------------------------------------------------------- */
 
-/* Faults with a waterfall of their own: what is asserted or in the best set, else the likeliest. */
-static uint32_t shown_faults(const struct slo_attribution *v)
+uint32_t slo_explain_shown(const struct slo_attribution *v)
 {
 	uint32_t shown = v->asserted | v->set;
 
 	return shown ? shown : SLO_DOMAIN_BIT(slo_incident_focus(v));
 }
 
-static uint32_t kinds_for(const struct slo_attr_model *m, const struct slo_attribution *v,
-                          unsigned int f)
+uint32_t slo_explain_kinds(const struct slo_attr_model *m, const struct slo_attribution *v,
+                           unsigned int f)
 {
 	uint32_t mask = 0;
 
@@ -37,9 +37,8 @@ static uint32_t kinds_for(const struct slo_attr_model *m, const struct slo_attri
 	return mask;
 }
 
-/* Evidence that would tell and was not measured. */
-static uint32_t missing_for(const struct slo_attr_model *m, const struct slo_observation *obs,
-                            unsigned int f)
+uint32_t slo_explain_missing(const struct slo_attr_model *m, const struct slo_observation *obs,
+                             unsigned int f)
 {
 	uint32_t mask = 0;
 
@@ -49,6 +48,21 @@ static uint32_t missing_for(const struct slo_attr_model *m, const struct slo_obs
 			mask |= SLO_EVID_BIT(i);
 	}
 	return mask;
+}
+
+bool slo_explain_against(const struct slo_attribution *v, unsigned int f, unsigned int *ret_kind)
+{
+	double least = EXCULPATES_NATS;
+	bool any = false;
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (v->nats[f][i] < least) {
+			least = v->nats[f][i];
+			*ret_kind = i;
+			any = true;
+		}
+	}
+	return any;
 }
 
 static double log_odds(const struct slo_attribution *v, unsigned int f)
@@ -144,7 +158,7 @@ static void print_waterfall(const struct page *p, unsigned int f)
 	const struct slo_attribution *v = p->in->verdict;
 	unsigned int order[SLO_EVID_MAX_];
 	unsigned int count =
-		slo_attribution_rank(v, (enum slo_domain)f, kinds_for(p->m, v, f), order);
+		slo_attribution_rank(v, (enum slo_domain)f, slo_explain_kinds(p->m, v, f), order);
 	char value[40];
 	double sum = 0;
 
@@ -203,22 +217,6 @@ static void print_head(const struct page *p)
 	}
 }
 
-/* The strongest reason against @f; false where there is none. */
-static bool strongest_against(const struct slo_attribution *v, unsigned int f, unsigned int *ret)
-{
-	double least = EXCULPATES_NATS;
-	bool any = false;
-
-	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
-		if (v->nats[f][i] < least) {
-			least = v->nats[f][i];
-			*ret = i;
-			any = true;
-		}
-	}
-	return any;
-}
-
 static void print_others(const struct page *p, uint32_t shown)
 {
 	const struct slo_attribution *v = p->in->verdict;
@@ -227,7 +225,8 @@ static void print_others(const struct page *p, uint32_t shown)
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
 		unsigned int i = 0;
 
-		if (((shown | v->unobservable) & SLO_DOMAIN_BIT(f)) || !strongest_against(v, f, &i))
+		if (((shown | v->unobservable) & SLO_DOMAIN_BIT(f)) ||
+		    !slo_explain_against(v, f, &i))
 			continue;
 		if (!title)
 			(void)fputs("\nspoken against:\n", p->out);
@@ -248,7 +247,7 @@ static void print_unobservable(const struct page *p)
 	(void)fprintf(p->out, "\nunobservable, neither asserted nor excluded (below %.2g nats):\n",
 	              p->m->observable_nats);
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
-		uint32_t missing = missing_for(p->m, p->in->observation, f);
+		uint32_t missing = slo_explain_missing(p->m, p->in->observation, f);
 
 		if (!(v->unobservable & SLO_DOMAIN_BIT(f)))
 			continue;
@@ -284,7 +283,7 @@ void slo_explain_text(FILE *out, const struct slo_attr_model *m, const struct sl
                       bool colour)
 {
 	const struct page p = { .out = out, .m = m, .in = in, .colour = colour };
-	uint32_t shown = shown_faults(in->verdict);
+	uint32_t shown = slo_explain_shown(in->verdict);
 
 	print_head(&p);
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
@@ -320,7 +319,8 @@ static void json_fault(struct slo_jsonw *w, const struct slo_attr_model *m,
 {
 	const struct slo_attribution *v = in->verdict;
 	unsigned int order[SLO_EVID_MAX_];
-	unsigned int count = slo_attribution_rank(v, (enum slo_domain)f, kinds_for(m, v, f), order);
+	unsigned int count =
+		slo_attribution_rank(v, (enum slo_domain)f, slo_explain_kinds(m, v, f), order);
 
 	slo_jsonw_object_begin(w);
 	slo_jsonw_key(w, "domain");
@@ -331,7 +331,7 @@ static void json_fault(struct slo_jsonw *w, const struct slo_attr_model *m,
 	number(w, "observability_nats", v->observability[f]);
 	slo_jsonw_key(w, "unobservable");
 	slo_jsonw_bool(w, v->unobservable & SLO_DOMAIN_BIT(f));
-	json_kinds(w, "missing", missing_for(m, in->observation, f));
+	json_kinds(w, "missing", slo_explain_missing(m, in->observation, f));
 	number(w, "prior_nats", v->prior_nats[f]);
 	slo_jsonw_key(w, "evidence");
 	slo_jsonw_array_begin(w);

@@ -16,4 +16,10 @@ void slo_explain_text(FILE *out, const struct slo_attr_model *m, const struct sl
 /* One JSON object and a newline. 0, or -ENOSPC (ids of many kilobytes). */
 int slo_explain_json(FILE *out, const struct slo_attr_model *m, const struct slo_incident *in);
 
+/*
+ * The same as a picture: one SVG document of its own, with its own background, readable on light and dark pages; no
+ * script, no font or file of elsewhere. 0, or -ENOMEM.
+ */
+int slo_explain_svg(FILE *out, const struct slo_attr_model *m, const struct slo_incident *in);
+
 #endif

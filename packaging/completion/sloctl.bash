@@ -136,7 +136,7 @@ _llm_slo() {
 		--id) return ;;
 		--model) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
-		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$cur") && return ;;
+		--output | -o) mapfile -t COMPREPLY < <(compgen -W "text json svg" -- "$cur") && return ;;
 		esac
 		words="--input --control --id --model --config --output --help --version"
 		;;

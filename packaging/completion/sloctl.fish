@@ -122,7 +122,7 @@ complete -c sloctl -n '__fish_seen_subcommand_from explain' -l control -x -d 'th
 complete -c sloctl -n '__fish_seen_subcommand_from explain' -l id -x -d 'incident_id of the one to explain; without it the first'
 complete -c sloctl -n '__fish_seen_subcommand_from explain' -l model -rF -d 'parameters: default, reference, or a file'
 complete -c sloctl -n '__fish_seen_subcommand_from explain' -l config -s c -rF -d 'configuration whose thresholds count'
-complete -c sloctl -n '__fish_seen_subcommand_from explain' -l output -s o -xa 'text json' -d 'form of the explanation'
+complete -c sloctl -n '__fish_seen_subcommand_from explain' -l output -s o -xa 'text json svg' -d 'form of the explanation; svg is a picture'
 complete -c sloctl -n '__fish_seen_subcommand_from explain' -l help -s h -f -d 'print this and exit'
 complete -c sloctl -n '__fish_seen_subcommand_from explain' -l version -s V -f -d 'print the version and exit'
 complete -c sloctl -n '__fish_seen_subcommand_from calibrate' -l input -s i -rF -d 'labelled fault samples, one JSON object a line; - is stdin (default)'

@@ -112,15 +112,35 @@ static int put_incidents(const struct slo_live *l, struct slo_jsonw *w)
 	return r;
 }
 
-/* The same page as `sloctl explain --input`, and its JSON: {"text": ..., "explanation": {...}}. */
+static int text_form(FILE *out, const struct slo_attr_model *m, const struct slo_incident *in)
+{
+	slo_explain_text(out, m, in, false);
+	return 0;
+}
+
+/* One form of the explanation, in memory; *@ret is the caller's, also on failure. */
+static int
+explain_in(int (*form)(FILE *, const struct slo_attr_model *, const struct slo_incident *),
+           const struct slo_live *l, const struct slo_incident *record, char **ret, size_t *ret_len)
+{
+	FILE *out = open_memstream(ret, ret_len);
+	int r;
+
+	if (!out)
+		return -ENOMEM;
+	r = form(out, l->model, record);
+	return fclose(out) ? -ENOMEM : r;
+}
+
+/* The same forms as of `sloctl explain --input`: {"text": ..., "svg": ..., "explanation": {...}}. */
 static int put_explanation(struct slo_live *l, const char *id, struct slo_jsonw *w)
 {
 	const struct slo_live_incident *in = l && *id ? slo_live_incident_find(l, id) : NULL;
 	slo_cleanup(slo_freep) char *page = NULL;
+	slo_cleanup(slo_freep) char *svg = NULL;
 	slo_cleanup(slo_freep) char *json = NULL;
-	size_t page_len = 0, json_len = 0;
+	size_t page_len = 0, svg_len = 0, json_len = 0;
 	struct slo_incident record;
-	FILE *out;
 	int r;
 
 	if (l && !*id && l->history_next)
@@ -128,23 +148,18 @@ static int put_explanation(struct slo_live *l, const char *id, struct slo_jsonw 
 	if (!in)
 		return -ENOENT;
 	slo_live_incident_record(l, in, &record);
-	out = open_memstream(&page, &page_len);
-	if (!out)
-		return -ENOMEM;
-	slo_explain_text(out, l->model, &record, false);
-	if (fclose(out))
-		return -ENOMEM;
-	out = open_memstream(&json, &json_len);
-	if (!out)
-		return -ENOMEM;
-	r = slo_explain_json(out, l->model, &record);
-	if (fclose(out))
-		return -ENOMEM;
-	if (r < 0)
+	r = explain_in(text_form, l, &record, &page, &page_len);
+	if (!r)
+		r = explain_in(slo_explain_svg, l, &record, &svg, &svg_len);
+	if (!r)
+		r = explain_in(slo_explain_json, l, &record, &json, &json_len);
+	if (r)
 		return r;
 	slo_jsonw_object_begin(w);
 	slo_jsonw_key(w, "text");
 	slo_jsonw_strn(w, page, page_len);
+	slo_jsonw_key(w, "svg");
+	slo_jsonw_strn(w, svg, svg_len);
 	slo_jsonw_key(w, "explanation");
 	slo_jsonw_raw(w, json, json_len - 1);
 	slo_jsonw_object_end(w);

@@ -172,9 +172,4 @@ void bench_svg_reliability(FILE *out, const char *id, const struct slo_calibrati
 void bench_svg_risk(FILE *out, const char *id, const struct bench *b);
 void bench_svg_evidence(FILE *out, const char *id, const struct bench_incident *incident);
 
-/* The character that begins @text (@n > 0 bytes): U+FFFD for a control or what is no UTF-8. Its length. */
-size_t bench_put_char(FILE *out, const char *text, size_t n);
-/* Text of the outside: escaped for HTML, XML and attributes; control characters become U+FFFD. */
-void bench_put_escaped(FILE *out, const char *text);
-
 #endif

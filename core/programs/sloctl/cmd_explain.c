@@ -16,10 +16,15 @@ struct explain_args {
 	const char *id;
 	const char *model;
 	const char *config;
-	unsigned int json; /* index of --output */
+	unsigned int output;
 };
 
-static const char *const outputs[] = { "text", "json", NULL };
+enum {
+	OUTPUT_TEXT,
+	OUTPUT_JSON,
+	OUTPUT_SVG
+};
+static const char *const outputs[] = { "text", "json", "svg", NULL };
 
 #define AT(field) offsetof(struct explain_args, field)
 
@@ -35,8 +40,8 @@ static const struct slo_option rows[] = {
 	  .help = "parameters: default, reference, or a file", .offset = AT(model) },
 	{ .name = "config", .letter = 'c', .type = SLO_OPT_STRING, .arg = "FILE",
 	  .help = "configuration whose thresholds count", .offset = AT(config) },
-	{ .name = "output", .letter = 'o', .type = SLO_OPT_ENUM, .arg = "text|json",
-	  .help = "form of the explanation", .offset = AT(json), .names = outputs },
+	{ .name = "output", .letter = 'o', .type = SLO_OPT_ENUM, .arg = "text|json|svg",
+	  .help = "form of the explanation; svg is a picture", .offset = AT(output), .names = outputs },
 };
 /* clang-format on */
 
@@ -84,12 +89,14 @@ static int show(const struct explain_args *args, const struct slo_predictor *p,
 
 	slo_predictor_run(p, &sample->observation, &verdict);
 	incident = slo_samples_incident(sample, &verdict, slo_predictor_model_name(p));
-	if (args->json)
+	if (args->output == OUTPUT_JSON)
 		r = slo_explain_json(stdout, p->model, &incident);
+	else if (args->output == OUTPUT_SVG)
+		r = slo_explain_svg(stdout, p->model, &incident);
 	else
 		slo_explain_text(stdout, p->model, &incident, wants_colour());
 	if (r < 0)
-		return slo_err_set(err, r, "the explanation is too long: %s", strerror(-r));
+		return slo_err_set(err, r, "the explanation cannot be written: %s", strerror(-r));
 	if (fflush(stdout) != 0)
 		return slo_err_set(err, -errno, "standard output: %s", strerror(errno));
 	return 0;
@@ -111,11 +118,16 @@ static int ask_agent(const struct explain_args *args, const char *id)
 		(void)fprintf(stderr, "%s: %s\n", prog, err.msg);
 		return r == -ESRCH ? SLO_EXIT_NO_DATA : SLO_EXIT_BACKEND;
 	}
-	if (args->json) {
+	if (args->output == OUTPUT_JSON) {
 		(void)json_dumpf(json_object_get(answer, "explanation"), stdout, JSON_COMPACT);
 		(void)putchar('\n');
+	} else if (*slo_control_text(answer, outputs[args->output])) {
+		(void)fputs(slo_control_text(answer, outputs[args->output]), stdout);
 	} else {
-		(void)fputs(slo_control_text(answer, "text"), stdout);
+		(void)fprintf(stderr, "%s: that agent gives no %s: it is older than this sloctl\n",
+		              prog, outputs[args->output]);
+		json_decref(answer);
+		return SLO_EXIT_BACKEND;
 	}
 	json_decref(answer);
 	return fflush(stdout) == 0 ? SLO_EXIT_OK : SLO_EXIT_BACKEND;

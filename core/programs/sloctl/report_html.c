@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/programs/markup.h"
 #include "core/programs/sloctl/bench.h"
 
 /*
@@ -80,7 +81,7 @@ static void head(FILE *out, const struct bench *b)
 	            out);
 	if (b->scenario) {
 		(void)fputs(": ", out);
-		bench_put_escaped(out, b->scenario);
+		slo_markup_put(out, b->scenario);
 	}
 	(void)fprintf(out,
 	              "%s</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>"
@@ -88,12 +89,12 @@ static void head(FILE *out, const struct bench *b)
 	              b->synthetic ? " (synthetic input)" : "", style);
 	if (b->scenario) {
 		(void)fputs(": ", out);
-		bench_put_escaped(out, b->scenario);
+		slo_markup_put(out, b->scenario);
 	}
 	(void)fprintf(out, "</h1>\n<p>Mode <b>%s</b>", slo_attribution_mode_name(b->mode));
 	if (*b->model) {
 		(void)fputs(", parameters <b>", out);
-		bench_put_escaped(out, b->model);
+		slo_markup_put(out, b->model);
 		(void)fputs("</b>", out);
 	}
 	(void)fprintf(out, " on %" PRIu64 " samples, %" PRIu64 " of them labelled", b->samples,
@@ -288,7 +289,7 @@ static void method_row(FILE *out, const struct bench_method *m, bool asked)
 	bool p = m->probabilistic;
 
 	(void)fprintf(out, "<tr%s><th scope=\"row\">", asked ? " class=\"asked\"" : "");
-	bench_put_escaped(out, m->name);
+	slo_markup_put(out, m->name);
 	(void)fputs("</th>", out);
 	number(out, m->micro.f1);
 	number(out, m->macro.f1);
@@ -321,7 +322,7 @@ static void methods(FILE *out, const struct bench *b)
 	(void)fputs("<dl>\n", out);
 	for (unsigned int i = 0; i < b->methods; i++) {
 		(void)fputs("<dt>", out);
-		bench_put_escaped(out, b->method[i].name);
+		slo_markup_put(out, b->method[i].name);
 		(void)fprintf(out, "</dt><dd>%s</dd>\n", b->method[i].help);
 	}
 	(void)fputs("</dl>\n</section>\n", out);
@@ -336,7 +337,7 @@ static void incident_card(FILE *out, const struct bench_incident *incident, unsi
 
 	(void)snprintf(id, sizeof(id), "incident%u", i);
 	(void)fputs("<article class=\"card\"><h3>", out);
-	bench_put_escaped(out, incident->id);
+	slo_markup_put(out, incident->id);
 	(void)fputs("</h3>\n<small>", out);
 	if (a->abstain == SLO_ABSTAIN_NONE)
 		(void)fprintf(out, "Verdict: <b>%s</b>",
@@ -402,7 +403,7 @@ static void origin(FILE *out, const struct bench *b)
 	(void)fputs("<section>\n<h2>Provenance</h2>\n<dl>\n", out);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(rows); i++) {
 		(void)fprintf(out, "<dt>%s</dt><dd>", rows[i].label);
-		bench_put_escaped(out, *rows[i].value ? rows[i].value : "not known");
+		slo_markup_put(out, *rows[i].value ? rows[i].value : "not known");
 		(void)fputs("</dd>\n", out);
 	}
 	(void)fprintf(out,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/programs/markup.h"
 #include "core/programs/sloctl/bench.h"
 
 /* Text of the outside in Markdown: no table, link, HTML or line of its own making. */
@@ -12,7 +13,7 @@ static void put(FILE *out, const char *text)
 	for (size_t n = strlen(text), len; n > 0; text += len, n -= len) {
 		if (strchr("|\\`*_[]<>#&~!", *text))
 			(void)fputc('\\', out);
-		len = bench_put_char(out, text, n);
+		len = slo_markup_put_char(out, text, n);
 	}
 }
 

@@ -12,50 +12,6 @@
 
 #define WIDTH 360
 
-static const char *entity(char c)
-{
-	switch (c) {
-	case '<':
-		return "&lt;";
-	case '>':
-		return "&gt;";
-	case '&':
-		return "&amp;";
-	case '"':
-		return "&quot;";
-	case '\'':
-		return "&#39;";
-	default:
-		return NULL;
-	}
-}
-
-size_t bench_put_char(FILE *out, const char *text, size_t n)
-{
-	size_t len = 1;
-
-	if ((unsigned char)*text >= 0x80)
-		len = slo_jsonw_utf8_length((const unsigned char *)text, n);
-	if (len == 0 || (unsigned char)*text < ' ' || *text == 0x7f)
-		(void)fputs("\xef\xbf\xbd", out);
-	else
-		(void)fwrite(text, 1, len, out);
-	return len ? len : 1;
-}
-
-void bench_put_escaped(FILE *out, const char *text)
-{
-	for (size_t n = strlen(text), len; n > 0; text += len, n -= len) {
-		const char *escaped = entity(*text);
-
-		len = 1;
-		if (escaped)
-			(void)fputs(escaped, out);
-		else
-			len = bench_put_char(out, text, n);
-	}
-}
-
 static void begin(FILE *out, const char *id, int height, const char *title)
 {
 	(void)fprintf(out,
