@@ -263,6 +263,15 @@ vm_any() {
 	SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl test/vm/run.sh "${options[@]}" "$@"
 }
 
+# Another architecture's programs run on no root of this machine: a runner of its own.
+vm_arm64() {
+	deps static-arm64
+	# shellcheck disable=SC2046 # words
+	install_packages $(sed -n 's/^# package-needs://p' test/vm/arm64.sh)
+	build static-arm64
+	test/vm/arm64.sh "$1"
+}
+
 # The lines of one run.sh as results; one that ended without its totals failed as a whole.
 vm_results() {
 	local series=$1 status name rest code
@@ -411,7 +420,8 @@ package) shift && package "$@" ;;
 build) if [[ ${2:-} == static* ]]; then deps "$2"; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
 test) shift && run_tests "$@" ;;
 vm)
-	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 6.1 6.12 newest host, or --kernel BZIMAGE"
+	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest arm64-6.1 host, or --kernel BZIMAGE"
+	if [[ $2 == arm64-* ]]; then vm_arm64 "$2"; exit; fi
 	deps test
 	build static ON
 	shift

@@ -171,7 +171,7 @@ make_version() {
 prune() {
 	local dir
 	while read -r dir; do
-		grep -qxF "${dir##*/}" "$cache"/apt/*.version || rm -rf "$dir"
+		grep -qxF "${dir##*/}" "$indexes"/*.version || rm -rf "$dir"
 	done < <(find "$kernels" -mindepth 1 -maxdepth 1 -ctime +30)
 }
 
@@ -231,7 +231,9 @@ main() {
 	pattern=$(matrix_get "$series" package)
 	more_packages=$(matrix_get "$series" more_packages)
 	cache=$(slo_cache_dir)
-	kernels=$cache/kernels apt=$cache/apt/${suites//,/+} known=$cache/apt/$series.version
+	# Versions, and the indexes of a suite, are the same for every architecture: each has folders of its own.
+	kernels=$cache/kernels/$arch indexes=$cache/apt/$arch
+	apt=$indexes/${suites//,/+} known=$indexes/$series.version
 	mkdir -p "$kernels" "$apt"
 	if ((force)) || ! fresh; then
 		exec 9>"$apt/lock"
