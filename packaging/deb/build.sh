@@ -46,7 +46,7 @@ add_helper() {
 }
 
 main() {
-	local binaries=$1 arch=$3 archive source
+	local binaries=$1 arch=$3 archive source version
 	out=$2
 	archive=$("$tree/packaging/tar/build.sh" "$binaries" "$out" "$arch")
 	source=$out/deb-$arch/llm-slo-$(project_version)
@@ -60,8 +60,11 @@ main() {
 		die "dpkg-buildpackage failed; all of it is in $out/deb-$arch.log"
 	}
 	mv "$out/deb-$arch"/*.deb "$out"
+	version=$(dpkg-parsechangelog -l "$tree/packaging/deb/debian/changelog" -S Version)
 	rm -rf "$out/deb-$arch"
-	echo "$out"/llm-slo-agent*_"$arch".deb
+	# One a line; the agent itself is the last.
+	[[ ! -x $out/helper-$arch/llm-slo-bcc ]] || echo "$out/llm-slo-agent-bcc_${version}_$arch.deb"
+	echo "$out/llm-slo-agent_${version}_$arch.deb"
 }
 
 main "$@"

@@ -34,7 +34,9 @@ main() {
 		die "rpmbuild failed; all of it is in $work.log"
 	}
 	rm -rf "$work"
-	echo "$out"/llm-slo-agent*."$(arch_name rpm "$arch")".rpm
+	# One a line; the agent itself is the last.
+	((${#helper[@]} == 0)) || echo "$out/llm-slo-agent-bcc-$(project_version)-1.$(arch_name rpm "$arch").rpm"
+	echo "$out/llm-slo-agent-$(project_version)-1.$(arch_name rpm "$arch").rpm"
 }
 
 main "$@"

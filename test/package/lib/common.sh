@@ -39,12 +39,13 @@ done_testing() {
 	((failures == 0))
 }
 
-# product KIND [ARCH]: builds it, prints what it printed last.
+# product KIND [ARCH]: builds it, prints the path that it printed last: one path a line, the agent's after the helper's.
 product() {
-	"$tree/build.sh" package "$@" 2>"$tmp/product.log" | tail -1 || {
+	"$tree/build.sh" package "$@" >"$tmp/product.out" 2>"$tmp/product.log" || {
 		cat "$tmp/product.log" >&2
 		return 1
 	}
+	tail -1 "$tmp/product.out"
 }
 
 # debian_root SUITE FOLDER PACKAGES: a clean root, from a cached archive of it. The mirror is the one that apt uses here.
