@@ -27,7 +27,8 @@ usage() {
 	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest host
 	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
-	  package KIND [ARCH]      tar, bcc, deb, rpm, oci or all; amd64 or arm64; into build/package/ (sums: one list of them)
+	  package KIND [ARCH]      tar, bcc, deb, rpm, oci or all; amd64 or arm64; into build/package/
+	  package sums             what a release holds, with one list of sums; package push REGISTRY: its images
 	  bench                    the figures: a table, and build/bench.json
 	  deps [test]              install what building (and testing) needs
 	  fmt | lint | clean       format the sources; check them; remove build/
@@ -386,9 +387,12 @@ release_sums() {
 
 # package KIND [ARCH]: prints what was made. The archive comes first: it is what the others are made of.
 package() {
-	local kind=${1:?"package: which kind? tar bcc deb rpm oci all"} arch=${2:-$(host_arch)} preset kinds
+	local kind=${1:?"package: which kind? tar bcc deb rpm oci all sums push"} arch=${2:-$(host_arch)} preset kinds
 	[[ $arch != "$(host_arch)" ]] && preset=static-$arch || preset=static
 	[[ $kind != sums ]] || { release_sums && return; }
+	if [[ $kind == push ]]; then
+		exec packaging/oci/push.sh "$PWD/build/package/release" "${2:?"package push: to which registry?"}"
+	fi
 	kinds=$kind
 	# The BCC helper is compiled for this machine's architecture, where the tree has it; the others take it along.
 	[[ $kind != all ]] || kinds="tar $([[ -d backends/bcc/helper && $arch == "$(host_arch)" ]] && echo bcc || true) deb rpm oci"

@@ -57,7 +57,8 @@ dependencies() {
 
 	Package: llm-slo-agent-bcc
 	Architecture: amd64 arm64
-	Depends: \${misc:Depends}, llm-slo-agent (= \${binary:Version}), libc6 (>= 2.28), libbpfcc
+	Depends: \${misc:Depends}, llm-slo-agent (= \${binary:Version}), libc6 (>= 2.28), libbpfcc, libelf1, zlib1g
+	Recommends: linux-headers-amd64 | linux-headers-arm64 | linux-headers-generic
 	Description: programs compiled on the host, for kernels without BTF
 	 The helper that compiles the agent's programs with BCC where the kernel has no
 	 BTF: Linux 4.4 to 5.7, and later kernels built without it. It needs the headers

@@ -11,7 +11,7 @@ tool=${XDG_CACHE_HOME:-$HOME/.cache}/llm-slo/actionlint/$VERSION/actionlint
 
 # Steps that build or test: build.sh or .ci/run; what else runs is git, apt and the release's own tools.
 by_build_sh() {
-	! grep -hE '^ *- run: ' "$tree"/.github/workflows/*.yml | grep -vE 'run: (\./build\.sh|\.ci/run|apt-get update && apt-get install -y git|git config|cosign sign-blob|gh release create)'
+	! grep -hE '^ *(- )?run: ' "$tree"/.github/workflows/*.yml | grep -vE 'run: (\./build\.sh|\.ci/run|apt-get update && apt-get install -y git|git config|cosign sign(-blob)? --yes|gh release create)'
 }
 
 main() {

@@ -53,6 +53,10 @@ mount_cgroup() {
 	esac
 }
 
+hide_btf() { # ROOT
+	if [ "$SLO_MASK_BTF" = 1 ] && [ -d "$1/sys/kernel/btf" ]; then mount -t tmpfs nobtf "$1/sys/kernel/btf"; fi
+}
+
 # The file systems every test expects, below ROOT ('' for the initramfs itself).
 mount_system() {
 	root=$1
@@ -71,7 +75,7 @@ mount_system() {
 	mount -t tracefs tracefs "$root/sys/kernel/tracing"
 	mount -t bpf bpf "$root/sys/fs/bpf"
 	mount_cgroup "$root/sys/fs/cgroup"
-	if [ "$SLO_MASK_BTF" = 1 ] && [ -d "$root/sys/kernel/btf" ]; then mount -t tmpfs nobtf "$root/sys/kernel/btf"; fi
+	hide_btf "$root"
 }
 
 # The host's root read-only, a tmpfs over it, the cached modules where modprobe looks.
@@ -92,6 +96,7 @@ make_system_root() {
 	mount_9p root /newroot rw,cache=mmap
 	for d in proc sys dev; do mount --move "/$d" "/newroot/$d"; done
 	mount -t tmpfs -o mode=755 run /newroot/run
+	hide_btf /newroot
 	mkdir -p /newroot$SHARE /newroot/run/systemd/system/graphical.target.wants
 	mount --move $SHARE /newroot$SHARE
 	cat >/newroot/run/slo-command <<-COMMAND
