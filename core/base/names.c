@@ -161,10 +161,49 @@ static uint32_t take_number(struct slo_names *names, size_t len)
 	return (uint32_t)++names->high;
 }
 
+uint32_t slo_names_hash(const struct slo_names *names, const char *s, size_t len)
+{
+	uint32_t hash = (uint32_t)slo_hash_bytes(names->seed, s, len);
+
+	__builtin_prefetch(&names->cells[hash & (2 * names->room - 1)]);
+	return hash;
+}
+
+void slo_names_fetch(const struct slo_names *names, uint32_t hash)
+{
+	uint32_t number = names->cells[hash & (2 * names->room - 1)];
+
+	if (number)
+		__builtin_prefetch(&names->name[number - 1]);
+}
+
+static bool is_name(const struct slo_names *names, const struct name *name, const char *s,
+                    size_t len)
+{
+	return name->len == len && memcmp(names->bytes + name->offset, s, len) == 0;
+}
+
+bool slo_names_again(struct slo_names *names, uint32_t number, const char *s, size_t len,
+                     uint64_t stamp)
+{
+	struct name *name = &names->name[number - 1];
+
+	if (!is_name(names, name, s, len))
+		return false;
+	name->stamp = stamp;
+	return true;
+}
+
 uint32_t slo_names_get(struct slo_names *names, const char *s, size_t len, uint64_t stamp,
                        bool *ret_new)
 {
-	uint32_t hash = (uint32_t)slo_hash_bytes(names->seed, s, len);
+	return slo_names_get_hashed(names, (uint32_t)slo_hash_bytes(names->seed, s, len), s, len,
+	                            stamp, ret_new);
+}
+
+uint32_t slo_names_get_hashed(struct slo_names *names, uint32_t hash, const char *s, size_t len,
+                              uint64_t stamp, bool *ret_new)
+{
 	size_t mask = 2 * names->room - 1;
 	struct name *name;
 	uint32_t number;
@@ -173,8 +212,7 @@ uint32_t slo_names_get(struct slo_names *names, const char *s, size_t len, uint6
 		*ret_new = false;
 	for (size_t cell = hash & mask; names->cells[cell]; cell = (cell + 1) & mask) {
 		name = &names->name[names->cells[cell] - 1];
-		if (name->hash == hash && name->len == len &&
-		    memcmp(names->bytes + name->offset, s, len) == 0) {
+		if (name->hash == hash && is_name(names, name, s, len)) {
 			name->stamp = stamp;
 			return names->cells[cell];
 		}

@@ -37,6 +37,19 @@ uint32_t slo_names_get(struct slo_names *names, const char *s, size_t len, uint6
                        bool *ret_new);
 
 /*
+ * The same in three steps, for who asks for several names at once: each step's cold memory comes while the next name's is
+ * asked for. A hash stays right as long as the table lives.
+ */
+uint32_t slo_names_hash(const struct slo_names *names, const char *s, size_t len);
+void slo_names_fetch(const struct slo_names *names, uint32_t hash);
+uint32_t slo_names_get_hashed(struct slo_names *names, uint32_t hash, const char *s, size_t len,
+                              uint64_t stamp, bool *ret_new);
+
+/* Whether @number, given out and not swept since, is of these bytes; then it counts as used. A tenth of a search's cost. */
+bool slo_names_again(struct slo_names *names, uint32_t number, const char *s, size_t len,
+                     uint64_t stamp);
+
+/*
  * Forgets the names last used before @stamp; their numbers are given out again, so nobody may hold
  * one. Costs as much as there are names: for when they run out, see slo_names_is_full().
  */

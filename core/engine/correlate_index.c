@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "core/engine/correlate_records.h"
 
 #define RECORDS_MAX ((size_t)1 << 24)
+#define SIGNALS_PER_BUCKET 16 /* a power of two */
 #define NAME_BYTES 48 /* a name's mean, generously: pods, trace ids, tuples */
 /*
  * Below this, confidences shared by SLO_CORR_TRACES_MAX traces could still enrich, and they are not
@@ -44,19 +46,15 @@ static int check_config(const struct slo_correlator_config *cfg, struct slo_err 
 
 static int make_lists(struct slo_correlator *c, struct slo_err *err)
 {
-	/* About as long as the tiers reach: 2.1 s, 134 ms, 268 ms. */
-	static const unsigned int slot_bits[] = {
-		[SLO_TIER_TRACE] = 31,
-		[SLO_TIER_POD_PID] = 28,
-		[SLO_TIER_POD_CONN] = 28,
-	};
 	int r = 0;
 
-	for (int i = 0; r == 0 && i < SLO_TIER_SERVICE_NODE; i++)
-		r = slo_time_chains_new(&c->signal_chains[i], c->signals.mask + 1, slot_bits[i],
-		                        err);
-	for (int i = 0; r == 0 && i < SLO_CORR_LIST_MAX_; i++)
+	c->bucket_mask = c->signals.mask / SIGNALS_PER_BUCKET;
+	for (int i = 0; r == 0 && i < SLO_TIER_MAX_; i++) {
+		c->waiting[i] = calloc(c->bucket_mask + 1, sizeof(*c->waiting[i]));
+		if (!c->waiting[i])
+			return slo_err_set(err, -ENOMEM, "correlation: no memory for signals");
 		r = slo_time_index_new(&c->signal_list[i], c->signals.mask + 1, err);
+	}
 	if (c->cfg.rule.distance == SLO_CORR_POINT)
 		return r;
 	/* Only tiers that enrich are ever asked whose a signal is. */
@@ -90,7 +88,6 @@ int slo_correlator_new(struct slo_correlator **ret, const struct slo_correlator_
 		return slo_err_set(err, -ENOMEM, "correlation: out of memory");
 	c->cfg = *cfg;
 	c->generation = 1;
-	c->gone_until_ns = INT64_MIN;
 	c->signals.mask = power_of_two(cfg->max_signals) - 1;
 	c->spans.mask = power_of_two(cfg->max_spans) - 1;
 	c->signal = calloc(c->signals.mask + 1, sizeof(*c->signal));
@@ -110,12 +107,11 @@ int slo_correlator_new(struct slo_correlator **ret, const struct slo_correlator_
 void slo_correlator_freep(struct slo_correlator **c)
 {
 	if (*c) {
-		for (int i = 0; i < SLO_TIER_SERVICE_NODE; i++)
-			slo_time_chains_freep(&(*c)->signal_chains[i]);
-		for (int i = 0; i < SLO_CORR_LIST_MAX_; i++)
+		for (int i = 0; i < SLO_TIER_MAX_; i++) {
 			slo_time_index_freep(&(*c)->signal_list[i]);
-		for (int i = 0; i < SLO_TIER_MAX_; i++)
 			slo_time_index_freep(&(*c)->span_list[i]);
+			free((*c)->waiting[i]);
+		}
 		slo_names_freep(&(*c)->names);
 		free((*c)->signal);
 		free((*c)->span);
@@ -143,8 +139,7 @@ bool slo_corr_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier, u
 		b = who->conn;
 		break;
 	case SLO_TIER_SERVICE_NODE:
-		a = who->service;
-		b = who->node;
+		a = b = who->place;
 		break;
 	case SLO_TIER_MAX_:
 		break;
@@ -165,16 +160,64 @@ static struct slo_corr_span_record *span_at(const struct slo_correlator *c, uint
 	return &c->span[n & c->spans.mask];
 }
 
+static struct slo_corr_bucket *bucket_of(const struct slo_correlator *c, enum slo_corr_tier tier,
+                                         uint64_t key)
+{
+	return &c->waiting[tier][slo_hash_mix(key) & c->bucket_mask];
+}
+
+static void join_bucket(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key,
+                        uint32_t slot)
+{
+	struct slo_corr_bucket *bucket = bucket_of(c, tier, key);
+
+	if (bucket->last)
+		c->signal[bucket->last - 1].link[tier] = slot + 1;
+	else
+		bucket->first = slot + 1;
+	bucket->last = slot + 1;
+}
+
 static void drop_signal(struct slo_correlator *c)
 {
 	struct slo_corr_signal_record *s = signal_at(c, c->signals.first);
+	uint32_t slot = (uint32_t)(c->signals.first & c->signals.mask);
+	struct slo_corr_bucket *bucket;
 	uint64_t key;
 
-	/* The chains know by themselves who is gone. */
-	if (slo_corr_key(&s->who, SLO_TIER_SERVICE_NODE, &key))
-		(void)slo_time_index_remove(c->signal_list[slo_corr_list_of(s)], key, s->time_ns,
-		                            (uint32_t)(c->signals.first & c->signals.mask));
+	if (s->verdict.final)
+		slo_corr_unfinal(c, s);
+	for (int t = 0; t < SLO_TIER_MAX_; t++) {
+		if (!slo_corr_signal_key(&s->who, (enum slo_corr_tier)t, &key))
+			continue;
+		if (s->listed & SLO_CORR_EQUAL(t)) {
+			(void)slo_time_index_remove(c->signal_list[t], key, s->time_ns, slot);
+			continue;
+		}
+		bucket = bucket_of(c, (enum slo_corr_tier)t, key); /* whose oldest it is */
+		bucket->first = s->link[t];
+		bucket->last = bucket->first ? bucket->last : 0;
+	}
 	c->signals.first++;
+}
+
+void slo_corr_list_signals(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key)
+{
+	struct slo_corr_bucket *bucket = bucket_of(c, tier, key);
+	uint64_t own;
+
+	for (uint32_t at = bucket->first; at;) {
+		struct slo_corr_signal_record *s = &c->signal[at - 1];
+		uint32_t behind = s->link[tier];
+
+		if (behind)
+			__builtin_prefetch(&c->signal[behind - 1], 1);
+		s->listed |= (uint8_t)SLO_CORR_EQUAL(tier);
+		if (slo_corr_signal_key(&s->who, tier, &own))
+			(void)slo_time_index_add(c->signal_list[tier], own, s->time_ns, at - 1, 0);
+		at = behind;
+	}
+	*bucket = (struct slo_corr_bucket){ 0 };
 }
 
 static void drop_span(struct slo_correlator *c)
@@ -184,15 +227,37 @@ static void drop_span(struct slo_correlator *c)
 	uint64_t key;
 
 	for (int t = 0; t < SLO_TIER_MAX_ && c->span_list[t]; t++) {
-		if (slo_corr_key(&s->who, (enum slo_corr_tier)t, &key))
+		if (c->spans.first < c->listed[t] &&
+		    slo_corr_key(&s->who, (enum slo_corr_tier)t, &key))
 			(void)slo_time_index_remove(c->span_list[t], key, s->start_ns, slot);
 	}
-	if (s->end_ns > c->gone_until_ns)
-		c->gone_until_ns = s->end_ns;
+	slo_corr_lose_witness(c, slot);
 	c->spans.first++;
 	c->generation++;
 	if (c->spans.first == c->spans.next)
 		c->longest_ns = 0;
+}
+
+static uint32_t reach_of(const struct slo_corr_span_record *s)
+{
+	int64_t reach = (slo_corr_length_ns(s) >> SLO_CORR_REACH_BITS) + 1;
+
+	return reach < UINT32_MAX ? (uint32_t)reach : UINT32_MAX - 1;
+}
+
+void slo_corr_list_spans(struct slo_correlator *c, enum slo_corr_tier tier)
+{
+	uint64_t n = c->listed[tier] > c->spans.first ? c->listed[tier] : c->spans.first;
+	uint64_t key;
+
+	for (; n < c->spans.next; n++) {
+		const struct slo_corr_span_record *s = span_at(c, n);
+
+		if (slo_corr_key(&s->who, tier, &key))
+			(void)slo_time_index_add(c->span_list[tier], key, s->start_ns,
+			                         (uint32_t)(n & c->spans.mask), reach_of(s));
+	}
+	c->listed[tier] = n;
 }
 
 static size_t ring_count(const struct slo_corr_ring *r)
@@ -210,45 +275,76 @@ static void sweep(struct slo_correlator *c)
 	if (ring_count(&c->spans) > 0 && span_at(c, c->spans.first)->order < oldest)
 		oldest = span_at(c, c->spans.first)->order;
 	slo_names_sweep(c->names, oldest);
+	/* Perhaps forgotten. */
+	memset(&c->latest_signal, 0, sizeof(c->latest_signal));
+	memset(&c->latest_span, 0, sizeof(c->latest_span));
 	c->next_sweep = c->order + slo_names_count(c->names) / 8 + 1;
 }
 
-/* False where a name finds no room. */
-static bool number(struct slo_correlator *c, const char *name, uint32_t *ret)
+/* 0 where a name finds no room. */
+static uint32_t number(struct slo_correlator *c, uint32_t hash, const char *s, size_t len)
 {
-	size_t len = name ? strlen(name) : 0;
+	uint32_t n = slo_names_get_hashed(c->names, hash, s, len, c->order, NULL);
 
-	*ret = 0;
-	if (len == 0)
-		return true;
-	*ret = slo_names_get(c->names, name, len, c->order, NULL);
-	if (*ret == 0 && c->order >= c->next_sweep) {
+	if (n == 0 && c->order >= c->next_sweep) {
 		sweep(c);
-		*ret = slo_names_get(c->names, name, len, c->order, NULL);
+		n = slo_names_get_hashed(c->names, hash, s, len, c->order, NULL);
 	}
-	return *ret != 0;
+	return n;
+}
+
+/* Service and node together are one name: none of theirs begins with a 0. */
+static uint32_t place(struct slo_correlator *c, const uint32_t of[2], uint32_t latest)
+{
+	char key[1 + 2 * sizeof(uint32_t)] = "";
+
+	memcpy(key + 1, of, 2 * sizeof(*of));
+	if (latest && slo_names_again(c->names, latest, key, sizeof(key), c->order))
+		return latest;
+	return number(c, slo_names_hash(c->names, key, sizeof(key)), key, sizeof(key));
 }
 
 static int number_all(struct slo_correlator *c, const struct slo_corr_who *from,
-                      struct slo_corr_numbers *ret)
+                      struct slo_corr_latest *latest, struct slo_corr_numbers *ret)
 {
-	ret->pid = from->pid;
-	if (number(c, from->trace_id, &ret->trace) && number(c, from->pod, &ret->pod) &&
-	    number(c, from->conn, &ret->conn) && number(c, from->service, &ret->service) &&
-	    number(c, from->node, &ret->node))
-		return 0;
-	return -ENOSPC;
+	const char *name[] = { from->trace_id, from->pod, from->conn, from->service, from->node };
+	struct slo_corr_latest now = { 0 };
+	size_t len[SLO_ARRAY_SIZE(name)];
+	uint32_t hash[SLO_ARRAY_SIZE(name)];
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(name); i++) {
+		len[i] = name[i] ? strlen(name[i]) : 0;
+		if (len[i] && latest->name[i] &&
+		    slo_names_again(c->names, latest->name[i], name[i], len[i], c->order))
+			now.name[i] = latest->name[i];
+		else if (len[i])
+			hash[i] = slo_names_hash(c->names, name[i], len[i]);
+	}
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(name); i++) {
+		if (len[i] && !now.name[i])
+			slo_names_fetch(c->names, hash[i]);
+	}
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(name); i++) {
+		if (len[i] && !now.name[i] && !(now.name[i] = number(c, hash[i], name[i], len[i])))
+			return -ENOSPC;
+	}
+	if (now.name[3] && now.name[4] && !(now.place = place(c, now.name + 3, latest->place)))
+		return -ENOSPC;
+	*latest = now;
+	*ret = (struct slo_corr_numbers){ now.name[0], now.name[1], now.name[2], now.place,
+		                          from->pid };
+	return 0;
 }
 
 /* The next arrival: numbers of its names; 0 or a negative errno, counted. */
 static int arrive(struct slo_correlator *c, int64_t time_ns, const struct slo_corr_who *from,
-                  struct slo_corr_numbers *ret)
+                  struct slo_corr_latest *latest, struct slo_corr_numbers *ret)
 {
 	int r = time_ns == 0 ? -EINVAL : 0;
 
 	c->order++;
 	if (r == 0)
-		r = number_all(c, from, ret);
+		r = number_all(c, from, latest, ret);
 	if (r < 0)
 		c->stats.refused++;
 	return r;
@@ -260,9 +356,9 @@ int slo_correlator_add_signal(struct slo_correlator *c, const struct slo_corr_si
 		.time_ns = signal->time_ns,
 		.since_ns = c->now_ns,
 		.value = signal->value,
-		.signal = signal->signal,
+		.signal = (uint8_t)signal->signal,
 	};
-	int r = arrive(c, signal->time_ns, &signal->who, &s.who);
+	int r = arrive(c, signal->time_ns, &signal->who, &c->latest_signal, &s.who);
 	uint64_t key;
 
 	if (r < 0)
@@ -273,14 +369,11 @@ int slo_correlator_add_signal(struct slo_correlator *c, const struct slo_corr_si
 	}
 	s.order = c->order;
 	*signal_at(c, c->signals.next) = s;
-	for (int t = 0; t < SLO_TIER_SERVICE_NODE; t++) {
-		if (!slo_corr_key(&s.who, (enum slo_corr_tier)t, &key))
-			key = 0;
-		slo_time_chains_add(c->signal_chains[t], key, s.time_ns);
+	for (int t = 0; t < SLO_TIER_MAX_; t++) {
+		if (slo_corr_signal_key(&s.who, (enum slo_corr_tier)t, &key))
+			join_bucket(c, (enum slo_corr_tier)t, key,
+			            (uint32_t)(c->signals.next & c->signals.mask));
 	}
-	if (slo_corr_key(&s.who, SLO_TIER_SERVICE_NODE, &key))
-		(void)slo_time_index_add(c->signal_list[slo_corr_list_of(&s)], key, s.time_ns,
-		                         (uint32_t)(c->signals.next & c->signals.mask));
 	c->signals.next++;
 	c->stats.signals++;
 	return 0;
@@ -301,8 +394,7 @@ int slo_correlator_add_span(struct slo_correlator *c, const struct slo_corr_span
 		.end_ns = span->end_ns < span->start_ns ? span->start_ns : span->end_ns,
 		.since_ns = c->now_ns,
 	};
-	int r = arrive(c, span->start_ns, &span->who, &s.who);
-	uint64_t key;
+	int r = arrive(c, span->start_ns, &span->who, &c->latest_span, &s.who);
 
 	if (r < 0)
 		return r;
@@ -312,11 +404,6 @@ int slo_correlator_add_span(struct slo_correlator *c, const struct slo_corr_span
 	}
 	s.order = c->order;
 	*span_at(c, c->spans.next) = s;
-	for (int t = 0; t < SLO_TIER_MAX_ && c->span_list[t]; t++) {
-		if (slo_corr_key(&s.who, (enum slo_corr_tier)t, &key))
-			(void)slo_time_index_add(c->span_list[t], key, s.start_ns,
-			                         (uint32_t)(c->spans.next & c->spans.mask));
-	}
 	if (slo_corr_length_ns(&s) > c->longest_ns)
 		c->longest_ns = slo_corr_length_ns(&s);
 	c->generation++;

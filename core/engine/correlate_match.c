@@ -19,7 +19,7 @@ static unsigned int in_common(const struct slo_corr_numbers *a, const struct slo
 		common |= SLO_CORR_EQUAL(SLO_TIER_POD_PID);
 	if (pod && a->conn && a->conn == b->conn)
 		common |= SLO_CORR_EQUAL(SLO_TIER_POD_CONN);
-	if (a->service && a->service == b->service && a->node && a->node == b->node)
+	if (a->place && a->place == b->place)
 		common |= SLO_CORR_EQUAL(SLO_TIER_SERVICE_NODE);
 	return common;
 }
@@ -103,22 +103,33 @@ static bool is_hopeless(const struct slo_correlator *c, enum slo_corr_tier tier,
 	       slo_corr_tier_desc(tier)->confidence / best->traces < c->cfg.rule.threshold;
 }
 
-/* Spans of @tier that begin within [@from, @to]. */
-static void enter_all(const struct slo_correlator *c, const struct slo_corr_signal_record *signal,
-                      enum slo_corr_tier tier, int64_t from, int64_t to, struct contest *best)
+/* Whether a span that begins at @start_ns may reach @time_ns, for all that the note in the list says. */
+static bool may_reach(int64_t start_ns, uint32_t note, int64_t time_ns)
 {
+	return time_ns <= start_ns ||
+	       ((uint64_t)time_ns - (uint64_t)start_ns) >> SLO_CORR_REACH_BITS <= note ||
+	       note == UINT32_MAX - 1;
+}
+
+/* Spans of @tier that begin within [@from, @to], and end at @alive_ns or later. */
+static void enter_all(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+                      enum slo_corr_tier tier, int64_t from, int64_t to, int64_t alive_ns,
+                      struct contest *best)
+{
+	struct slo_time_entry e;
 	struct slo_time_cursor at;
 	int64_t distance_ns;
 	uint64_t key;
-	uint32_t slot;
 
 	if (from > to || !slo_corr_key(&signal->who, tier, &key))
 		return;
+	slo_corr_list_spans(c, tier);
 	at = slo_time_index_seek(c->span_list[tier], key, from);
 	while (!is_hopeless(c, tier, best) &&
-	       slo_time_index_next(c->span_list[tier], &at, to, &slot)) {
-		if (judge(c, &c->span[slot], signal, &distance_ns) == tier)
-			enter(c, best, slot, distance_ns);
+	       slo_time_index_next(c->span_list[tier], &at, to, &e)) {
+		if (may_reach(e.time, e.note, alive_ns) &&
+		    judge(c, &c->span[e.id], signal, &distance_ns) == tier)
+			enter(c, best, e.id, distance_ns);
 	}
 }
 
@@ -126,21 +137,21 @@ static void enter_all(const struct slo_correlator *c, const struct slo_corr_sign
  * The spans that @signal belongs to; the tier, or SLO_TIER_NONE. Spans that may hold it within come first: on busy
  * processes two of them already make it hopeless, and those before and behind are never looked at.
  */
-static enum slo_corr_tier hold_contest(const struct slo_correlator *c,
+static enum slo_corr_tier hold_contest(struct slo_correlator *c,
                                        const struct slo_corr_signal_record *signal,
                                        struct contest *best)
 {
-	int64_t begin = shift(signal->time_ns, -c->longest_ns);
+	int64_t time = signal->time_ns, begin = shift(time, -c->longest_ns);
 
 	*best = (struct contest){ 0 };
 	for (int t = 0; t < SLO_TIER_MAX_ && slo_corr_enriches(c, (enum slo_corr_tier)t); t++) {
 		enum slo_corr_tier tier = (enum slo_corr_tier)t;
 		int64_t limit = tier_limit(c, tier);
 
-		enter_all(c, signal, tier, begin, signal->time_ns, best);
-		enter_all(c, signal, tier, shift(begin, -limit), shift(begin, -1), best);
-		enter_all(c, signal, tier, shift(signal->time_ns, 1), shift(signal->time_ns, limit),
-		          best);
+		enter_all(c, signal, tier, begin, time, shift(time, -limit), best);
+		enter_all(c, signal, tier, shift(begin, -limit), shift(begin, -1),
+		          shift(time, -limit), best);
+		enter_all(c, signal, tier, shift(time, 1), shift(time, limit), time, best);
 		if (best->traces)
 			return tier;
 	}
@@ -159,29 +170,84 @@ static bool has_better_keys(const struct slo_corr_signal_record *signal, enum sl
 	return false;
 }
 
+/* The note of @signal in the list of the tier that settled it. */
+static void note_final(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+                       uint32_t note)
+{
+	uint64_t key;
+
+	if (slo_corr_signal_key(&signal->who, signal->verdict.tier, &key))
+		(void)slo_time_index_note(c->signal_list[signal->verdict.tier], key,
+		                          signal->time_ns, (uint32_t)(signal - c->signal), note);
+}
+
+/* The contest is as hopeless as long as these spans are there: hung on the one that goes first. */
+static void make_final(struct slo_correlator *c, struct slo_corr_signal_record *signal,
+                       const struct contest *best)
+{
+	uint64_t age, oldest = UINT64_MAX;
+	uint32_t slot = (uint32_t)(signal - c->signal);
+	struct slo_corr_span_record *witness;
+
+	for (unsigned int i = 0; i < best->traces && i < SLO_CORR_TRACES_MAX; i++) {
+		age = (best->slot[i] - c->spans.first) & c->spans.mask;
+		if (age < oldest) {
+			oldest = age;
+			signal->verdict.span = best->slot[i];
+		}
+	}
+	witness = &c->span[signal->verdict.span];
+	signal->before = 0;
+	signal->behind = witness->first_final;
+	if (signal->behind)
+		c->signal[signal->behind - 1].before = slot + 1;
+	witness->first_final = slot + 1;
+	signal->verdict.final = true;
+	note_final(c, signal, signal->who.place + 1);
+}
+
+void slo_corr_unfinal(struct slo_correlator *c, struct slo_corr_signal_record *signal)
+{
+	if (signal->before)
+		c->signal[signal->before - 1].behind = signal->behind;
+	else
+		c->span[signal->verdict.span].first_final = signal->behind;
+	if (signal->behind)
+		c->signal[signal->behind - 1].before = signal->before;
+	note_final(c, signal, 0);
+	signal->verdict.final = false;
+}
+
+void slo_corr_lose_witness(struct slo_correlator *c, uint32_t slot)
+{
+	while (c->span[slot].first_final)
+		slo_corr_unfinal(c, &c->signal[c->span[slot].first_final - 1]);
+}
+
 /*
  * Held anew where spans came or went, but for a hopeless contest that no better tier can settle:
  * on busy processes that is what most signals are, and each new span would ask again.
  */
-static const struct slo_corr_verdict *verdict_of(const struct slo_correlator *c,
+static const struct slo_corr_verdict *verdict_of(struct slo_correlator *c,
                                                  struct slo_corr_signal_record *signal)
 {
 	struct slo_corr_verdict *v = &signal->verdict;
 	struct contest best;
 
-	if (v->generation == c->generation || (v->final && signal->time_ns > c->gone_until_ns))
+	if (v->generation == c->generation || v->final)
 		return v;
 	v->generation = c->generation;
 	v->tier = hold_contest(c, signal, &best);
 	v->traces = (uint16_t)best.traces;
-	v->final = is_hopeless(c, v->tier, &best) && !has_better_keys(signal, v->tier);
 	v->distance_ns = best.distance_ns;
 	v->span = best.slot[0];
+	if (is_hopeless(c, v->tier, &best) && !has_better_keys(signal, v->tier))
+		make_final(c, signal, &best);
 	return v;
 }
 
 /* Whether @signal, shared by several traces, is the span in @slot's in one of them. */
-static bool has_share(const struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+static bool has_share(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
                       uint32_t slot)
 {
 	struct contest best;
@@ -280,7 +346,7 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 		return;
 	/* Only now: most signals get no farther, and these fields lie on another cache line. */
 	keep(m->result, &(struct slo_corr_hit){
-				.signal = signal->signal,
+				.signal = (enum slo_signal)signal->signal,
 				.value = signal->value,
 				.time_ns = signal->time_ns,
 				.tier = tier,
@@ -289,26 +355,6 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 				.distance_ns = distance_ns,
 				.order = signal->order,
 			});
-}
-
-/*
- * What consider() comes to for a signal of too many spans, without a look at them: its keys are this tier's and no better
- * one's, and the walk has kept the distance.
- */
-static bool is_settled(struct matching *m, const struct slo_corr_signal_record *signal,
-                       enum slo_corr_tier tier)
-{
-	const struct slo_corr_verdict *v = &signal->verdict;
-	const struct slo_corr_numbers *a = &m->span->who, *b = &signal->who;
-	bool within = signal->time_ns >= m->span->start_ns && signal->time_ns <= m->span->end_ns;
-
-	if (!v->final || v->tier != tier || signal->time_ns <= m->c->gone_until_ns)
-		return false;
-	m->counted_above += a->service && a->service == b->service && a->node && a->node == b->node;
-	m->c->stats.matched[tier]++;
-	m->result->ambiguous += within;
-	m->result->elsewhere += !within;
-	return true;
 }
 
 /* Ends of the time that @tier reaches from the span. */
@@ -324,50 +370,51 @@ static int64_t reach_to(const struct matching *m, enum slo_corr_tier tier)
 	return shift(point ? m->span->start_ns : m->span->end_ns, tier_limit(m->c, tier));
 }
 
-static void match_signal(struct matching *m, struct slo_corr_signal_record *signal,
-                         enum slo_corr_tier tier)
-{
-	int64_t distance_ns;
-
-	if (is_settled(m, signal, tier))
-		return;
-	/* A pair is met in each tier whose keys are equal, and counts in the first that holds. */
-	if (judge(m->c, m->span, signal, &distance_ns) == tier)
-		consider(m, signal, tier, distance_ns);
-}
-
-static void match_chains(struct matching *m, enum slo_corr_tier tier, uint64_t key)
+/*
+ * Signals up to @to, one by one; *@ret_final: those that are as good as nobody's, passed over. Their keys are this tier's
+ * and no better one's, and the range keeps the distance.
+ */
+static void match_range(struct matching *m, enum slo_corr_tier tier, struct slo_time_cursor *at,
+                        int64_t to, struct slo_time_passed *passed)
 {
 	struct slo_correlator *c = m->c;
-	struct slo_time_walk w =
-		slo_time_chains_seek(c->signal_chains[tier], key, reach_from(m, tier),
-	                             reach_to(m, tier), c->signals.first);
-	uint64_t n;
+	int64_t distance_ns;
+	uint32_t slot;
 
-	while (slo_time_chains_next(c->signal_chains[tier], &w, &n)) {
-		const struct slo_corr_signal_record *next =
-			&c->signal[(w.link - 1) & c->signals.mask];
-
-		/* Probably the next one: its two cache lines. */
-		__builtin_prefetch(next);
-		__builtin_prefetch(&next->order);
-		match_signal(m, &c->signal[n & c->signals.mask], tier);
+	while (slo_time_index_next_bare(c->signal_list[tier], at, to, &slot, passed)) {
+		/* A pair is met in each tier whose keys are equal, and counts in the first that holds. */
+		if (judge(c, m->span, &c->signal[slot], &distance_ns) == tier)
+			consider(m, &c->signal[slot], tier, distance_ns);
 	}
 }
 
-static void match_last(struct matching *m, uint64_t key)
+static void match_list(struct matching *m, enum slo_corr_tier tier, uint64_t key)
 {
-	for (int i = 0; i < SLO_CORR_LIST_MAX_; i++) {
-		const struct slo_time_index *list = m->c->signal_list[i];
-		struct slo_time_cursor at =
-			slo_time_index_seek(list, key, reach_from(m, SLO_TIER_SERVICE_NODE));
-		uint32_t slot;
+	struct slo_time_cursor at;
+	/* Before the span, within, and behind. */
+	struct slo_time_passed passed = { .note = m->span->who.place + 1 };
+	uint64_t before, within;
 
-		if (i == SLO_CORR_LIST_TRACED && !m->both_lists)
-			continue;
-		while (slo_time_index_next(list, &at, reach_to(m, SLO_TIER_SERVICE_NODE), &slot))
-			match_signal(m, &m->c->signal[slot], SLO_TIER_SERVICE_NODE);
-	}
+	slo_corr_list_signals(m->c, tier, key);
+	at = slo_time_index_seek(m->c->signal_list[tier], key, reach_from(m, tier));
+	match_range(m, tier, &at, shift(m->span->start_ns, -1), &passed);
+	before = passed.noted;
+	match_range(m, tier, &at, m->span->end_ns, &passed);
+	within = passed.noted - before;
+	match_range(m, tier, &at, reach_to(m, tier), &passed);
+	m->c->stats.matched[tier] += passed.noted;
+	m->result->ambiguous += within;
+	m->result->elsewhere += passed.noted - within;
+	if (tier != SLO_TIER_SERVICE_NODE && m->span->who.place)
+		m->counted_above += passed.same;
+}
+
+static void match_tier(struct matching *m, enum slo_corr_tier tier, uint64_t key)
+{
+	if (tier != SLO_TIER_TRACE)
+		match_list(m, tier, key);
+	if (tier == SLO_TIER_TRACE || m->both_lists)
+		match_list(m, tier, key | SLO_CORR_TRACED);
 }
 
 /* Where the last tier enriches nothing its pairs are only counted. */
@@ -376,10 +423,15 @@ static void count_last(struct matching *m, uint64_t key)
 	struct slo_correlator *c = m->c;
 	int64_t from = reach_from(m, SLO_TIER_SERVICE_NODE);
 	int64_t to = reach_to(m, SLO_TIER_SERVICE_NODE);
-	uint64_t n = slo_time_index_count(c->signal_list[SLO_CORR_LIST_PLAIN], key, from, to);
+	const struct slo_time_index *list = c->signal_list[SLO_TIER_SERVICE_NODE];
+	uint64_t n;
 
-	if (m->both_lists)
-		n += slo_time_index_count(c->signal_list[SLO_CORR_LIST_TRACED], key, from, to);
+	slo_corr_list_signals(c, SLO_TIER_SERVICE_NODE, key);
+	n = slo_time_index_count(list, key, from, to);
+	if (m->both_lists) {
+		slo_corr_list_signals(c, SLO_TIER_SERVICE_NODE, key | SLO_CORR_TRACED);
+		n += slo_time_index_count(list, key | SLO_CORR_TRACED, from, to);
+	}
 	n -= m->counted_above;
 	c->stats.matched[SLO_TIER_SERVICE_NODE] += n;
 	m->result->below += n;
@@ -389,16 +441,16 @@ static void match_tiers(struct matching *m)
 {
 	uint64_t key;
 
-	for (int t = 0; t < SLO_TIER_SERVICE_NODE; t++) {
-		if (slo_corr_key(&m->span->who, (enum slo_corr_tier)t, &key))
-			match_chains(m, (enum slo_corr_tier)t, key);
+	for (int t = 0; t < SLO_TIER_MAX_; t++) {
+		enum slo_corr_tier tier = (enum slo_corr_tier)t;
+
+		if (!slo_corr_key(&m->span->who, tier, &key))
+			continue;
+		if (tier != SLO_TIER_SERVICE_NODE || slo_corr_enriches(m->c, tier))
+			match_tier(m, tier, key);
+		else
+			count_last(m, key);
 	}
-	if (!slo_corr_key(&m->span->who, SLO_TIER_SERVICE_NODE, &key))
-		return;
-	if (slo_corr_enriches(m->c, SLO_TIER_SERVICE_NODE))
-		match_last(m, key);
-	else
-		count_last(m, key);
 }
 
 int slo_correlator_match(struct slo_correlator *c, uint64_t id, struct slo_corr_result *ret)

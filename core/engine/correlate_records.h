@@ -5,37 +5,44 @@
 
 #include "core/base/names.h"
 #include "core/engine/correlate_index.h"
-#include "core/engine/time_chains.h"
 #include "core/engine/time_index.h"
 
 /* strcmp() by the million is too slow: equal numbers are equal names. 0: unknown. */
 struct slo_corr_numbers {
-	uint32_t trace, pod, conn, service, node, pid;
+	uint32_t trace, pod, conn;
+	uint32_t place; /* service and node, where both are known */
+	uint32_t pid;
 };
 
 /* What a signal belongs to, given the spans of one generation. */
 struct slo_corr_verdict {
 	uint64_t generation; /* of the spans; 0: never judged */
-	uint64_t span; /* whose it is, where @traces is 1 */
+	uint64_t
+		span; /* slot of the span whose it is, where @traces is 1; the witness, where @final */
 	int64_t distance_ns;
 	enum slo_corr_tier tier;
 	uint16_t traces; /* SLO_CORR_TRACES_MAX + 1: or more */
-	bool final; /* no span that comes can change it; one that goes can */
+	bool final; /* no span that comes can change it, and none that goes before its witness */
 };
 
 struct slo_corr_signal_record {
-	/* What a match looks at, side by side: 64 bytes. */
+	/* What listing and a match look at, side by side. */
 	struct slo_corr_numbers who;
+	uint32_t link[SLO_TIER_MAX_]; /* to the next one that waits in its bucket, slot and 1 */
+	uint8_t listed; /* SLO_CORR_EQUAL(tier): it is in that list, and waits no more */
+	uint8_t signal; /* enum slo_signal */
 	int64_t time_ns;
 	struct slo_corr_verdict verdict;
+	/* Neighbours of the same witness, slot and 1; 0: none. */
+	uint32_t before, behind;
 	uint64_t order; /* of arrival among signals and spans, from 1 */
 	uint64_t since_ns;
 	double value;
-	enum slo_signal signal;
 };
 
 struct slo_corr_span_record {
 	struct slo_corr_numbers who;
+	uint32_t first_final; /* of the signals whose witness it is: slot and 1; 0: none */
 	int64_t start_ns, end_ns;
 	uint64_t order;
 	uint64_t since_ns;
@@ -47,14 +54,15 @@ struct slo_corr_ring {
 	uint64_t mask;
 };
 
-/*
- * Signals of the last tier, which may be thousands a span, must be counted without looking at each:
- * those with a trace id apart, as the conflict rule asks.
- */
-enum slo_corr_list {
-	SLO_CORR_LIST_PLAIN,
-	SLO_CORR_LIST_TRACED,
-	SLO_CORR_LIST_MAX_,
+/* Signals that wait to be listed, oldest first: slot and 1; 0: none. */
+struct slo_corr_bucket {
+	uint32_t first, last;
+};
+
+/* The latest names of a kind of record: the next one's are mostly the same. */
+struct slo_corr_latest {
+	uint32_t name[5]; /* in the order of struct slo_corr_who */
+	uint32_t place;
 };
 
 struct slo_correlator {
@@ -62,15 +70,24 @@ struct slo_correlator {
 	struct slo_corr_ring signals, spans;
 	struct slo_corr_signal_record *signal;
 	struct slo_corr_span_record *span;
-	struct slo_time_chains
-		*signal_chains[SLO_TIER_SERVICE_NODE]; /* of the tiers above the last */
-	struct slo_time_index *signal_list[SLO_CORR_LIST_MAX_]; /* of the last tier */
-	struct slo_time_index
-		*span_list[SLO_TIER_MAX_]; /* by start, of tiers that enrich; INTERVAL only */
+	/*
+	 * By tier, key and time. Of a signal that is as good as nobody's (final) the note is its place and 1: on busy
+	 * processes that is nearly all of them, and they are counted by the hundred.
+	 */
+	struct slo_time_index *signal_list[SLO_TIER_MAX_];
+	/*
+	 * A signal waits, with others of like keys, until a span asks for its key: most never meet one, and those of one
+	 * key are listed faster together.
+	 */
+	struct slo_corr_bucket *waiting[SLO_TIER_MAX_];
+	uint64_t bucket_mask;
+	/* By start, of tiers that enrich; INTERVAL only. A span is not in it before it is asked for. */
+	struct slo_time_index *span_list[SLO_TIER_MAX_];
+	uint64_t listed[SLO_TIER_MAX_]; /* spans from here on are not in it yet */
 	int64_t longest_ns; /* of the spans retained, or more */
 	uint64_t generation; /* changes with the spans */
-	int64_t gone_until_ns; /* the latest end of the spans that are gone */
 	struct slo_names *names;
+	struct slo_corr_latest latest_signal, latest_span;
 	uint64_t order;
 	uint64_t next_sweep; /* not before this order */
 	uint64_t now_ns;
@@ -89,12 +106,29 @@ static inline bool slo_corr_enriches(const struct slo_correlator *c, enum slo_co
 	return slo_corr_tier_desc(tier)->confidence >= c->cfg.rule.threshold;
 }
 
-/* The list of the last tier that holds @s. */
-static inline enum slo_corr_list slo_corr_list_of(const struct slo_corr_signal_record *s)
+/* Signals with a trace id and those without lie apart in each list: the conflict rule passes over the former. */
+#define SLO_CORR_TRACED (UINT64_C(1) << 63)
+
+/* In the list of @tier; false: it is not in there. */
+static inline bool slo_corr_signal_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier,
+                                       uint64_t *ret)
 {
-	return s->who.trace ? SLO_CORR_LIST_TRACED : SLO_CORR_LIST_PLAIN;
+	if (!slo_corr_key(who, tier, ret))
+		return false;
+	*ret |= who->trace ? SLO_CORR_TRACED : 0;
+	return true;
 }
 
+/* The signals of @key that wait are listed now. */
+void slo_corr_list_signals(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key);
+/* The spans that came since are listed, too. */
+void slo_corr_list_spans(struct slo_correlator *c, enum slo_corr_tier tier);
+/* The span in @slot goes, or @signal: what hung on it does no more. */
+void slo_corr_lose_witness(struct slo_correlator *c, uint32_t slot);
+void slo_corr_unfinal(struct slo_correlator *c, struct slo_corr_signal_record *signal);
+
+/* How far behind its start a span reaches, as a note of its entry: rounded up, 0 never. */
+#define SLO_CORR_REACH_BITS 20
 int64_t slo_corr_length_ns(const struct slo_corr_span_record *span);
 
 #endif

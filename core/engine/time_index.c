@@ -12,26 +12,25 @@
 #define BLOCK 256
 #define JOIN (BLOCK / 2)
 
-struct entry {
-	uint64_t key;
-	int64_t time;
-	uint32_t id;
-};
-
-/* Of each block: its first entry, so that a search touches one block only. */
+/* Of each block: its first entry, so that a search touches one block only, and what its notes are. */
 struct page {
-	struct entry first;
+	struct slo_time_entry first;
 	uint32_t block;
 	uint32_t count; /* never 0 */
+	uint32_t noted; /* entries with a note */
+	uint32_t note; /* that all of them have, or MIXED: perhaps not */
 };
 
+#define MIXED UINT32_MAX
+
 struct block {
-	struct entry entry[BLOCK];
+	struct slo_time_entry entry[BLOCK];
 };
 
 struct slo_time_index {
 	size_t max, size;
 	size_t pages;
+	size_t latest; /* page that was found last: the next is often asked for there */
 	size_t free_count;
 	struct page *page;
 	struct block *block;
@@ -79,20 +78,20 @@ void slo_time_index_freep(struct slo_time_index **ix)
  * Without a branch: which way a search goes is as good as random, and a wrong guess costs more than
  * the comparisons.
  */
-static size_t is_before(const struct entry *a, const struct entry *b)
+static size_t is_before(const struct slo_time_entry *a, const struct slo_time_entry *b)
 {
 	size_t less = (a->time < b->time) | ((a->time == b->time) & (a->id < b->id));
 
 	return (a->key < b->key) | ((a->key == b->key) & less);
 }
 
-static struct entry *entries_of(const struct slo_time_index *ix, size_t page)
+static struct slo_time_entry *entries_of(const struct slo_time_index *ix, size_t page)
 {
 	return ix->block[ix->page[page].block].entry;
 }
 
 /* The last page that begins before @e, or the first. There is one. */
-static size_t page_of(const struct slo_time_index *ix, const struct entry *e)
+static size_t page_of(const struct slo_time_index *ix, const struct slo_time_entry *e)
 {
 	const struct page *base = ix->page;
 
@@ -106,21 +105,29 @@ static size_t page_of(const struct slo_time_index *ix, const struct entry *e)
 }
 
 /* A block is mostly not in a cache: what the first steps of a search look at comes all at once. */
-static void fetch(const struct entry *entry)
+static void fetch(const struct slo_time_entry *entry)
 {
 	for (size_t i = 1; i < 8; i++)
 		__builtin_prefetch(&entry[i * (BLOCK / 8) - 1]);
 }
 
-/* First place whose entry is not before @e; may be one past the end of its page. */
-static struct slo_time_cursor place(const struct slo_time_index *ix, struct entry e)
+/* Whether page_of() would say @page. */
+static bool is_page_of(const struct slo_time_index *ix, size_t page, const struct slo_time_entry *e)
 {
-	struct slo_time_cursor c = { .key = e.key };
-	const struct entry *entry, *base;
+	return page < ix->pages && is_before(&ix->page[page].first, e) &&
+	       (page + 1 == ix->pages || !is_before(&ix->page[page + 1].first, e));
+}
+
+/* First place whose entry is not before @e; may be one past the end of its page. */
+static struct slo_time_cursor place(const struct slo_time_index *ix, struct slo_time_entry e)
+{
+	struct slo_time_cursor c = { .key = e.key, .block = ix->latest };
+	const struct slo_time_entry *entry, *base;
 
 	if (ix->pages == 0)
-		return c;
-	c.block = page_of(ix, &e);
+		return (struct slo_time_cursor){ .key = e.key };
+	if (!is_page_of(ix, c.block, &e))
+		c.block = page_of(ix, &e);
 	entry = base = entries_of(ix, c.block);
 	fetch(entry);
 	for (size_t n = ix->page[c.block].count; n > 1;) {
@@ -133,7 +140,7 @@ static struct slo_time_cursor place(const struct slo_time_index *ix, struct entr
 	return c;
 }
 
-static void move(struct entry *to, const struct entry *from, size_t n)
+static void move(struct slo_time_entry *to, const struct slo_time_entry *from, size_t n)
 {
 	memmove(to, from, n * sizeof(*to));
 }
@@ -155,20 +162,43 @@ static void remove_page(struct slo_time_index *ix, size_t at)
 	memmove(ix->page + at, ix->page + at + 1, (ix->pages - at) * sizeof(*ix->page));
 }
 
-static void note_first(struct slo_time_index *ix, size_t page)
+static void set_first(struct slo_time_index *ix, size_t page)
 {
 	ix->page[page].first = entries_of(ix, page)[0];
+}
+
+static uint32_t noted_of(const struct slo_time_entry *entry, size_t n)
+{
+	uint32_t noted = 0;
+
+	for (size_t i = 0; i < n; i++)
+		noted += entry[i].note != 0;
+	return noted;
+}
+
+/* @n entries of @page get @note more, or each its own where that is MIXED. */
+static void count_notes(struct page *page, uint32_t n, uint32_t note)
+{
+	if (n == 0)
+		return;
+	page->note = page->noted == 0 || page->note == note ? note : MIXED;
+	page->noted += n;
 }
 
 static void halve(struct slo_time_index *ix, size_t page)
 {
 	size_t keep = BLOCK / 2;
+	struct page *a;
 
 	insert_page(ix, page + 1);
 	move(entries_of(ix, page + 1), entries_of(ix, page) + keep, BLOCK - keep);
-	ix->page[page].count = (uint32_t)keep;
-	ix->page[page + 1].count = (uint32_t)(BLOCK - keep);
-	note_first(ix, page + 1);
+	a = &ix->page[page];
+	a[0].count = (uint32_t)keep;
+	a[1].count = (uint32_t)(BLOCK - keep);
+	a[1].noted = noted_of(entries_of(ix, page + 1), a[1].count);
+	a[1].note = a[0].note;
+	a[0].noted -= a[1].noted;
+	set_first(ix, page + 1);
 }
 
 /* Joins @page and the one behind it where they fit into half a block. */
@@ -184,17 +214,19 @@ static bool join(struct slo_time_index *ix, size_t page)
 		return false;
 	move(entries_of(ix, page) + a->count, entries_of(ix, page + 1), b->count);
 	a->count += b->count;
+	count_notes(a, b->noted, b->note);
 	remove_page(ix, page + 1);
 	return true;
 }
 
 /* --- entries ------------------------------------------------------------------------------------------------- */
 
-bool slo_time_index_add(struct slo_time_index *ix, uint64_t key, int64_t time, uint32_t id)
+bool slo_time_index_add(struct slo_time_index *ix, uint64_t key, int64_t time, uint32_t id,
+                        uint32_t note)
 {
-	struct entry e = { key, time, id };
+	struct slo_time_entry e = { key, time, id, note };
 	struct slo_time_cursor c;
-	struct entry *at;
+	struct slo_time_entry *at;
 
 	if (ix->size == ix->max)
 		return false;
@@ -205,13 +237,15 @@ bool slo_time_index_add(struct slo_time_index *ix, uint64_t key, int64_t time, u
 		halve(ix, c.block);
 		c = place(ix, e);
 	}
+	ix->latest = c.block;
 	at = entries_of(ix, c.block) + c.at;
 	move(at + 1, at, ix->page[c.block].count - c.at);
 	*at = e;
 	ix->page[c.block].count++;
+	count_notes(&ix->page[c.block], note != 0, note);
 	ix->size++;
 	if (c.at == 0)
-		note_first(ix, c.block);
+		set_first(ix, c.block);
 	return true;
 }
 
@@ -225,25 +259,50 @@ static bool settle(const struct slo_time_index *ix, struct slo_time_cursor *c)
 	return c->block < ix->pages;
 }
 
+/* The entry, and its place in *@c; NULL: there is none. */
+static struct slo_time_entry *find(const struct slo_time_index *ix, struct slo_time_cursor *c,
+                                   int64_t time, uint32_t id)
+{
+	struct slo_time_entry *at;
+
+	*c = place(ix, (struct slo_time_entry){ .key = c->key, .time = time, .id = id });
+	if (!settle(ix, c))
+		return NULL;
+	at = entries_of(ix, c->block) + c->at;
+	return at->key == c->key && at->time == time && at->id == id ? at : NULL;
+}
+
+bool slo_time_index_note(struct slo_time_index *ix, uint64_t key, int64_t time, uint32_t id,
+                         uint32_t note)
+{
+	struct slo_time_cursor c = { .key = key };
+	struct slo_time_entry *at = find(ix, &c, time, id);
+
+	if (!at)
+		return false;
+	ix->page[c.block].noted -= at->note != 0;
+	count_notes(&ix->page[c.block], note != 0, note);
+	at->note = note;
+	return true;
+}
+
 bool slo_time_index_remove(struct slo_time_index *ix, uint64_t key, int64_t time, uint32_t id)
 {
-	struct slo_time_cursor c = place(ix, (struct entry){ key, time, id });
-	struct entry *at;
+	struct slo_time_cursor c = { .key = key };
+	struct slo_time_entry *at = find(ix, &c, time, id);
 
-	if (!settle(ix, &c))
-		return false;
-	at = entries_of(ix, c.block) + c.at;
-	if (at->key != key || at->time != time || at->id != id)
+	if (!at)
 		return false;
 	ix->size--;
 	ix->page[c.block].count--;
+	ix->page[c.block].noted -= at->note != 0;
 	if (ix->page[c.block].count == 0) {
 		remove_page(ix, c.block);
 		return true;
 	}
 	move(at, at + 1, ix->page[c.block].count - c.at);
 	if (c.at == 0)
-		note_first(ix, c.block);
+		set_first(ix, c.block);
 	if (!join(ix, c.block) && c.block > 0)
 		(void)join(ix, c.block - 1);
 	return true;
@@ -257,8 +316,8 @@ uint64_t slo_time_index_count(const struct slo_time_index *ix, uint64_t key, int
 
 	if (from > to || ix->pages == 0)
 		return 0;
-	begin = place(ix, (struct entry){ key, from, 0 });
-	end = place(ix, (struct entry){ key, to, UINT32_MAX });
+	begin = place(ix, (struct slo_time_entry){ .key = key, .time = from });
+	end = place(ix, (struct slo_time_entry){ .key = key, .time = to, .id = UINT32_MAX });
 	if (begin.block == end.block)
 		return end.at - begin.at;
 	n = ix->page[begin.block].count - begin.at + end.at;
@@ -270,22 +329,67 @@ uint64_t slo_time_index_count(const struct slo_time_index *ix, uint64_t key, int
 struct slo_time_cursor slo_time_index_seek(const struct slo_time_index *ix, uint64_t key,
                                            int64_t from)
 {
-	return place(ix, (struct entry){ key, from, 0 });
+	return place(ix, (struct slo_time_entry){ .key = key, .time = from });
 }
 
 bool slo_time_index_next(const struct slo_time_index *ix, struct slo_time_cursor *c, int64_t to,
-                         uint32_t *ret_id)
+                         struct slo_time_entry *ret)
 {
-	const struct entry *at;
+	const struct slo_time_entry *at;
 
 	if (!settle(ix, c))
 		return false;
 	at = entries_of(ix, c->block) + c->at;
 	if (at->key != c->key || at->time > to)
 		return false;
-	*ret_id = at->id;
+	*ret = *at;
 	c->at++;
 	return true;
+}
+
+/* Passes over what is left of a page that is full of one note. */
+static bool pass_page(const struct slo_time_index *ix, struct slo_time_cursor *c, int64_t to,
+                      struct slo_time_passed *passed)
+{
+	const struct page *page = &ix->page[c->block];
+	const struct slo_time_entry *last = entries_of(ix, c->block) + page->count - 1;
+	size_t n = page->count - c->at;
+
+	if (page->noted < page->count || page->note == MIXED || last->key != c->key ||
+	    last->time > to)
+		return false;
+	passed->noted += n;
+	passed->same += page->note == passed->note ? n : 0;
+	c->block++;
+	c->at = 0;
+	return true;
+}
+
+bool slo_time_index_next_bare(const struct slo_time_index *ix, struct slo_time_cursor *c,
+                              int64_t to, uint32_t *ret_id, struct slo_time_passed *passed)
+{
+	while (settle(ix, c)) {
+		const struct slo_time_entry *entry = entries_of(ix, c->block), *at = entry + c->at;
+		const struct slo_time_entry *end = entry + ix->page[c->block].count;
+
+		if (pass_page(ix, c, to, passed))
+			continue;
+		for (; at < end; at++) {
+			if (at->key != c->key || at->time > to) {
+				c->at = (size_t)(at - entry);
+				return false;
+			}
+			if (at->note == 0) {
+				c->at = (size_t)(at - entry) + 1;
+				*ret_id = at->id;
+				return true;
+			}
+			passed->noted++;
+			passed->same += at->note == passed->note;
+		}
+		c->at = (size_t)(at - entry);
+	}
+	return false;
 }
 
 size_t slo_time_index_size(const struct slo_time_index *ix)

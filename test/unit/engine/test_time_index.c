@@ -20,6 +20,7 @@ static struct {
 	bool there;
 	uint64_t key;
 	int64_t time;
+	uint32_t note;
 } truth[N];
 
 static uint64_t state_ = 88172645463325252;
@@ -46,19 +47,48 @@ static void check_range(const struct slo_time_index *ix, uint64_t key, int64_t f
 	struct slo_time_cursor c = slo_time_index_seek(ix, key, from);
 	uint64_t expected = 0, walked = 0;
 	int64_t last = from;
-	uint32_t id;
+	struct slo_time_entry e;
 
 	for (size_t i = 0; i < N; i++)
 		expected += truth[i].there && truth[i].key == key && truth[i].time >= from &&
 		            truth[i].time <= to;
-	while (slo_time_index_next(ix, &c, to, &id)) {
-		assert_true(truth[id].there && truth[id].key == key);
-		assert_true(truth[id].time >= last && truth[id].time <= to);
-		last = truth[id].time;
+	while (slo_time_index_next(ix, &c, to, &e)) {
+		assert_true(truth[e.id].there && truth[e.id].key == key && e.key == key);
+		assert_true(truth[e.id].time == e.time && truth[e.id].note == e.note);
+		assert_true(e.time >= last && e.time <= to);
+		last = e.time;
 		walked++;
 	}
 	assert_int_equal(walked, expected);
 	assert_int_equal(slo_time_index_count(ix, key, from, to), expected);
+}
+
+/* The same range by its entries without a note; the walk is cut in two and goes on. */
+static void check_bare(const struct slo_time_index *ix, uint64_t key, int64_t from, int64_t to)
+{
+	struct slo_time_cursor c = slo_time_index_seek(ix, key, from);
+	struct slo_time_passed expected = { .note = 1 + (uint32_t)rnd(2) }, passed = expected;
+	uint64_t bare = 0, walked = 0;
+	uint32_t id;
+
+	for (size_t i = 0; i < N; i++) {
+		if (!truth[i].there || truth[i].key != key || truth[i].time < from ||
+		    truth[i].time > to)
+			continue;
+		expected.noted += truth[i].note != 0;
+		expected.same += truth[i].note == expected.note;
+		bare += truth[i].note == 0;
+	}
+	for (int64_t end = from + (to - from) / 2; end != to + 1; end = end == to ? to + 1 : to) {
+		while (slo_time_index_next_bare(ix, &c, end, &id, &passed)) {
+			assert_true(truth[id].there && truth[id].key == key && !truth[id].note);
+			assert_true(truth[id].time >= from && truth[id].time <= end);
+			walked++;
+		}
+	}
+	assert_int_equal(walked, bare);
+	assert_int_equal(passed.noted, expected.noted);
+	assert_int_equal(passed.same, expected.same);
 }
 
 static void check_all(const struct slo_time_index *ix)
@@ -67,8 +97,15 @@ static void check_all(const struct slo_time_index *ix)
 		int64_t from = (int64_t)rnd(1100) - 50;
 
 		check_range(ix, rnd(KEYS + 2), from, from + (int64_t)rnd(500));
+		check_bare(ix, rnd(KEYS + 2), from, from + (int64_t)rnd(500));
 	}
 	check_range(ix, rnd(KEYS), INT64_MIN, INT64_MAX);
+}
+
+/* Of some keys nearly all have the same, so that whole blocks do. */
+static uint32_t random_note(uint64_t key)
+{
+	return key <= 2 && rnd(1000) ? (uint32_t)key : (uint32_t)rnd(4);
 }
 
 static void ranges_are_those_of_a_plain_array(void **state)
@@ -88,12 +125,19 @@ static void ranges_are_those_of_a_plain_array(void **state)
 			truth[id].there = true;
 			truth[id].key = 1 + rnd(KEYS);
 			truth[id].time = (int64_t)rnd(1000);
-			assert_true(slo_time_index_add(ix, truth[id].key, truth[id].time, id));
+			truth[id].note = random_note(truth[id].key);
+			assert_true(slo_time_index_add(ix, truth[id].key, truth[id].time, id,
+			                               truth[id].note));
 			size++;
+		} else if (truth[id].there && rnd(2)) {
+			truth[id].note = random_note(truth[id].key);
+			assert_true(slo_time_index_note(ix, truth[id].key, truth[id].time, id,
+			                                truth[id].note));
 		} else if (!add && truth[id].there) {
 			assert_true(slo_time_index_remove(ix, truth[id].key, truth[id].time, id));
 			truth[id].there = false;
 			assert_false(slo_time_index_remove(ix, truth[id].key, truth[id].time, id));
+			assert_false(slo_time_index_note(ix, truth[id].key, truth[id].time, id, 1));
 			size--;
 		}
 		assert_int_equal(slo_time_index_size(ix), size);
@@ -122,7 +166,7 @@ static void moving_window_never_runs_out_of_blocks(void **state)
 		if (i >= WINDOW)
 			assert_true(slo_time_index_remove(ix, (i - WINDOW) % 97, i - WINDOW,
 			                                  (i - WINDOW) % WINDOW));
-		assert_true(slo_time_index_add(ix, i % 97, i, i % WINDOW));
+		assert_true(slo_time_index_add(ix, i % 97, i, i % WINDOW, i % 3));
 	}
 	assert_int_equal(slo_time_index_size(ix), WINDOW);
 }
@@ -132,10 +176,10 @@ static void full_index_takes_no_more(void **state)
 	slo_time_index_auto struct slo_time_index *ix = make(2);
 
 	(void)state;
-	assert_true(slo_time_index_add(ix, 1, 1, 1) && slo_time_index_add(ix, 1, 1, 0));
-	assert_false(slo_time_index_add(ix, 1, 1, 2));
+	assert_true(slo_time_index_add(ix, 1, 1, 1, 0) && slo_time_index_add(ix, 1, 1, 0, 0));
+	assert_false(slo_time_index_add(ix, 1, 1, 2, 0));
 	assert_true(slo_time_index_remove(ix, 1, 1, 1));
-	assert_true(slo_time_index_add(ix, 1, 1, 2));
+	assert_true(slo_time_index_add(ix, 1, 1, 2, 0));
 	assert_int_equal(slo_time_index_count(ix, 1, 1, 1), 2);
 	assert_int_equal(slo_time_index_count(ix, 1, 2, 1), 0);
 }
