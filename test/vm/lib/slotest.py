@@ -2,12 +2,15 @@
 """Runs truth tests: a real cause, the agent's records of it, and a truth measured another way.
 
 A test that is a generator makes its cause, yields, and gets the records once the agent, which all such tests of
-a file share, has been stopped. A plain function starts agents of its own. Checks print what was measured, the
-truth and the tolerance, and a file goes on after a failed one. Exit code: 0 pass, 77 all skipped, 1 failed.
+a file share, has been stopped. A plain function starts agents of its own; so does a generator marked @apart. Where
+a generator has nothing to do but to wait it yields the seconds, at least, and others of the file go on meanwhile.
+Checks print what was measured, the truth and the tolerance, and a file goes on after a failed one. Exit code: 0 pass,
+77 all skipped, 1 failed.
 """
 # needs: python3 iproute2 kmod dnsmasq-base
 import atexit
 import contextlib
+import heapq
 import inspect
 import json
 import os
@@ -52,6 +55,12 @@ def skip(reason):
 def test(fn):
     _tests.append(fn)
     return fn
+
+
+def apart(fn):
+    """A generator with agents of its own: while it waits, the tests behind it are begun."""
+    fn.apart = True
+    return test(fn)
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
@@ -182,8 +191,8 @@ class Agent:
         self.log_path = os.path.join(tmp, f"agent.{time.monotonic_ns()}.log")
         if SELF:
             return
-        # an instance of our own: on a host where an agent runs already, the two do not mind each other
-        argv = [AGENT, "--instance", f"truth{os.getpid()}", "--signals", signals]
+        # an instance of our own: agents of the host, or of tests side by side, do not mind each other
+        argv = [AGENT, "--instance", f"truth{os.getpid()}.{len(_agents)}", "--signals", signals]
         argv += ["--backend", "libbpf" if backend == "external" else backend, "--output", "jsonl"]
         argv += ["--emit", emit] if emit else []
         argv += [] if stdout is not None else ["--output-path", self.path]
@@ -198,6 +207,8 @@ class Agent:
                                               **(self.UNLIMITED if env is None else env)},
                                          stdout=subprocess.DEVNULL if stdout is None else stdout)
         _agents.append(self)
+        if _current:
+            _current.agents.append(self)
         self._wait_ready()
 
     @property
@@ -281,6 +292,7 @@ class Agent:
 
 
 _agents = []
+_current = None  # the test that is under way
 
 
 # --- running ------------------------------------------------------------------------------------------------------
@@ -302,11 +314,13 @@ class _Run:
 
     def __init__(self, fn):
         self.fn, self.name, self.gen, self.skipped = fn, fn.__name__, None, None
-        self.failures = []
+        self.is_shared = inspect.isgeneratorfunction(fn) and not getattr(fn, "apart", False)
+        self.failures, self.took_s, self.agents = [], 0.0, []
 
     @contextlib.contextmanager
     def attempt(self):
         del _failed[:]
+        begin = time.monotonic()
         try:
             yield
         except Skip as why:
@@ -317,21 +331,69 @@ class _Run:
             traceback.print_exc(file=sys.stdout)
             self.failures.append("exception")
         self.failures += _failed
+        self.took_s += time.monotonic() - begin
+
+    def leave(self):
+        """Of a test with agents of its own, when it has ended."""
+        if self.failures and self.agents:
+            print("agent's log:\n" + self.agents[-1].log())
+        for agent in self.agents:
+            agent.kill()
 
     def report(self):
         state = "FAIL" if self.failures else "skip" if self.skipped else "self" if SELF else "pass"
-        print(f"{state} {self.name}{': ' + self.skipped if self.skipped else ''}", flush=True)
+        print(f"{state} {self.name} ({self.took_s:.1f} s){': ' + self.skipped if self.skipped else ''}", flush=True)
+
+
+def _go_on(run, waiting):
+    """Until its next wait, which is put into the heap @waiting; until it asks for the records; or to its end."""
+    global _current
+    _current = run
+    with run.attempt():
+        seconds = next(run.gen)
+        if seconds is None:
+            return
+        heapq.heappush(waiting, (time.monotonic() + seconds, id(run), run))
+        return
+    run.leave()
+
+
+def _begin(run, agent, waiting):
+    """A plain function has no waits that others could use."""
+    global _current
+    if inspect.isgeneratorfunction(run.fn):
+        run.gen = run.fn(agent) if inspect.signature(run.fn).parameters else run.fn()
+        _go_on(run, waiting)
+        return
+    _current = run
+    with run.attempt():
+        run.fn()
+    run.leave()
+
+
+def _run_beside(runs, word, agent=None):
+    """One after the other, but those that wait do so together."""
+    waiting = []
+
+    def wake(all_of_them):
+        while waiting and (all_of_them or waiting[0][0] <= time.monotonic()):
+            due, _, run = heapq.heappop(waiting)
+            time.sleep(max(0.0, due - time.monotonic()))
+            print(f"{run.name} goes on", flush=True)
+            _go_on(run, waiting)
+
+    for run in runs:
+        print(f"{word} {run.name}", flush=True)
+        _begin(run, agent, waiting)
+        wake(False)
+    wake(True)
 
 
 def _run_shared(runs, config, settle):
     agent = None
     if not SELF:
         agent = Agent(**config)
-    for run in runs:
-        print(f"cause {run.name}", flush=True)
-        with run.attempt():
-            run.gen = run.fn(agent) if inspect.signature(run.fn).parameters else run.fn()
-            next(run.gen)
+    _run_beside(runs, "cause", agent)
     if SELF:
         return
     time.sleep(settle)
@@ -380,7 +442,7 @@ def main(config=None, settle=1.5, setup=None):
         except Skip as why:
             print(why)
             sys.exit(77)
-    shared = [r for r in runs if inspect.isgeneratorfunction(r.fn)]
+    shared = [r for r in runs if r.is_shared]
     if shared:
         try:
             _run_shared(shared, config, settle)
@@ -388,15 +450,7 @@ def main(config=None, settle=1.5, setup=None):
             print(err)
             for run in shared:
                 run.failures.append("agent")
-    for run in runs:
-        if run not in shared:
-            print(f"test {run.name}", flush=True)
-            with run.attempt():
-                run.fn()
-            if run.failures and _agents:
-                print("agent's log:\n" + _agents[-1].log())
-            for agent in _agents:
-                agent.kill()
+    _run_beside([r for r in runs if not r.is_shared], "test")
     for run in runs:
         run.report()
     failed = [r for r in runs if r.failures]

@@ -23,11 +23,6 @@ def of_disk(records, name, op=None):
     return [r for r in records if detail(r, "device") == name and (op is None or detail(r, "op") == op)]
 
 
-def settle(agent):
-    time.sleep(1.2)
-    return agent.stop()
-
-
 def adds_up(agent):
     s = agent.stats[SIGNAL]
     equal("made = sent + aggregated + lost_ring + lost_map + shed", s["made"],
@@ -59,7 +54,7 @@ def reads_writes_discards_equal_fio_and_the_kernel():
     runs = {"read": slodisk.Fio(disk.dev, "randread", IOS), "write": slodisk.Fio(disk.dev, "randwrite", IOS),
             "discard": slodisk.Fio(disk.dev, "randtrim", IOS)}
     after = slodisk.account(disk.name)
-    records = settle(agent)
+    records = agent.stop()
     for op, fio in runs.items():
         compare(op, samples(records, SIGNAL, lambda r, op=op: r in of_disk([r], disk.name, op)), fio)
     mine = of_disk(samples(records, SIGNAL), disk.name)
@@ -78,7 +73,7 @@ def histogram_holds_fios_percentiles():
     disk = slodisk.NullDisk(DELAY_MS)
     agent = Agent(SIGNAL, emit=None)
     fio = slodisk.Fio(disk.dev, "randread", IOS)
-    records = settle(agent)
+    records = agent.stop()
     mine = of_disk(aggregates(records, SIGNAL), disk.name, "read")
     equal("requests counted = fio's", sum(r["count"] for r in mine), fio.ios("read"))
     p50, p99, mean, largest = fio.latency("read")
@@ -99,7 +94,7 @@ def waiting_for_the_device_is_queue_time():
     disk.queue("nomerges", 2)
     agent = Agent(SIGNAL)
     fio = slodisk.Fio(disk.dev, "randread", IOS, "--iodepth=8", engine="libaio")
-    mine = of_disk(samples(settle(agent), SIGNAL), disk.name, "read")
+    mine = of_disk(samples(agent.stop(), SIGNAL), disk.name, "read")
     equal("requests", len(mine), fio.ios("read"))
     if slodisk.scheduler(disk) != "mq-deadline":
         slotest.skip("no scheduler here: requests wait for a tag before they are made")
@@ -131,7 +126,7 @@ def flushes_are_fsyncs():
         os.fsync(fd)
         waits.append((time.monotonic() - begin) * 1e3)
     os.close(fd)
-    records = settle(agent)
+    records = agent.stop()
     mine = of_disk(samples(records, SIGNAL), disk.name)
     flushes = of_disk(mine, disk.name, "flush")
     equal("flushes = fsyncs", len(flushes), 20)
@@ -153,7 +148,7 @@ def each_cgroup_sees_its_own():
     agent = Agent(SIGNAL, emit=None)
     for ios, cgroup in groups.items():
         slodisk.Fio(disk.dev, "randread", ios, cgroup=cgroup)
-    records = settle(agent)
+    records = agent.stop()
     for ios, cgroup in groups.items():
         mine = of_disk(aggregates(records, SIGNAL, lambda r, id=cgroup.id: r.get("cgroup_id") == id), disk.name, "read")
         equal(f"requests of {cgroup.path}", sum(r["count"] for r in mine), ios)
@@ -195,7 +190,7 @@ def with_targets_the_submitter_is_known():
     agent = Agent(SIGNAL, pids=[wanted])
     os.write(gate[1], b"gg")
     took = [reader.result() for reader in readers][0]
-    records = settle(agent)
+    records = agent.stop()
     mine = of_disk(samples(records, SIGNAL), name, "read")
     equal("records of others", [r["pid"] for r in samples(records, SIGNAL) if r["pid"] != wanted][:3], [])
     direct = [r for r in mine if detail(r, "bytes") == 4096 and r["comm"] == "sloreader"]
@@ -229,7 +224,7 @@ def targets_of_a_reload_are_known_too():
     os.write(gate[1], b"gg")
     for reader in readers:
         reader.result()
-    mine = of_disk(samples(settle(agent), SIGNAL), name, "read")
+    mine = of_disk(samples(agent.stop(), SIGNAL), name, "read")
     direct = [r for r in mine if detail(r, "bytes") == 4096 and r["pid"] == wanted]
     equal("requests = direct reads", len(direct), IOS)
     equal("records of the other", [r for r in mine if r["pid"] == other][:3], [])
@@ -248,7 +243,7 @@ def disks_without_stamps_are_timed_by_a_map():
     time.sleep(2.5)  # two intervals: the agent has noticed
     begin_ns = time.time_ns()
     fio = slodisk.Fio(disk.dev, "randread", IOS)
-    mine = of_disk(samples(settle(agent), SIGNAL), disk.name, "read")
+    mine = of_disk(samples(agent.stop(), SIGNAL), disk.name, "read")
     s = adds_up(agent)
     if len(mine) == first.ios("read") + fio.ios("read"):
         slotest.skip("this kernel stamps even so")
@@ -267,7 +262,7 @@ def what_a_sleeping_agent_misses_is_counted():
     fio = slodisk.Fio(disk.dev, "randread", 9000, "--size=60m")
     made = slodisk.delta(before, slodisk.account(disk.name))["read"]
     agent.signal(18)
-    records = settle(agent)
+    records = agent.stop()
     equal("the kernel's count = fio's", made, fio.ios("read"))
     s = adds_up(agent)
     between("measured", s["made"], made, made + 500, "this disk's, and what else the machine read")

@@ -14,7 +14,7 @@ import slodns
 import slolimit
 import slonet
 import slotest
-from slotest import Agent, check, detail, equal, holds, samples, test
+from slotest import Agent, apart, check, detail, equal, holds, samples
 
 SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "tcp_retransmits_total", "runqueue_delay_ms",
            "disk_io_latency_ms", "syscall_latency_ms", "mem_reclaim_latency_ms")
@@ -75,6 +75,7 @@ class Pair:
 
     def run(self):
         os.write(self.gate[1], b"gg")
+        yield 2  # they take longer
         for child in self.children:
             child.result()
         for fd in self.gate:
@@ -82,7 +83,7 @@ class Pair:
 
 
 def judge(agent, pair, is_wanted):
-    time.sleep(1.0)
+    yield 1
     records = agent.stop()
     for name in SIGNALS:
         mine = samples(records, name)
@@ -105,23 +106,23 @@ def judge(agent, pair, is_wanted):
         equal(f"{name}: delivered", agent.stats[name]["delivered"], len(mine))
 
 
-@test
+@apart
 def by_pid():
     pair = Pair()
     agent = Agent(",".join(SIGNALS), pids=[pair.wanted])
-    pair.run()
-    judge(agent, pair, lambda r: r["pid"] == pair.wanted)
+    yield from pair.run()
+    yield from judge(agent, pair, lambda r: r["pid"] == pair.wanted)
 
 
-@test
+@apart
 def by_comm():
     pair = Pair()
     agent = Agent(",".join(SIGNALS), comms=["slowanted"])
-    pair.run()
-    judge(agent, pair, lambda r: r["comm"] == "slowanted")
+    yield from pair.run()
+    yield from judge(agent, pair, lambda r: r["comm"] == "slowanted")
 
 
-@test
+@apart
 def by_cgroup_and_its_children():
     if not slonet.cgroup2_root():
         slotest.skip("no cgroup2 mounted")
@@ -129,17 +130,17 @@ def by_cgroup_and_its_children():
     parent, inner, other = slonet.Cgroup(name), slonet.Cgroup(f"{name}/inner"), slonet.Cgroup(f"{name}-other")
     pair = Pair((inner, other))
     agent = Agent(",".join(SIGNALS), cgroups=[parent.path])
-    pair.run()
-    judge(agent, pair, lambda r: r.get("cgroup_id") in (inner.id, parent.id))
+    yield from pair.run()
+    yield from judge(agent, pair, lambda r: r.get("cgroup_id") in (inner.id, parent.id))
 
 
-@test
+@apart
 def several_pids():
     pair = Pair()
     agent = Agent("dns_latency_ms", pids=[pair.wanted, pair.other])
     slotest.needs("pid")
-    pair.run()
-    time.sleep(0.5)
+    yield from pair.run()
+    yield 0.5
     records = agent.stop()
     pids = [r["pid"] for r in samples(records, "dns_latency_ms")]
     for pid in (pair.wanted, pair.other):

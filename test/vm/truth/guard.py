@@ -65,8 +65,8 @@ def rate_and_burst_are_both_kept_and_the_rest_is_counted():
 def overhead_of(load):
     """The agent's own figure of its last second, percent of a core."""
     agent = Agent(RUNQ, emit=None, env=limits(overhead=100))
-    worker = storm(5) if load else None
-    time.sleep(4)
+    worker = storm(4) if load else None
+    time.sleep(3)
     agent.stop()
     if worker:
         worker.result()

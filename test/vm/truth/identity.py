@@ -107,7 +107,7 @@ def a_container_at_its_limits():
 @test
 def container_that_starts_while_the_agent_runs():
     cgroup = slonet.Cgroup(pod_path(8))
-    time.sleep(2.5)
+    yield 2.5
     ports = connects(cgroup, 2)
     records = yield
     verify(records, ports, cgroup.id, hexid(8), uid(8))
@@ -125,12 +125,12 @@ def first_moment_of_a_new_container():
 @test
 def container_that_ends_before_the_agent():
     cgroup = slonet.Cgroup(pod_path(10))
-    time.sleep(2.5)
+    yield 2.5
     ports = connects(cgroup, 2)
-    time.sleep(1.5)  # an interval of the agent and a half: a container is not removed the moment its process ends
+    yield 1.5  # an interval of the agent and a half: a container is not removed the moment its process ends
     cgroup_id = cgroup.id
     cgroup.close()
-    time.sleep(1)
+    yield 1
     records = yield
     verify(records, ports, cgroup_id, hexid(10), uid(10))
 

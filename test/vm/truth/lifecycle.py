@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import slonet
 import slotest
-from slotest import Agent, check, ends, equal, holds, samples, test
+from slotest import Agent, apart, check, ends, equal, holds, samples, test
 
 SIGNALS = "dns_latency_ms,tcp_retransmits_total,runqueue_delay_ms,connect_latency_ms,connect_errors_total"
 CONNECT = "connect_latency_ms"
@@ -163,11 +163,11 @@ def a_second_agent_is_refused_and_told_by_whom():
     equal("records of the first", seen(agent.stop(), port), 2)
 
 
-@test
+@apart
 def a_full_disk_does_not_end_it():
     agent = Agent(CONNECT, path="/dev/full")
     connects(20)
-    time.sleep(2.5)
+    yield 2.5
     holds("it runs", agent.alive())
     agent.signal(signal.SIGTERM)
     code = agent.wait()
@@ -177,16 +177,16 @@ def a_full_disk_does_not_end_it():
     holds("it measured all the same", stats.get("made", 0) >= 20, stats)
 
 
-@test
+@apart
 def a_reader_that_goes_away_does_not_end_it():
     rd, wr = os.pipe()
     agent = Agent(CONNECT, stdout=wr)
     os.close(wr)
     connects(4)
-    time.sleep(1.5)
+    yield 1.5
     os.close(rd)
     connects(4)
-    time.sleep(2.5)
+    yield 2.5
     holds("it runs", agent.alive())
     agent.signal(signal.SIGTERM)
     code = agent.wait()
@@ -216,16 +216,16 @@ def a_reader_that_does_not_read_does_not_block_it():
     del port
 
 
-@test
+@apart
 def sighup_opens_a_rotated_file_anew():
     agent = Agent(CONNECT)
     first = connects(4)
-    time.sleep(1.5)
+    yield 1.5
     rotated = agent.path + ".old"
     if not slotest.SELF:
         os.rename(agent.path, rotated)
     agent.signal(signal.SIGHUP)
-    time.sleep(1.5)
+    yield 1.5
     second = connects(4)
     records = agent.stop()
     equal("in the rotated file", seen(agent.peek(rotated), first), 4)

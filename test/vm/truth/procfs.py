@@ -10,19 +10,19 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import slonet
 import slotest
-from slotest import Agent, aggregates, between, check, detail, ends, equal, holds, samples, test
+from slotest import Agent, aggregates, apart, between, check, detail, ends, equal, holds, samples, test
 
 PORT = 7301
 
 
 def procfs(signals, emit=None):
     agent = Agent(signals, backend="procfs", emit=emit)
-    time.sleep(1.2)  # the first reading is behind it
+    yield 1.2  # the first reading is behind it
     return agent
 
 
 def settle(agent):
-    time.sleep(2.2)  # one interval to the end, and one more
+    yield 2.2  # one interval to the end, and one more
     return agent.stop()
 
 
@@ -30,22 +30,22 @@ def named(records, word):
     equal("source", {r["source"] for r in records}, {word})
 
 
-@test
+@apart
 def run_queue_waits_add_up_to_schedstat():
     """One task among two hogs on one CPU: its second field of schedstat, and the cgroup's histograms."""
     cgroup = slonet.Cgroup(f"slo-truth-{os.getpid()}-procfs") if slonet.cgroup2_root() else None
     if not cgroup:
         slotest.skip("no cgroup2 mounted: no histogram of the tasks alone")
     cpu = {max(os.sched_getaffinity(0))}
-    agent = procfs("runqueue_delay_ms")
-    tasks = [slonet.spawn(slonet.spin, 12, comm="sloproc", cpus=cpu, cgroup=cgroup) for _ in range(3)]
-    time.sleep(8)
+    agent = yield from procfs("runqueue_delay_ms")
+    tasks = [slonet.spawn(slonet.spin, 60, comm="sloproc", cpus=cpu, cgroup=cgroup) for _ in range(3)]
+    yield 8
     waited = 0
     for task in tasks:
         # beyond the last interval that the agent read: at most what passes until it is stopped
         waited += int(open(f"/proc/{task.pid}/schedstat").read().split()[1])
     at = time.time_ns()
-    time.sleep(1.2)
+    yield 1.2
     records = [r for r in aggregates(agent.stop(), "runqueue_delay_ms") if r.get("cgroup_id") == cgroup.id]
     for task in tasks:
         task.kill()
@@ -59,7 +59,7 @@ def run_queue_waits_add_up_to_schedstat():
             "the intervals that were over; 2 % for the moment of reading")
 
 
-@test
+@apart
 def disk_counts_equal_diskstats():
     def totals():
         rows = {}
@@ -71,13 +71,13 @@ def disk_counts_equal_diskstats():
     if not totals():
         slotest.skip("no disk here")
     before = totals()  # the agent's first reading is later, its last one earlier than ours
-    agent = procfs("disk_io_latency_ms")
+    agent = yield from procfs("disk_io_latency_ms")
     path = os.path.join("/var/tmp", f"slo-truth-procfs.{os.getpid()}")
     with open(path, "wb") as out:
         out.write(os.urandom(1 << 22))
         os.fsync(out.fileno())
     os.unlink(path)
-    records = aggregates(settle(agent), "disk_io_latency_ms")
+    records = aggregates((yield from settle(agent)), "disk_io_latency_ms")
     after = totals()
     grown = {name: after[name] - count for name, count in before.items() if after.get(name, 0) > count}
     disks = {name for name in grown if not os.path.exists(f"/sys/class/block/{name}/partition")}
@@ -91,7 +91,7 @@ def disk_counts_equal_diskstats():
     holds("requests were seen", sum(r["count"] for r in records) > 0, sum(r["count"] for r in records))
 
 
-@test
+@apart
 def retransmits_equal_the_kernels_counter():
     """SYNs into a black hole of this network namespace: connections by netlink, the sum by the counter."""
     def counter():
@@ -99,7 +99,7 @@ def retransmits_equal_the_kernels_counter():
         return int(dict(zip(rows[0], rows[1]))["RetransSegs"])
 
     before = counter()  # the agent's first reading is later, its last one earlier than ours
-    agent = procfs("tcp_retransmits_total")
+    agent = yield from procfs("tcp_retransmits_total")
     # a listener with a full backlog drops SYNs: no link is needed
     listener = socket.socket()
     listener.bind(("127.0.0.1", PORT))
@@ -110,8 +110,8 @@ def retransmits_equal_the_kernels_counter():
         sock.setblocking(False)
         sock.connect_ex(("127.0.0.1", PORT))
         socks.append(sock)
-    time.sleep(3.5)
-    records = aggregates(settle(agent), "tcp_retransmits_total")
+    yield 3.5
+    records = aggregates((yield from settle(agent)), "tcp_retransmits_total")
     grown = counter() - before
     for sock in [listener, *socks]:
         sock.close()
@@ -122,9 +122,9 @@ def retransmits_equal_the_kernels_counter():
     between("sum of the records", sum(r["value"] for r in records), 2, grown, "read before and after the agent did")
 
 
-@test
+@apart
 def a_connect_is_seen_with_its_round_trip():
-    agent = procfs("connect_latency_ms", emit="all")
+    agent = yield from procfs("connect_latency_ms", emit="all")
     listener = socket.socket()
     listener.bind(("127.0.0.1", PORT + 1))
     listener.listen(8)
@@ -133,7 +133,7 @@ def a_connect_is_seen_with_its_round_trip():
     sock.connect(("127.0.0.1", PORT + 1))
     took_ms = (time.monotonic() - begin) * 1e3
     name = sock.getsockname()
-    records = samples(settle(agent), "connect_latency_ms", lambda r: ends(r)[1] == name[1])
+    records = samples((yield from settle(agent)), "connect_latency_ms", lambda r: ends(r)[1] == name[1])
     sock.close()
     listener.close()
     equal("records of the connection", len(records), 1)
@@ -143,18 +143,18 @@ def a_connect_is_seen_with_its_round_trip():
         between("round trip, ms", records[0]["value"], 0.0, took_ms + 1, "no longer than connect took; 1 ms as it is smoothed")
 
 
-@test
+@apart
 def failed_attempts_equal_the_kernels_counter():
-    agent = procfs("connect_errors_total")
+    agent = yield from procfs("connect_errors_total")
     for _ in range(5):
         with socket.socket() as sock:
             sock.connect_ex(("127.0.0.1", 1))
-    records = aggregates(settle(agent), "connect_errors_total")
+    records = aggregates((yield from settle(agent)), "connect_errors_total")
     named(records, "procfs")
     between("failed attempts", sum(r["value"] for r in records), 5, 5 + 50, "5 of ours; others' are in it")
 
 
-@test
+@apart
 def memory_stalls_equal_the_pressure():
     path = "/proc/pressure/memory"
     if not os.path.exists(path):
@@ -166,13 +166,14 @@ def memory_stalls_equal_the_pressure():
     def total(where):
         return int(open(where).readline().rsplit("total=", 1)[1]) / 1e3
 
-    agent = procfs("mem_reclaim_latency_ms")
+    agent = yield from procfs("mem_reclaim_latency_ms")
     before = total(os.path.join(cgroup.path, "memory.pressure"))
     # above memory.high the kernel makes a task reclaim, and sleep: no swap and no disk is needed
     open(os.path.join(cgroup.path, "memory.high"), "w").write(str(12 << 20))
     eater = slonet.spawn(_eat, cgroup=cgroup, comm="sloeater")
+    yield 4.5
     eater.result()
-    time.sleep(2.2)
+    yield 2.2
     truth = total(os.path.join(cgroup.path, "memory.pressure")) - before
     records = [r for r in agent.stop() if r["signal"] == "mem_reclaim_latency_ms" and r.get("cgroup_id") == cgroup.id]
     if not truth:
@@ -188,7 +189,7 @@ def _eat():
         keep.append(bytearray(b"x" * (1 << 20)))
 
 
-@test
+@apart
 def dns_by_the_packet_socket():
     """A server of our own on the loopback that answers after 40 ms, and one question that it never answers."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -196,7 +197,7 @@ def dns_by_the_packet_socket():
         server.bind(("127.77.0.53", 53))
     except OSError as why:
         slotest.skip(f"port 53 of 127.77.0.53: {why}")
-    agent = procfs("dns_latency_ms", emit="all")
+    agent = yield from procfs("dns_latency_ms", emit="all")
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     client.connect(("127.77.0.53", 53))
     question = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04slop\x04test\x00\x00\x01\x00\x01"
@@ -210,7 +211,7 @@ def dns_by_the_packet_socket():
     client.send(b"\x43\x21" + question[2:])
     server.recvfrom(512)
     name = client.getsockname()
-    time.sleep(8.5)
+    yield 8.5
     records = samples(agent.stop(), "dns_latency_ms", lambda r: ends(r)[:2] == name)
     client.close()
     server.close()

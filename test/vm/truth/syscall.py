@@ -116,11 +116,6 @@ def start(fn, *args, comm="sloreader", emit="all", **targets):
     return answer, agent, pid
 
 
-def settle(agent):
-    time.sleep(1.2)
-    return agent.stop()
-
-
 def by_functions(records):
     return any(r["source"] == "fentry" for r in records)
 
@@ -129,7 +124,7 @@ def by_functions(records):
 def every_call_takes_what_its_caller_measured():
     path, delay, fclass = place()
     took, agent, pid = start(_transfer, path)
-    records = samples(settle(agent), SIGNAL)
+    records = samples(agent.stop(), SIGNAL)
     functions = by_functions(records)
     wanted = os.environ.get("SLO_ROW_SYSCALL")
     if wanted:
@@ -170,7 +165,7 @@ def _sync(path, gate):
 def syncs_wait_for_the_disk():
     path, delay, fclass = place()
     took, agent, _ = start(_sync, path)
-    records = samples(settle(agent), SIGNAL, lambda r: detail(r, "family") == "sync")
+    records = samples(agent.stop(), SIGNAL, lambda r: detail(r, "family") == "sync")
     equal("records of fsync and fdatasync", len(records), 2 * COUNT)
     equal("class", {detail(r, "file") for r in records}, {fclass})
     off = [(r["value"], t) for r, t in zip(records, took) if not delay - EARLY_MS <= r["value"] <= t]
@@ -190,7 +185,7 @@ def _write_synchronously(path, gate):
 def a_synchronous_write_counts_once():
     path, _, fclass = place()
     _, agent, _ = start(_write_synchronously, path)
-    records = samples(settle(agent), SIGNAL, lambda r: detail(r, "file") == fclass)
+    records = samples(agent.stop(), SIGNAL, lambda r: detail(r, "file") == fclass)
     equal("families", [detail(r, "family") for r in records], ["write"] * COUNT)
 
 
@@ -227,7 +222,7 @@ def _idle(gate):
 def waiting_for_a_peer_is_not_latency():
     waits, agent, _ = start(_idle)
     assert waits["pipe"] > 0.05, waits
-    records = samples(settle(agent), SIGNAL)
+    records = samples(agent.stop(), SIGNAL)
     equal("records of 50 ms and more", [r["value"] for r in records if r["value"] >= 50], [])
     classes = [detail(r, "file") for r in records]
     between("reads of /proc are of another class", classes.count("other"), COUNT, COUNT * 2, "each one, and Python's own")
@@ -239,7 +234,7 @@ def waiting_for_a_peer_is_not_latency():
 def histogram_holds_the_callers_time():
     path, delay, fclass = place()
     took, agent, _ = start(_transfer, path, emit=None)
-    mine = aggregates(settle(agent), SIGNAL, lambda r: detail(r, "file") == fclass)
+    mine = aggregates(agent.stop(), SIGNAL, lambda r: detail(r, "file") == fclass)
     for family in ("read", "write"):
         part = [r for r in mine if detail(r, "family") == family]
         truth = sum(sum(took[n]) for n in CALLS if CALLS[n][1] == family)
@@ -320,7 +315,7 @@ def what_a_sleeping_agent_misses_is_counted():
     os.write(gate[1], b"g")
     child.result()
     agent.signal(18)
-    records = settle(agent)
+    records = agent.stop()
     s = agent.stats[SIGNAL]
     between("measured", s["made"], 9000, 9020, "the reads, and Python's own")
     holds("something was lost, else this shows nothing", s["lost_ring"] > 0, s)

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import slolimit
 import slonet
 import slotest
-from slotest import Agent, aggregates, between, check, detail, equal, holds, samples, test
+from slotest import Agent, aggregates, apart, between, check, detail, equal, holds, samples, test
 
 THROTTLED = "cfs_throttled_ms"
 WAIT = "runqueue_delay_ms"
@@ -30,7 +30,7 @@ def new(name, percent=None):
 
 def settled(*cgroups):
     """Their counters before anything ran: a new quota counts a period or two by itself, with nobody in it."""
-    time.sleep(0.5)
+    yield 0.5
     return [cgroup.throttled() for cgroup in cgroups]
 
 
@@ -45,7 +45,12 @@ def of(records, cgroup, begin=0, end=1 << 63):
 
 
 def cpu():
+    """Of those who compete; who has only a quota to use up is kept away from it, on the other."""
     return max(os.sched_getaffinity(0))
+
+
+def aside():
+    return {min(os.sched_getaffinity(0))}
 
 
 def premise(ok, what):
@@ -108,26 +113,100 @@ def adds_up(what, records, cgroup, stat):
     equal(f"{what}: unit, source", {(r["unit"], r["source"]) for r in mine}, {("ms", "procfs")} if periods else set())
 
 
-# --- throttled time -----------------------------------------------------------------------------------------------
+# --- throttled time: what takes long comes first, and waits while the others go on -----------------------------------
 
 
-@test
+def _watch(cgroup, seconds):
+    """[(time, ms throttled so far)]"""
+    series, until = [], time.monotonic() + seconds
+    while time.monotonic() < until:
+        series.append((time.time_ns(), cgroup.throttled()[0]))
+        time.sleep(0.05)
+    return series
+
+
+@apart
+def a_quota_set_later_is_picked_up():
+    cgroup = new("later")
+    agent = Agent(THROTTLED, backend="procfs")
+    hogs = Hogs(PICKED_UP_S + 4, cgroup, cpus=aside())
+    hogs.go()
+    time.sleep(0.5)
+    cgroup.quota(25)
+    set_at = time.time()
+    watch = slonet.spawn(_watch, cgroup, PICKED_UP_S + 3)
+    yield PICKED_UP_S + 4
+    series = watch.result()
+    hogs.results()
+    yield 1.5
+    last = cgroup.throttled()[0]
+    records = agent.stop()
+    seen = of(records, cgroup)
+    if not check(bool(seen), "records of the cgroup", len(seen), "some"):
+        return
+    first = seen[0]["ts_unix_nano"] / 1e9
+    between("picked up after, s", first - set_at, 0, PICKED_UP_S,
+            "10 s, at the end of an interval of 1 s, 1 s for a slow guest")
+    got = sum(r["value"] for r in seen)
+    # the first record is of an interval that begins where the agent read cpu.stat for the first time
+    read_at = seen[0]["ts_unix_nano"] - seen[0]["interval_ms"] * 1e6
+    before = [ms for at, ms in series if at <= read_at - 150e6][-1]
+    after = [ms for at, ms in series if at >= read_at + 150e6][0]
+    between("ms throttled since then = cpu.stat", got, last - after - 0.01, last - before + 0.01,
+            "0.15 s about the first reading")
+
+
+@apart
+def a_cgroup_that_is_removed():
+    """Its counters go with it; another of its name begins from zero."""
+    cgroup = new("gone", 20)
+    [base] = yield from settled(cgroup)
+    agent = Agent(THROTTLED, backend="procfs")
+    hogs = Hogs(2, cgroup, cpus=aside())
+    hogs.go()
+    yield 2
+    hogs.results()
+    yield 1.5
+    stat, gone = grown(cgroup, base), cgroup
+    cgroup.close()
+    yield 2.5
+    again = new("gone", 40)
+    # cgroups are walked through a thousandth of the time: with those of the tests beside it, not every 10 s under emulation
+    yield PICKED_UP_S + 8
+    [base] = yield from settled(again)
+    hogs = Hogs(2, again, cpus=aside())
+    hogs.go()
+    yield 2
+    hogs.results()
+    yield 1.5
+    stat_again = grown(again, base)
+    holds("the agent lives", agent.alive())
+    log = agent.log()
+    records = agent.stop()
+    if gone.id != again.id:
+        adds_up("the first", records, gone, stat)
+        adds_up("the second", records, again, stat_again)
+    equal("words of trouble in the log",
+          [line for line in log.splitlines() if re.search(" (err|warn) .*(procfs|cgroup|cpu.stat)", line)], [])
+
+
+@apart
 def quotas_one_beside_the_other():
     """Three quotas of one CPU together, and one hog without: it has nothing to report."""
     cgroups = {percent: new(f"q{percent}", percent) for percent in (10, 20, 30)}
     free = new("free")
-    bases = settled(*cgroups.values())
+    bases = yield from settled(*cgroups.values())
     agent = Agent(THROTTLED, backend="procfs")
     # on one CPU: of a hog that moves, throttled time may be counted on both
-    hogs = Hogs(4, *cgroups.values(), cpus={cpu()})
-    freely = Hogs(1, free)
-    time.sleep(1)  # they were throttled while they started, too
+    hogs = Hogs(3, *cgroups.values(), cpus={cpu()})
+    freely = Hogs(1, free, cpus=aside())
+    yield 1  # they were throttled while they started, too
     started = [grown(cgroup, base)[0] for cgroup, base in zip(cgroups.values(), bases)]
     hogs.go()
     used = hogs.results()
     freely.go()
     freely.results()
-    time.sleep(1.5)  # one interval more
+    yield 1.5  # one interval more
     stats = {percent: grown(cgroup, base) for (percent, cgroup), base in zip(cgroups.items(), bases)}
     records = agent.stop()
     for (percent, cgroup), start, u in zip(cgroups.items(), started, used):
@@ -148,7 +227,7 @@ def quotas_one_beside_the_other():
     equal("lines of the file", len([r for r in records if r["signal"] == THROTTLED]), stats["delivered"])
 
 
-@test
+@apart
 def quotas_one_inside_of_the_other():
     """Who has the smaller quota is throttled, be it the parent or the child."""
     outer, tight = new("outer", 20), new("tight", 50)
@@ -156,12 +235,13 @@ def quotas_one_inside_of_the_other():
     inner, inside = new("outer/inner", 60 if outer.v2 else None), new("tight/inside", 15)
     groups = {"parent of 20 %": outer, "its child of more or none": inner,
               "parent of 50 %": tight, "its child of 15 %": inside}
-    bases = settled(*groups.values())
+    bases = yield from settled(*groups.values())
     agent = Agent(THROTTLED, backend="procfs")
-    hogs = Hogs(3, inner, inside)
+    hogs = Hogs(3, inner, inside, cpus=aside())
     hogs.go()
+    yield 3
     used = hogs.results()
-    time.sleep(1.5)
+    yield 1.5
     stats = {name: grown(cgroup, base) for (name, cgroup), base in zip(groups.items(), bases)}
     records = agent.stop()
     print(f"  truth: {stats}; hogs without a CPU: {[round(u.wall - u.cpu) for u in used]} ms")
@@ -170,80 +250,17 @@ def quotas_one_inside_of_the_other():
         adds_up(name, records, cgroup, stats[name])
 
 
-@test
-def a_quota_set_later_is_picked_up():
-    cgroup = new("later")
-    agent = Agent(THROTTLED, backend="procfs")
-    hogs = Hogs(PICKED_UP_S + 4, cgroup)
-    hogs.go()
-    time.sleep(0.5)
-    cgroup.quota(25)
-    set_at = time.time()
-    until = time.monotonic() + PICKED_UP_S + 3
-    series = []
-    while time.monotonic() < until:
-        series.append((time.time_ns(), cgroup.throttled()[0]))
-        time.sleep(0.05)
-    hogs.results()
-    time.sleep(1.5)
-    last = cgroup.throttled()[0]
-    records = agent.stop()
-    seen = of(records, cgroup)
-    if not check(bool(seen), "records of the cgroup", len(seen), "some"):
-        return
-    first = seen[0]["ts_unix_nano"] / 1e9
-    between("picked up after, s", first - set_at, 0, PICKED_UP_S,
-            "10 s, at the end of an interval of 1 s, 1 s for a slow guest")
-    got = sum(r["value"] for r in seen)
-    # the first record is of an interval that begins where the agent read cpu.stat for the first time
-    read_at = seen[0]["ts_unix_nano"] - seen[0]["interval_ms"] * 1e6
-    before = [ms for at, ms in series if at <= read_at - 150e6][-1]
-    after = [ms for at, ms in series if at >= read_at + 150e6][0]
-    between("ms throttled since then = cpu.stat", got, last - after - 0.01, last - before + 0.01,
-            "0.15 s about the first reading")
-
-
-@test
-def a_cgroup_that_is_removed():
-    """Its counters go with it; another of its name begins from zero."""
-    cgroup = new("gone", 20)
-    base = settled(cgroup)[0]
-    agent = Agent(THROTTLED, backend="procfs")
-    hogs = Hogs(2, cgroup)
-    hogs.go()
-    hogs.results()
-    time.sleep(1.5)
-    stat, gone = grown(cgroup, base), cgroup
-    cgroup.close()
-    time.sleep(2.5)
-    again = new("gone", 40)
-    time.sleep(PICKED_UP_S)
-    base = settled(again)[0]
-    hogs = Hogs(2, again)
-    hogs.go()
-    hogs.results()
-    time.sleep(1.5)
-    stat_again = grown(again, base)
-    holds("the agent lives", agent.alive())
-    log = agent.log()
-    records = agent.stop()
-    if gone.id != again.id:
-        adds_up("the first", records, gone, stat)
-        adds_up("the second", records, again, stat_again)
-    equal("words of trouble in the log",
-          [line for line in log.splitlines() if re.search(" (err|warn) .*(procfs|cgroup|cpu.stat)", line)], [])
-
-
-@test
+@apart
 def a_target_keeps_the_others_out():
     """--cgroup: with its children; a process has no quota, so --pid and --comm select nothing here."""
     parent, other = new("target"), new("stranger", 20)
     child = new("target/child", 20)
     agent = Agent(THROTTLED, backend="procfs", cgroups=[child.named.rpartition("/")[0]])
-    hogs = Hogs(1, child, other)
+    hogs = Hogs(1, child, other, cpus=aside())
     hogs.go()
+    yield 1
     hogs.results()
-    time.sleep(1.5)
+    yield 1.5
     throttled = other.throttled()[0]
     records = agent.stop()
     premise(throttled > 100 and child.throttled()[0] > 100, "they were hardly throttled")

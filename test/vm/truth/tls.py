@@ -7,8 +7,11 @@ seen, the server's and the proxies' too, and one handshake must have one record.
 """
 # needs: openssl gnutls-bin nodejs golang-go
 # timeout: 600
+import functools
 import os
 import resource
+import select
+import signal
 import socket
 import ssl
 import struct
@@ -21,7 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import slonet
 import slotest
 import slotls
-from slotest import Agent, between, check, detail, ends, equal, holds, one, samples, test
+from slotest import Agent, apart, between, check, detail, ends, equal, holds, one, samples, test
 
 LATENCY, FAILURE = "tls_handshake_ms", "tls_handshake_fail_total"
 DELAY_MS = 40  # on the way back; a floor, neither netem nor the relay sends early
@@ -96,6 +99,32 @@ def verify_failure(records, sni, reason, by_peer, begin, end, alert=None, versio
             "the application's timer, 0.3 ms between clocks")
 
 
+# --- what takes long comes first, and waits while the others go on --------------------------------------------------
+
+
+@test
+def never_answered_and_never_closed(agent):
+    tries = []
+    for family in (4, 6):
+        sock = slotls.connect(net, family, 7444)
+        sock.setblocking(False)
+        sni = fresh()
+        tls = slotls.client_context(slotest.tmp).wrap_socket(sock, server_hostname=sni, do_handshake_on_connect=False)
+        begin = time.time_ns()
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        tries.append((sni, begin, tls))
+    yield 13
+    end = time.time_ns()
+    records = yield
+    for sni, begin, tls in tries:
+        # 10 s promised, looked for once in an interval of 1 s
+        verify_failure(records, sni, "timeout", False, begin, end, low_ms=9900)
+        tls.close()
+
+
 # --- good handshakes ----------------------------------------------------------------------------------------------
 
 
@@ -157,7 +186,7 @@ def client_certificate_taken_in_silence_1_3():
     ctx = slotls.client_context(slotest.tmp, cert="client")
     timed, tls = slotls.handshake(slotls.connect(net, 4, 7407), ctx, fresh(), talk=False)
     assert tls, timed.error
-    time.sleep(6)
+    yield 6
     records = yield
     tls.close()
     verify(records, timed, "1.3", 1, 7407, 4)
@@ -273,14 +302,18 @@ once(+count);
 """
 
 
+@functools.cache
+def _node_comm(path):
+    """Node names its main thread itself."""
+    return subprocess.run([path, "-p", "require('fs').readFileSync('/proc/self/comm', 'utf8').trim()"],
+                          capture_output=True, text=True, check=True, timeout=100).stdout.strip()
+
+
 def node(version, family, port, trips):
     path = slotls.need("node", "nodejs")
     sni = fresh()
-    # Node names its main thread itself
-    comm = subprocess.run([path, "-p", "require('fs').readFileSync('/proc/self/comm', 'utf8').trim()"],
-                          capture_output=True, text=True, check=True, timeout=100).stdout.strip()
     yield from listed([path, "-e", NODE, net.addr("s", family), str(port), sni, f"{slotest.tmp}/server.pem",
-                       f"TLSv{version}", str(COUNT)], sni, version, family, port, trips, comm)
+                       f"TLSv{version}", str(COUNT)], sni, version, family, port, trips, _node_comm(path))
 
 
 @test
@@ -353,9 +386,10 @@ def early_data_is_marked_and_ends_nothing_v4():
         with open(f"{folder}/early", "w") as f:
             f.write("early bird\n" * 20)
         # the ticket arrives behind the handshake
-        _s_client([*base, "-sess_out", f"{folder}/session"], "one\n")
+        session = f"{folder}/session"
+        _s_client([*base, "-sess_out", session], lambda _: os.path.exists(session) and os.path.getsize(session))
         begin = time.time_ns()
-        text = _s_client([*base, "-sess_in", f"{folder}/session", "-early_data", f"{folder}/early"], "two\n")
+        text = _s_client([*base, "-sess_in", session, "-early_data", f"{folder}/early"], lambda said: "Early data was" in said)
         end = time.time_ns()
         assert "Early data was accepted" in text, text
     finally:
@@ -372,13 +406,18 @@ def early_data_is_marked_and_ends_nothing_v4():
     equal("tls_version", detail(got[1], "tls_version"), "1.3")
 
 
-def _s_client(argv, line):
-    proc = slotls.start(argv, net.c)
-    proc.stdin.write(line)
+def _s_client(argv, enough):
+    """What it says until that is enough, and until its end that follows."""
+    proc, said, until = slotls.start(argv, net.c), "", time.monotonic() + 20
+    proc.stdin.write("one\n")
     proc.stdin.flush()
-    time.sleep(1 if slotest.ON_HOST else 4)
-    out, _ = proc.communicate(timeout=60)
-    return out
+    while not enough(said) and time.monotonic() < until:
+        if select.select([proc.stdout], [], [], 0.1)[0]:
+            more = os.read(proc.stdout.fileno(), 65536).decode(errors="replace")
+            if not more:
+                break
+            said += more
+    return said + proc.communicate(timeout=60)[0]
 
 
 # --- how the bytes travel -----------------------------------------------------------------------------------------
@@ -631,29 +670,6 @@ def given_up_by_the_client():
 
 
 @test
-def never_answered_and_never_closed(agent):
-    tries = []
-    for family in (4, 6):
-        sock = slotls.connect(net, family, 7444)
-        sock.setblocking(False)
-        sni = fresh()
-        tls = slotls.client_context(slotest.tmp).wrap_socket(sock, server_hostname=sni, do_handshake_on_connect=False)
-        begin = time.time_ns()
-        try:
-            tls.do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-        tries.append((sni, begin, tls))
-    time.sleep(13)
-    end = time.time_ns()
-    records = yield
-    for sni, begin, tls in tries:
-        # 10 s promised, looked for once in an interval of 1 s
-        verify_failure(records, sni, "timeout", False, begin, end, low_ms=9900)
-        tls.close()
-
-
-@test
 def what_is_no_handshake_is_not_counted(agent):
     """Application data of TLS, HTTP, and a stream that begins with the first byte of a hello."""
     before = [r for r in agent.peek() if ends(r)[3] == 7445]
@@ -680,10 +696,63 @@ def nothing_is_counted_twice_or_lost(agent):
         equal(f"{name}: in-flight map full", stats["inflight_full"], 0)
 
 
-# --- agents of their own ------------------------------------------------------------------------------------------
+# --- agents of their own: while the first waits, the next two are done --------------------------------------------
 
 
-@test
+def _hold(listener):
+    """Accepts and keeps."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
+    listener.settimeout(None)
+    held = []
+    while True:
+        held.append(listener.accept()[0])
+
+
+def _fill(count, ready):
+    """Begins so many connections as TLS does, and keeps them."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
+    held = []
+    for _ in range(count):
+        held.append(socket.create_connection(("127.0.0.1", 7461)))
+        held[-1].send(b"\x16")
+    os.write(ready, b"r")
+    signal.pause()
+
+
+INFLIGHT = 8192  # tls_conns of bpf/tls.bpf.c
+
+
+@apart
+def a_full_map_is_counted_and_empties_itself():
+    """Each connection that begins as a ClientHello does takes two places, its client's and its server's."""
+    listener = net.listen("c", 4, 7461, backlog=4096, addr="127.0.0.1")
+    holder = slonet.spawn(_hold, listener, ns=net.c)
+    listener.close()
+    agent = Agent(f"{LATENCY},{FAILURE}")
+    ready = os.pipe()
+    filler = slonet.spawn(_fill, INFLIGHT // 2 + 100, ready[1], ns=net.c)
+    os.read(ready[0], 1)
+    ctx = slotls.client_context(slotest.tmp)
+    full, tls = slotls.handshake(slotls.connect(net, 4, 7403), ctx, fresh())
+    tls.close()
+    # what began as a hello and went no further is forgotten after 10 s, and is no failure
+    yield 12
+    after, tls = slotls.handshake(slotls.connect(net, 4, 7403), ctx, fresh())
+    tls.close()
+    filler.kill()
+    holder.kill()
+    yield 1.5
+    records = agent.stop()
+    stats = agent.stats[LATENCY]
+    print(f"  {stats}")
+    equal("records of the handshake that found no place", len(about(records, LATENCY, full.sni)), 0)
+    check(stats["inflight_full"] >= 200 + 2, "in-flight map full", stats["inflight_full"], 202,
+          "at least: two of each connection too many, and the handshake's two; the host's own come on top")
+    one("the handshake after it", about(records, LATENCY, after.sni))
+    equal("failures", len([r for r in records if r["signal"] == FAILURE and ends(r)[3] == 7461]), 0)
+
+
+@apart
 def the_server_is_measured_where_the_client_is_not_asked_for():
     server = slotls.serve_tls(net, 7446, slotls.server_context(slotest.tmp, V13))
     refusing = slotls.serve_tls(net, 7447, slotls.server_context(slotest.tmp, V13, ask="client"))
@@ -694,7 +763,7 @@ def the_server_is_measured_where_the_client_is_not_asked_for():
     tls.close()
     bad_one, tls = slotls.handshake(slotls.connect(net, 6, 7447), ctx, fresh())
     assert not tls
-    time.sleep(1.5)
+    yield 1.5
     records = agent.stop()
     record = one("the server's handshake", about(records, LATENCY, good_one.sni))
     if record:
@@ -713,6 +782,9 @@ def the_server_is_measured_where_the_client_is_not_asked_for():
         equal("by_peer", bool(detail(record, "by_peer")), False)
         equal("pid", record["pid"], refusing.pid)
     equal("all records", len(records), 2 + len([r for r in records if "interval_ms" in r]))
+
+
+STORM_S = 3.0
 
 
 def _storm(family, port, folder, seconds):
@@ -735,17 +807,18 @@ def _storm(family, port, folder, seconds):
     return good_count, failed
 
 
-@test
+@apart
 def a_storm_is_counted_exactly():
     for port, version in ((7450, V12), (7451, V13)):
         slotls.serve_tls(net, port, slotls.server_context(slotest.tmp, version), side="c",
                          addrs={4: "127.0.0.1", 6: "::1"})
     agent = Agent(f"{LATENCY},{FAILURE}", comms=["slotlsstorm"])
     slotest.needs("pid")
-    jobs = [slonet.spawn(_storm, f, p, slotest.tmp, 3.0, ns=net.c, comm="slotlsstorm")
+    jobs = [slonet.spawn(_storm, f, p, slotest.tmp, STORM_S, ns=net.c, comm="slotlsstorm")
             for f in (4, 6) for p in (7450, 7451)]
+    yield STORM_S
     results = [job.result() for job in jobs]
-    time.sleep(1.5)
+    yield 1.5
     records = agent.stop()
     good_count, failed = (sum(r[i] for r in results) for i in (0, 1))
     for name, truth in ((LATENCY, good_count), (FAILURE, failed)):
@@ -758,52 +831,6 @@ def a_storm_is_counted_exactly():
 def _sink(conn):
     while conn.recv(1 << 20):
         pass
-
-
-def _hold(listener):
-    """Accepts and keeps."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
-    listener.settimeout(None)
-    held = []
-    while True:
-        held.append(listener.accept()[0])
-
-
-INFLIGHT = 8192  # tls_conns of bpf/tls.bpf.c
-
-
-@test
-def a_full_map_is_counted_and_empties_itself():
-    """Each connection that begins as a ClientHello does takes two places, its client's and its server's."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (10000, 10000))
-    listener = net.listen("c", 4, 7461, backlog=4096, addr="127.0.0.1")
-    holder = slonet.spawn(_hold, listener, ns=net.c)
-    listener.close()
-    agent = Agent(f"{LATENCY},{FAILURE}")
-    held = []
-    for _ in range(INFLIGHT // 2 + 100):
-        held.append(net.socket("c", 4))
-        held[-1].connect(("127.0.0.1", 7461))
-        held[-1].send(b"\x16")
-    ctx = slotls.client_context(slotest.tmp)
-    full, tls = slotls.handshake(slotls.connect(net, 4, 7403), ctx, fresh())
-    tls.close()
-    # what began as a hello and went no further is forgotten after 10 s, and is no failure
-    time.sleep(12)
-    after, tls = slotls.handshake(slotls.connect(net, 4, 7403), ctx, fresh())
-    tls.close()
-    for sock in held:
-        sock.close()
-    holder.kill()
-    time.sleep(1.5)
-    records = agent.stop()
-    stats = agent.stats[LATENCY]
-    print(f"  {stats}")
-    equal("records of the handshake that found no place", len(about(records, LATENCY, full.sni)), 0)
-    check(stats["inflight_full"] >= 200 + 2, "in-flight map full", stats["inflight_full"], 202,
-          "at least: two of each connection too many, and the handshake's two; the host's own come on top")
-    one("the handshake after it", about(records, LATENCY, after.sni))
-    equal("failures", len([r for r in records if r["signal"] == FAILURE and ends(r)[3] == 7461]), 0)
 
 
 @test
