@@ -23,13 +23,6 @@ struct {
 	__type(value, __u8);
 } dns_resolvers SEC(".maps");
 
-/* A function of its own keeps the messages of a segment apart; kernels before 4.16 take none. */
-#ifdef SLO_FREE
-#define MESSAGE_CALL static __always_inline
-#else
-#define MESSAGE_CALL static __noinline
-#endif
-
 struct dns_header {
 	__be16 id;
 	__u8 flags1; /* QR, opcode, AA, TC, RD */
@@ -179,8 +172,8 @@ static __always_inline void learn_resolver(void)
 		bpf_map_update_elem(&dns_resolvers, &o.tgid, &yes, BPF_ANY);
 }
 
-MESSAGE_CALL int message(struct __sk_buff *skb, const struct slo_packet *p, __u32 off, __u32 left,
-                         int outgoing)
+static __always_inline int read_message(struct __sk_buff *skb, const struct slo_packet *p,
+                                        __u32 off, __u32 left, int outgoing)
 {
 	struct dns_header h;
 
@@ -196,6 +189,23 @@ MESSAGE_CALL int message(struct __sk_buff *skb, const struct slo_packet *p, __u3
 		on_answer(skb, p, &h);
 	return 0;
 }
+
+#ifdef SLO_FREE
+#define message read_message
+#else
+/*
+ * Not static: verified once and by itself, not anew for each message that a segment may hold, which took most of the agent's
+ * start. Such a function takes numbers only (pointers from 5.12 on), so it reads the headers again.
+ */
+__attribute__((noinline)) int dns_message(struct __sk_buff *skb, __u32 off, __u32 left,
+                                          int outgoing)
+{
+	struct slo_packet p = {};
+
+	return slo_packet_parse(skb, &p) ? 0 : read_message(skb, &p, off, left, outgoing);
+}
+#define message(skb, p, off, left, outgoing) dns_message(skb, off, left, outgoing)
+#endif
 
 /* One message that follows its length; false where no other one follows. */
 static __always_inline int tcp_message(struct __sk_buff *skb, const struct slo_packet *p,
