@@ -41,10 +41,11 @@ static __always_inline void begin(const struct sock *sk, __u64 key)
 {
 	struct slo_abi_sock s = { .start_ns = bpf_ktime_get_ns() };
 
-	call_over();
+	if (!slo_is_off(SLO_ABI_CONNECT_ERRORS))
+		call_over();
 	slo_sock_owner(sk, &s.owner);
 	s.admitted = slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
-	if (bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY))
+	if (slo_sock_keep(key, &s))
 		slo_stat_inc(SLO_ABI_CONNECT_LATENCY, inflight_full);
 }
 
@@ -118,25 +119,31 @@ static __always_inline void failed(const struct sock *sk, const struct slo_abi_s
 /* A socket whose beginning was not seen: the agent is younger, or the map has forgotten it. */
 static __always_inline void ended(const struct sock *sk, __u64 key, int oldstate, int newstate)
 {
-	struct slo_abi_sock *found = bpf_map_lookup_elem(&slo_socks, &key), s;
+	struct slo_abi_sock *found = slo_sock_known(key), s;
 
 	if (!found || !found->start_ns) {
 		if (oldstate == SLO_TCP_SYN_SENT)
 			slo_stat_inc(SLO_ABI_CONNECT_LATENCY, unmatched);
 		else if (found)
 			/* Of the socket that had this memory before: the kernel left out the run that saw it close. */
-			bpf_map_delete_elem(&slo_socks, &key);
+			found->pad = SLO_SOCK_CLOSED;
 		return;
 	}
-	if (!found->admitted)
-		return;
 	s = *found;
 	/* Measured once; the owner stays, for retransmits. */
 	found->start_ns = 0;
+	if (!s.admitted)
+		return;
 	if (newstate == SLO_TCP_ESTABLISHED)
 		established(sk, &s);
 	else
 		failed(sk, &s);
+}
+
+/* A listener's child that nobody has accepted yet; what connects from both ends at once has a socket. */
+static __always_inline int is_passive(const struct sock *sk, int oldstate)
+{
+	return oldstate == SLO_TCP_SYN_RECV && !sk->sk_socket;
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -153,10 +160,11 @@ int BPF_PROG(conn_set_state, const struct sock *sk, int oldstate, int newstate)
 		begin(sk, key);
 	else if (newstate == SLO_TCP_LISTEN)
 		slo_sock_listens(sk);
-	else if (oldstate == SLO_TCP_SYN_SENT || oldstate == SLO_TCP_SYN_RECV)
+	else if ((oldstate == SLO_TCP_SYN_SENT || oldstate == SLO_TCP_SYN_RECV) &&
+	         !is_passive(sk, oldstate))
 		ended(sk, key, oldstate, newstate);
-	if (newstate == SLO_TCP_CLOSE)
-		bpf_map_delete_elem(&slo_socks, &key);
+	if (newstate == SLO_TCP_CLOSE && !slo_is_off(SLO_ABI_TCP_RETRANSMITS))
+		slo_sock_closes(key);
 	return 0;
 }
 

@@ -86,6 +86,7 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	int sk_err;
+	struct socket *sk_socket; /* NULL: not accepted yet, or closed */
 	struct sock_cgroup_data sk_cgrp_data;
 };
 

@@ -14,7 +14,7 @@ static __always_inline void find_owner(const struct sock *sk, struct slo_abi_own
 {
 	__u64 key = (__u64)sk;
 	struct slo_abi_listener l = {};
-	struct slo_abi_sock *connected = bpf_map_lookup_elem(&slo_socks, &key);
+	struct slo_abi_sock *connected = slo_sock_known(key);
 	struct slo_abi_owner *known = connected ? &connected->owner : 0;
 	__u64 cgroup_id = slo_sock_cgroup_id(sk);
 
@@ -141,12 +141,12 @@ int BPF_PROG(retr_set_state, const struct sock *sk, int oldstate, int newstate)
 	if (sk->sk_protocol != SLO_IPPROTO_TCP)
 		return 0;
 	if (newstate == SLO_TCP_CLOSE) {
-		bpf_map_delete_elem(&slo_socks, &key);
+		slo_sock_closes(key);
 	} else if (newstate == SLO_TCP_LISTEN) {
 		slo_sock_listens(sk);
 	} else {
 		slo_sock_owner(sk, &s.owner);
-		bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY);
+		(void)slo_sock_keep(key, &s);
 	}
 	return 0;
 }
@@ -180,7 +180,7 @@ int retr_existing(struct bpf_iter__task_file *ctx)
 	slo_listener_key(&l, sk);
 	if (sk->__sk_common.skc_state == SLO_TCP_LISTEN)
 		bpf_map_update_elem(&slo_listeners, &l, &s.owner, BPF_NOEXIST);
-	else
-		bpf_map_update_elem(&slo_socks, &key, &s, BPF_NOEXIST);
+	else if (!slo_sock_known(key))
+		bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY);
 	return 0;
 }

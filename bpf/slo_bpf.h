@@ -197,6 +197,13 @@ static __always_inline struct slo_abi_ctl *slo_ctl_of(__u32 signal)
 	return bpf_map_lookup_elem(&slo_ctl, &signal);
 }
 
+static __always_inline int slo_is_off(__u32 signal)
+{
+	const struct slo_abi_ctl *ctl = slo_ctl_of(signal);
+
+	return !ctl || ctl->off;
+}
+
 /* Before 6.x a renamed task keeps bytes of its longer old name behind the NUL; a map's key must not. */
 static __always_inline int slo_is_comm_target(const char *comm)
 {

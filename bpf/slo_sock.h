@@ -8,7 +8,12 @@
 
 #include "bpf/slo_bpf.h"
 
-/* Keyed by the socket's address: a socket always passes CLOSE before its memory is used again. */
+/*
+ * Keyed by the socket's address: a socket always passes CLOSE before its memory is used again. Its record is marked then, and
+ * written anew for the next socket there: an update and a delete cost as much as ten look-ups.
+ */
+#define SLO_SOCK_CLOSED 1 /* of struct slo_abi_sock.pad */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -22,6 +27,32 @@ struct {
 	__type(key, struct slo_abi_listener);
 	__type(value, struct slo_abi_owner);
 } slo_listeners SEC(".maps");
+
+/* The socket's record, or NULL. */
+static __always_inline struct slo_abi_sock *slo_sock_known(__u64 key)
+{
+	struct slo_abi_sock *s = bpf_map_lookup_elem(&slo_socks, &key);
+
+	return s && s->pad != SLO_SOCK_CLOSED ? s : 0;
+}
+
+static __always_inline long slo_sock_keep(__u64 key, const struct slo_abi_sock *s)
+{
+	struct slo_abi_sock *room = bpf_map_lookup_elem(&slo_socks, &key);
+
+	if (!room)
+		return bpf_map_update_elem(&slo_socks, &key, s, BPF_ANY);
+	*room = *s;
+	return 0;
+}
+
+static __always_inline void slo_sock_closes(__u64 key)
+{
+	struct slo_abi_sock *s = bpf_map_lookup_elem(&slo_socks, &key);
+
+	if (s)
+		s->pad = SLO_SOCK_CLOSED;
+}
 
 static __always_inline void slo_listener_key(struct slo_abi_listener *l, const struct sock *sk)
 {

@@ -389,13 +389,6 @@ SLO_GLOBAL int tls_go_on(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32 e
 }
 #endif
 
-static __always_inline int is_off(__u32 signal)
-{
-	const struct slo_abi_ctl *ctl = slo_ctl_of(signal);
-
-	return !ctl || ctl->off;
-}
-
 static __always_inline int is_of_interest(struct __sk_buff *skb, struct slo_packet *p)
 {
 	/* A hello inside a SYN (TCP fast open) says nothing of where the server's bytes begin: not measured. */
@@ -407,7 +400,7 @@ static __always_inline int is_of_interest(struct __sk_buff *skb, struct slo_pack
 static __always_inline int begins(struct __sk_buff *skb, const struct slo_packet *p)
 {
 	return p->payload_len && may_begin(skb, p) &&
-	       !(is_off(SLO_ABI_TLS_HANDSHAKE) && is_off(SLO_ABI_TLS_FAIL));
+	       !(slo_is_off(SLO_ABI_TLS_HANDSHAKE) && slo_is_off(SLO_ABI_TLS_FAIL));
 }
 
 #ifdef SLO_FREE

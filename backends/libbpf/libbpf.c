@@ -372,6 +372,17 @@ static int write_control(struct libbpf_be *be, struct slo_err *err)
 	return slo_shared_control(&be->shared, &be->cfg, be->enabled, be->epoch, err);
 }
 
+/* While nobody asked for owners they were not removed with their sockets, whose memory others have by now. */
+static void forget_owners(const struct libbpf_be *be)
+{
+	int fd = be->shared.map[SLO_SHARED_SOCKS].fd;
+	uint32_t left = map_max(fd);
+	uint64_t key;
+
+	while (left-- && bpf_map_get_next_key(fd, NULL, &key) == 0)
+		(void)bpf_map_delete_elem(fd, &key);
+}
+
 static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
@@ -381,6 +392,8 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 		return slo_err_set(err, -ENOTSUP, "%s: %s is not served on this host",
 		                   name_of(be->flavour), slo_signal_desc(sig)->name);
 	o = &be->obj[object_of(be, sig)];
+	if (on && sig == SLO_SIG_TCP_RETRANSMITS && !(be->enabled & SLO_SIG_BIT(sig)))
+		forget_owners(be);
 	if (on)
 		be->enabled |= SLO_SIG_BIT(sig);
 	else
