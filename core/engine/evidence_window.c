@@ -389,6 +389,20 @@ static void observe_spans(const struct service *s, const struct span_of_slots *s
 		                    ratio(all.retrieval_ms, all.latency_ms));
 }
 
+double slo_evidence_bad_share(const struct slo_evidence_windows *w, uint64_t service,
+                              int64_t unix_ns)
+{
+	const struct service *s = slo_map_find(w->services, &service);
+	int64_t index = index_of(w, unix_ns);
+	const struct service_slot *t;
+
+	if (!s || index <= 0)
+		return 0;
+	t = &s->slot[slot_of(index)];
+	/* One that goes on into the next slot is bad in both, and counted where it ends. */
+	return t->index == index ? ratio(t->bad, fmax(t->requests, t->bad)) : 0;
+}
+
 static bool is_silent(const struct slo_evidence_windows *w, const struct slo_evidence_query *q,
                       const struct span_of_slots *span, unsigned int sig)
 {

@@ -71,6 +71,13 @@ struct slo_evidence_query {
 unsigned int slo_evidence_observe(const struct slo_evidence_windows *w,
                                   const struct slo_evidence_query *q, struct slo_observation *ret);
 
+/*
+ * Of the requests of @service that were going on in the slot of @unix_ns (CLOCK_REALTIME), how many went bad: 0 to 1. A
+ * request is known once it ended, so a slot is better asked about some slots later.
+ */
+double slo_evidence_bad_share(const struct slo_evidence_windows *w, uint64_t service,
+                              int64_t unix_ns);
+
 /* Places and services refused for want of room. */
 uint64_t slo_evidence_dropped(const struct slo_evidence_windows *w);
 

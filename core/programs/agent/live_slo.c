@@ -15,6 +15,7 @@
 #include "core/programs/agent/live.h"
 
 #define HALF_LIFE 360.0 /* evaluations: an hour of the default ones */
+#define LEARN_LATER 3 /* slots: time for requests to end and for their spans to be sent */
 #define DEFAULT_OBJECTIVE 0.99
 #define DEFAULT_TTFT_MS 800.0
 #define DEFAULT_ERROR_RATE 0.01
@@ -421,17 +422,36 @@ static bool is_burning(const struct slo_live *l, const struct slo_live_service *
 	return false;
 }
 
-/* The slot that ended last, outside incidents: what is normal. */
+/* What its strictest objective lets go bad: 0 to 1. */
+static double budget_of(const struct slo_live *l, const struct slo_live_service *s)
+{
+	double budget = 1;
+
+	for (size_t i = 0; i < l->objective_count; i++) {
+		if (l->objective[i].service == s)
+			budget = fmin(budget, 1 - l->objective[i].burn.objective);
+	}
+	return budget;
+}
+
+/*
+ * What is normal: a slot outside incidents, in which no more requests went bad than may. An incident opens some slots
+ * after its fault began, and a slow request is known only after it ended: learnt at once, the first slots of every fault
+ * would be part of what is normal.
+ */
 static void learn(struct slo_live *l, struct slo_live_service *s, int64_t now_ns)
 {
-	int64_t slot = now_ns / (int64_t)l->slot_ns - 1;
+	int64_t slot = now_ns / (int64_t)l->slot_ns - 1 - LEARN_LATER;
+	int64_t at_ns = slot * (int64_t)l->slot_ns;
 	struct slo_observation obs;
 
 	if (slot <= s->learnt_slot || is_burning(l, s) ||
 	    now_ns - s->last_ns > (int64_t)(600 * SLO_NS_PER_SEC))
 		return;
 	s->learnt_slot = slot;
-	observe(l, s, slot * (int64_t)l->slot_ns, slot * (int64_t)l->slot_ns, false, &obs);
+	if (slo_evidence_bad_share(l->evidence, s->key, at_ns) > budget_of(l, s))
+		return;
+	observe(l, s, at_ns, at_ns, false, &obs);
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
 		if (obs.present & SLO_EVID_BIT(i))
 			(void)slo_baselines_add(l->baselines, s->key, i, obs.value[i]);

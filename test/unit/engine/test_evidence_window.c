@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/engine/evidence_window.h"
+#include "test/unit/engine/near.h"
 
 #define SECOND ((int64_t)SLO_NS_PER_SEC)
 #define T0 (INT64_C(1000000) * SECOND)
@@ -260,6 +261,28 @@ static void bad_requests_are_found_when_the_clock_was_set(void **state)
 	slo_evidence_request(w, SERVICE, INT64_MAX - SECOND, INT64_MAX, &req, true);
 }
 
+static void a_slot_knows_the_share_of_its_requests_that_went_bad(void **state)
+{
+	struct slo_evidence_windows *w = windows(10);
+
+	(void)state;
+	assert_near(slo_evidence_bad_share(w, SERVICE, T0), 0, 1e-9);
+	for (int i = 0; i < 3; i++)
+		request(w, 1, 2, false, SLO_LLM_OK);
+	request(w, 1, 2, true, SLO_LLM_OK);
+	assert_near(slo_evidence_bad_share(w, SERVICE, T0), 0.25, 1e-9);
+	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 9 * SECOND), 0.25, 1e-9);
+	/* It ended in another slot: here it is known by its being bad alone. */
+	request(w, 15, 25, true, SLO_LLM_OK);
+	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 15 * SECOND), 1, 1e-9);
+	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 25 * SECOND), 1, 1e-9);
+	/* Neither another service, nor a slot of another turn of the ring. */
+	assert_near(slo_evidence_bad_share(w, SERVICE + 1, T0), 0, 1e-9);
+	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 640 * SECOND), 0, 1e-9);
+	assert_near(slo_evidence_bad_share(w, SERVICE, 0), 0, 1e-9);
+	slo_evidence_windows_freep(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +292,7 @@ int main(void)
 		cmocka_unit_test(counts_are_sums_over_ten_seconds_whatever_the_slot),
 		cmocka_unit_test(a_slot_of_a_turn_ago_is_empty),
 		cmocka_unit_test(replies_give_ratios),
+		cmocka_unit_test(a_slot_knows_the_share_of_its_requests_that_went_bad),
 		cmocka_unit_test(no_steal_does_not_speak_for_an_idle_run_queue),
 		cmocka_unit_test(room_is_bounded_and_refusals_counted),
 		cmocka_unit_test(what_is_kept_keeps_its_age_when_the_clock_is_set),
