@@ -354,6 +354,12 @@ static double ratio(double part, double whole)
 	return whole > 0 ? fmin(part / whole, 1) : 0;
 }
 
+/* A reply of 429 or 5xx never began to stream: where most are such, that no stream broke says nothing of the provider. */
+static bool most_streamed(const struct service_slot *all)
+{
+	return all->requests >= 2 * ((uint64_t)all->throttled + all->server_errors);
+}
+
 static void observe_spans(const struct service *s, const struct span_of_slots *span,
                           struct slo_observation *ret)
 {
@@ -379,8 +385,9 @@ static void observe_spans(const struct service *s, const struct span_of_slots *s
 	slo_observation_set(ret, SLO_EVID_THROTTLED_RATIO, ratio(all.throttled, all.requests));
 	slo_observation_set(ret, SLO_EVID_SERVER_ERROR_RATIO,
 	                    ratio(all.server_errors, all.requests));
-	slo_observation_set(ret, SLO_EVID_STREAM_ERROR_RATIO,
-	                    ratio(all.stream_errors, all.requests));
+	if (all.stream_errors || most_streamed(&all))
+		slo_observation_set(ret, SLO_EVID_STREAM_ERROR_RATIO,
+		                    ratio(all.stream_errors, all.requests));
 	if (all.queued)
 		slo_observation_set(ret, SLO_EVID_QUEUE_SHARE,
 		                    ratio(all.queue_ms, all.queued_latency_ms));

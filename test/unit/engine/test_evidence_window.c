@@ -261,6 +261,27 @@ static void bad_requests_are_found_when_the_clock_was_set(void **state)
 	slo_evidence_request(w, SERVICE, INT64_MAX - SECOND, INT64_MAX, &req, true);
 }
 
+static void where_replies_are_refused_no_broken_stream_is_missing_not_zero(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_observation obs;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		request(w, 2, 3, false, SLO_LLM_OK);
+	for (int i = 0; i < 3; i++)
+		request(w, 2, 3, true, i ? SLO_LLM_SERVER_ERROR : SLO_LLM_THROTTLED);
+	obs = look(w, 0, 9, false);
+	assert_true(obs.present & SLO_EVID_BIT(SLO_EVID_STREAM_ERROR_RATIO));
+	request(w, 2, 3, true, SLO_LLM_SERVER_ERROR);
+	obs = look(w, 0, 9, false);
+	assert_false(obs.present & SLO_EVID_BIT(SLO_EVID_STREAM_ERROR_RATIO));
+	/* One that did break is known whatever the others did. */
+	request(w, 2, 3, true, SLO_LLM_STREAM_ERROR);
+	obs = look(w, 0, 9, false);
+	assert_near(obs.value[SLO_EVID_STREAM_ERROR_RATIO], 0.125, 1e-9);
+}
+
 static void a_slot_knows_the_share_of_its_requests_that_went_bad(void **state)
 {
 	struct slo_evidence_windows *w = windows(10);
@@ -292,6 +313,7 @@ int main(void)
 		cmocka_unit_test(counts_are_sums_over_ten_seconds_whatever_the_slot),
 		cmocka_unit_test(a_slot_of_a_turn_ago_is_empty),
 		cmocka_unit_test(replies_give_ratios),
+		cmocka_unit_test(where_replies_are_refused_no_broken_stream_is_missing_not_zero),
 		cmocka_unit_test(a_slot_knows_the_share_of_its_requests_that_went_bad),
 		cmocka_unit_test(no_steal_does_not_speak_for_an_idle_run_queue),
 		cmocka_unit_test(room_is_bounded_and_refusals_counted),
