@@ -3,15 +3,18 @@
 """An application that asks a model, instrumented with the OpenTelemetry SDK: app.py PROVIDER:PORT OTLP_URL [options].
 
 Each request resolves the provider's name, works a little, connects, and reads a stream; its span says when the first
-token came. What it does besides (memory, disk) is what a real one would: a cache, a document from disk.
+token came. What it does besides is what a real one would: a cache in memory, documents from a store on disk.
 """
 import argparse
 import mmap
 import os
+import random
+import signal
 import socket
 import sys
 import threading
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "vm", "lib"))
@@ -33,37 +36,42 @@ def work(ms):
 
 
 class Memory:
-    """Reads a file through the page cache: under a memory limit its pages are reclaimed, and read again."""
+    """A cache, of which each request touches pages here and there: under a limit some of them come back from the swap."""
 
-    def __init__(self, path, size):
-        self.fd, self.size = os.open(path, os.O_RDONLY), size
+    def __init__(self, size, pages):
+        self.cache, self.pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), pages
+        self.places = range(0, size, mmap.PAGESIZE)
+        for at in self.places:
+            self.cache[at] = 1
 
     def touch(self):
-        for at in range(0, self.size, 1 << 20):
-            os.pread(self.fd, 1 << 20, at)
+        for at in random.sample(self.places, self.pages):
+            self.cache[at] = 1
 
 
-class Disk:
-    """Reads a document past the page cache."""
+class Store:
+    """A store of documents on this node: each is read past the page cache, from whatever disk the path leads to now."""
 
     def __init__(self, path, reads):
-        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
-        self.size, self.at, self.reads = os.fstat(self.fd).st_size or 16 << 20, 0, reads
-        self.page = mmap.mmap(-1, 4096)
+        self.path, self.reads = path, reads
 
-    def read(self):
-        for _ in range(self.reads):
-            os.preadv(self.fd, [self.page], self.at)
-            self.at = (self.at + 4096) % (self.size - 4096) & ~4095
+    def retrieve(self):
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECT)
+        try:
+            with mmap.mmap(-1, 4096) as page:
+                for n in range(self.reads):
+                    if os.preadv(fd, [page], n * 4096) != 4096:
+                        raise RuntimeError(f"{self.path} is too short")
+        finally:
+            os.close(fd)
 
 
 class App:
     def __init__(self, opt):
         self.host, port = opt.provider.rsplit(":", 1)
         self.port, self.opt = int(port), opt
-        self.memory = Memory(opt.memory, opt.memory_mb << 20) if opt.memory else None
-        self.disk = Disk(opt.disk, opt.disk_reads) if opt.disk else None
-        self.lock = threading.Lock()
+        self.memory = Memory(opt.memory_mb << 20, opt.memory_pages) if opt.memory_mb else None
+        self.store = Store(opt.store, opt.store_reads) if opt.store else None
         resource = Resource.create({"service.name": opt.service, "process.pid": os.getpid(),
                                     "host.name": socket.gethostname()})
         provider = TracerProvider(resource=resource)
@@ -71,16 +79,22 @@ class App:
                                            schedule_delay_millis=500)
         provider.add_span_processor(self.exporter)
         self.tracer = provider.get_tracer("app")
+        self.ending = threading.Event()
+
+    def prepare(self):
+        """What comes before the provider is asked."""
+        work(self.opt.work_ms)
+        if self.memory:
+            self.memory.touch()
+        if self.store:
+            with self.tracer.start_as_current_span("retrieval documents", kind=SpanKind.CLIENT) as span:
+                span.set_attribute("gen_ai.operation.name", "retrieval")
+                self.store.retrieve()
 
     def stream(self, span, begin):
         info = socket.getaddrinfo(self.host, self.port, socket.AF_INET, socket.SOCK_STREAM)[0]
-        work(self.opt.work_ms)
-        with self.lock:
-            if self.memory:
-                self.memory.touch()
-            if self.disk:
-                self.disk.read()
-        with socket.create_connection(info[4], timeout=30) as conn:
+        self.prepare()
+        with socket.create_connection(info[4], timeout=8) as conn:
             conn.sendall(b"POST /v1/chat HTTP/1.1\r\nHost: provider\r\nContent-Length: 0\r\n\r\n")
             data, first = b"", None
             while chunk := conn.recv(65536):
@@ -94,6 +108,7 @@ class App:
             span.set_attribute("error.type", str(status))
             span.set_status(Status(StatusCode.ERROR))
         elif first is not None:
+            os.write(1, f"{time.time():.1f} ttft_ms={(first - begin) * 1e3:.0f}\n".encode())  # whole lines, of all threads
             span.set_attribute("gen_ai.response.time_to_first_chunk", first - begin)
             span.set_attribute("gen_ai.usage.output_tokens", tokens)
 
@@ -104,15 +119,23 @@ class App:
             span.set_attribute("gen_ai.request.model", "model-1")
             try:
                 self.stream(span, time.monotonic())
-            except OSError as e:
+            except (socket.gaierror, ConnectionError, TimeoutError) as e:
                 span.set_attribute("error.type", type(e).__name__)
                 span.set_status(Status(StatusCode.ERROR))
 
     def run(self):
-        while True:
+        """What is broken here, not out there, ends it: it would else look like a failing provider."""
+        try:
+            self.serve()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+
+    def serve(self):
+        while not self.ending.is_set():
             begin = time.monotonic()
             self.request()
-            time.sleep(max(0, 1 / self.opt.rate - (time.monotonic() - begin)))
+            self.ending.wait(max(0, 1 / self.opt.rate - (time.monotonic() - begin)))
 
 
 def main():
@@ -124,18 +147,22 @@ def main():
     p.add_argument("--threads", type=int, default=3)
     p.add_argument("--rate", type=float, default=3, help="requests a second and thread")
     p.add_argument("--work-ms", type=float, default=10)
-    p.add_argument("--memory")
-    p.add_argument("--memory-mb", type=int, default=32)
-    p.add_argument("--disk")
-    p.add_argument("--disk-reads", type=int, default=20)
+    p.add_argument("--memory-mb", type=int, default=0, help="size of a cache")
+    p.add_argument("--memory-pages", type=int, default=300, help="of the cache, touched by a request")
+    p.add_argument("--store", help="where the documents lie that each request retrieves")
+    p.add_argument("--store-reads", type=int, default=6)
     p.add_argument("--tmp", default="/tmp")
     opt = p.parse_args()
     if opt.resolver:
         slonet.private_resolv_conf(f"nameserver {opt.resolver}\noptions timeout:5 attempts:2\n", opt.tmp)
     app = App(opt)
-    for _ in range(opt.threads - 1):
-        threading.Thread(target=app.run, daemon=True).start()
-    app.run()
+    signal.signal(signal.SIGTERM, lambda *_: app.ending.set())
+    threads = [threading.Thread(target=app.run) for _ in range(opt.threads)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    app.exporter.shutdown()
 
 
 if __name__ == "__main__":
