@@ -27,7 +27,13 @@ struct slo_capture_writer {
 
 static bool is_record_size(size_t size)
 {
-	return size == sizeof(struct slo_abi_event) || size == sizeof(struct slo_abi_agg);
+	return size == sizeof(struct slo_abi_event) || size == sizeof(struct slo_abi_traced) ||
+	       size == sizeof(struct slo_abi_agg);
+}
+
+static bool is_read(unsigned int version)
+{
+	return version >= SLO_ABI_VERSION_OLDEST && version <= SLO_ABI_VERSION;
 }
 
 int slo_capture_writer_new(struct slo_capture_writer **ret_w, int fd, uint64_t realtime_offset_ns,
@@ -238,11 +244,11 @@ static int check_header(const struct slo_abi_capture *h, struct slo_err *err)
 	case SLO_CAPTURE_SHORT:
 		return slo_err_set(err, -EBADMSG, "no capture: magic number is wrong");
 	}
-	if (h->version != SLO_ABI_VERSION)
+	if (!is_read(h->version))
 		return slo_err_set(err, -EBADMSG,
-		                   "capture of format %u, this program reads %d: use the release "
-		                   "that recorded it",
-		                   h->version, SLO_ABI_VERSION);
+		                   "capture of format %u, this program reads %d to %d: use the "
+		                   "release that recorded it",
+		                   h->version, SLO_ABI_VERSION_OLDEST, SLO_ABI_VERSION);
 	if (h->event_size != sizeof(struct slo_abi_event))
 		return slo_err_set(err, -EBADMSG, "capture header: events of %u bytes, not %zu",
 		                   h->event_size, sizeof(struct slo_abi_event));
@@ -287,7 +293,7 @@ int slo_capture_read(struct slo_input *in, const void **ret_rec, struct slo_err 
 	if (r)
 		return r;
 	memcpy(&f, in->buf + in->begin, sizeof(f));
-	if (f.version != SLO_ABI_VERSION || !is_record_size(f.size))
+	if (!is_read(f.version) || !is_record_size(f.size))
 		return slo_err_set(err, -EBADMSG,
 		                   "capture broken at offset %llu (a record of format %u and %u "
 		                   "bytes); what follows cannot be read",

@@ -81,6 +81,8 @@ AGREE(SLO_ABI_FILE_CLASS_MAX, SLO_FILE_CLASS_MAX_);
 AGREE(SLO_ABI_SNI_LEN + 1, SLO_SNI_LEN);
 AGREE(SLO_ABI_SLOTS, SLO_HIST_SLOTS);
 AGREE(SLO_ABI_COMM_LEN, SLO_COMM_LEN);
+AGREE(sizeof(((struct slo_abi_trace *)0)->trace_id), SLO_TRACE_ID_LEN);
+AGREE(sizeof(((struct slo_abi_trace *)0)->span_id), SLO_SPAN_ID_LEN);
 
 /* Linux's numbers of AF_INET and AF_INET6, the same on every architecture. */
 #define WIRE_AF_INET 2
@@ -131,7 +133,9 @@ static int check_enums(const struct slo_abi_event *h, struct slo_err *err)
 
 static int check_size(const struct slo_abi_event *h, size_t size, struct slo_err *err)
 {
-	bool event = h->size == sizeof(struct slo_abi_event) && kinds[h->kind].event;
+	bool event = (h->size == sizeof(struct slo_abi_event) ||
+	              (h->size == sizeof(struct slo_abi_traced) && h->version > 1)) &&
+	             kinds[h->kind].event;
 	bool agg = h->size == sizeof(struct slo_abi_agg) && kinds[h->kind].agg;
 
 	if (!event && !agg)
@@ -305,6 +309,18 @@ static void decode_owner(const struct slo_abi_event *h, struct slo_probe_event *
 	ret->comm[SLO_COMM_LEN] = '\0';
 }
 
+static void decode_trace(const struct slo_abi_event *h, const void *rec,
+                         struct slo_probe_event *ret)
+{
+	struct slo_abi_trace t = { 0 };
+
+	if (h->size == sizeof(struct slo_abi_traced))
+		memcpy(&t, (const uint8_t *)rec + offsetof(struct slo_abi_traced, trace),
+		       sizeof(t));
+	memcpy(ret->trace_id, t.trace_id, sizeof(ret->trace_id));
+	memcpy(ret->span_id, t.span_id, sizeof(ret->span_id));
+}
+
 /*
  * The count is that of the slots: the kernel adds to slots and count one after the other, so a reading may hold
  * one more of either, and the quantiles need the former.
@@ -337,9 +353,10 @@ static int check(const struct slo_abi_event *h, size_t size, struct slo_err *err
 {
 	int r;
 
-	if (h->version != SLO_ABI_VERSION)
-		return slo_err_set(err, -EBADMSG, "record of format %u, this program reads %d",
-		                   h->version, SLO_ABI_VERSION);
+	if (h->version < SLO_ABI_VERSION_OLDEST || h->version > SLO_ABI_VERSION)
+		return slo_err_set(err, -EBADMSG,
+		                   "record of format %u, this program reads %d to %d", h->version,
+		                   SLO_ABI_VERSION_OLDEST, SLO_ABI_VERSION);
 	r = check_enums(h, err);
 	if (!r)
 		r = check_size(h, size, err);
@@ -386,6 +403,7 @@ int slo_decode(const void *rec, size_t size, uint64_t realtime_offset_ns,
 	if (h->kind == SLO_ABI_HIST)
 		decode_hist(&a, ret);
 	decode_owner(h, ret);
+	decode_trace(h, rec, ret);
 	decode_detail(h, ret);
 	return 0;
 }
@@ -547,11 +565,17 @@ static void encode_agg(const struct slo_probe_event *ev, struct slo_abi_agg *a)
 size_t slo_encode(const struct slo_probe_event *ev, struct slo_abi_agg *ret_rec)
 {
 	struct slo_abi_event *h = &ret_rec->head;
-	bool agg = kinds[ev->kind].agg;
+	struct slo_abi_traced *traced = (struct slo_abi_traced *)ret_rec;
+	bool agg = kinds[ev->kind].agg, is_traced = !agg && slo_event_is_traced(ev);
 
-	memset(ret_rec, 0, agg ? sizeof(*ret_rec) : sizeof(*h));
+	static_assert(sizeof(*traced) <= sizeof(*ret_rec), "room for the largest record");
+	memset(ret_rec, 0, agg ? sizeof(*ret_rec) : sizeof(*traced));
 	h->version = SLO_ABI_VERSION;
-	h->size = agg ? sizeof(*ret_rec) : sizeof(*h);
+	h->size = agg ? sizeof(*ret_rec) : is_traced ? sizeof(*traced) : sizeof(*h);
+	if (is_traced) {
+		memcpy(traced->trace.trace_id, ev->trace_id, sizeof(ev->trace_id));
+		memcpy(traced->trace.span_id, ev->span_id, sizeof(ev->span_id));
+	}
 	h->signal = (uint8_t)ev->signal;
 	h->kind = (uint8_t)ev->kind;
 	h->source = (uint8_t)ev->source;

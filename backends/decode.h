@@ -22,8 +22,8 @@ int slo_decode(const void *rec, size_t size, uint64_t realtime_offset_ns,
                struct slo_probe_event *ret, struct slo_err *err);
 
 /*
- * The record of @ev in @ret_rec, which has room for the largest: a struct slo_abi_event for SAMPLE and TIMEOUT, else
- * a struct slo_abi_agg. Returns its size in bytes.
+ * The record of @ev in @ret_rec, which has room for the largest: a struct slo_abi_event for SAMPLE and TIMEOUT (a
+ * struct slo_abi_traced where the trace is known), else a struct slo_abi_agg. Returns its size in bytes.
  *
  * Decoding it gives @ev again, except: realtime_offset_ns and replayed, which records do not carry; a gauge is kept
  * to a millionth of its unit, not below 0; a DNS name longer than SLO_ABI_NAME_LEN on the wire is cut

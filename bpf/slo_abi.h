@@ -10,7 +10,8 @@
 #include <linux/types.h>
 #endif
 
-#define SLO_ABI_VERSION 1
+#define SLO_ABI_VERSION 2
+#define SLO_ABI_VERSION_OLDEST 1 /* that is still read: the same without struct slo_abi_traced */
 
 /* Same numbers as enum slo_signal (core/model/signal.h); backends/decode.c asserts it. */
 enum slo_abi_signal {
@@ -250,6 +251,31 @@ struct slo_abi_event {
 	union slo_abi_extra extra;
 };
 
+/* Which request a thread works for; all zero: not known. The value of the map that others pin, see backends/traces.h. */
+struct slo_abi_trace {
+	__u8 trace_id[16];
+	__u8 span_id[8];
+};
+
+/* What programs that may know it send instead of a struct slo_abi_event: told by its size. */
+struct slo_abi_traced {
+	struct slo_abi_event event;
+	struct slo_abi_trace trace;
+};
+
+#define SLO_ABI_TRACES_MAX 16384 /* entries of the map that others pin */
+#define SLO_ABI_BEGUN_MAX 4096 /* measurements under way whose trace is known */
+
+/*
+ * Key of the trace of what is under way, kept from its beginning to its end. The time it began at is a part of the key, so
+ * that what was left behind is never taken for something later.
+ */
+struct slo_abi_begun {
+	__u64 of; /* tells it from others of its kind: address or cookie of the socket, SLO_ABI_BEGUN_DNS() */
+	__u64 start_ns; /* as its record says */
+};
+#define SLO_ABI_BEGUN_DNS(cookie, id) ((__u64)(cookie) << 16 | (id))
+
 /* Histogram: slot i counts values v with 2^(i+9) <= v < 2^(i+10) ns; slot 0 all below 1024 ns, the last all above. */
 #define SLO_ABI_SLOTS 28
 
@@ -466,7 +492,7 @@ struct slo_abi_bucket {
 	__u32 pad;
 };
 
-/* Binary capture: this header, then records, each a struct slo_abi_event or slo_abi_agg, 8-byte aligned. */
+/* Binary capture: this header, then records, each a struct slo_abi_event, slo_abi_traced or slo_abi_agg, 8-byte aligned. */
 #define SLO_ABI_CAPTURE_MAGIC 0x31504143304f4c53ULL /* "SLO0CAP1", little endian */
 struct slo_abi_capture {
 	__u64 magic;
@@ -480,6 +506,9 @@ _Static_assert(sizeof(struct slo_abi_dns) == 96, "abi: dns");
 _Static_assert(sizeof(struct slo_abi_tls) == 104, "abi: tls");
 _Static_assert(sizeof(union slo_abi_extra) == 104, "abi: extra");
 _Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
+_Static_assert(sizeof(struct slo_abi_trace) == 24, "abi: trace");
+_Static_assert(sizeof(struct slo_abi_traced) == 232, "abi: traced event");
+_Static_assert(sizeof(struct slo_abi_begun) == 16, "abi: begun");
 _Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");
 _Static_assert(sizeof(struct slo_abi_owner) == 40, "abi: owner");
 _Static_assert(sizeof(struct slo_abi_sock) == 56, "abi: sock");

@@ -55,6 +55,19 @@ static void put_array(struct slo_jsonw *w, const char *key, const char *s, size_
 	slo_jsonw_strn(w, s, strnlen(s, size));
 }
 
+static void put_hex(struct slo_jsonw *w, const char *key, const uint8_t *id, size_t size)
+{
+	char text[2 * SLO_TRACE_ID_LEN];
+
+	assert(2 * size <= sizeof(text));
+	for (size_t i = 0; i < size; i++) {
+		text[2 * i] = "0123456789abcdef"[id[i] >> 4];
+		text[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
+	}
+	slo_jsonw_key(w, key);
+	slo_jsonw_plain(w, text, 2 * size);
+}
+
 static void put_u64(struct slo_jsonw *w, const char *key, uint64_t v)
 {
 	slo_jsonw_key(w, key);
@@ -418,6 +431,10 @@ ssize_t slo_event_json_write(char *buf, size_t size, const struct slo_probe_even
 	put_value(&w, ev);
 	put_ours(&w, "unit", slo_unit_name(slo_signal_desc(ev->signal)->unit));
 	put_ours(&w, "status", slo_status_name(status));
+	if (whose && slo_event_is_traced(ev)) {
+		put_hex(&w, "trace_id", ev->trace_id, sizeof(ev->trace_id));
+		put_hex(&w, "span_id", ev->span_id, sizeof(ev->span_id));
+	}
 	if (ev->err) {
 		slo_jsonw_key(&w, "errno");
 		slo_jsonw_i64(&w, ev->err);

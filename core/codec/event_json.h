@@ -6,8 +6,8 @@
  * write -> read -> write gives the same line for every kind of event, provided the caller gives the
  * same names, status and options. What a line says and struct slo_probe_event cannot hold is
  * checked and then dropped by the reader: node, namespace, pod, container, container_id, pod_uid,
- * status, trace_id, span_id, confidence, and the percentiles of a histogram (they are computed
- * again from its slots).
+ * status, confidence, ids that are not as W3C writes them, and the percentiles of a histogram (they
+ * are computed again from its slots).
  */
 #ifndef SLO_CODEC_EVENT_JSON_H
 #define SLO_CODEC_EVENT_JSON_H

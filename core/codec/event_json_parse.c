@@ -202,6 +202,30 @@ static void set_start(struct slo_probe_event *ev, uint64_t end_ns)
 	}
 }
 
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The schema takes any text. False with @ret all zero where it is not @size bytes in lower-case hexadecimal. */
+static bool read_hex(const json_t *root, const char *key, uint8_t *ret, size_t size)
+{
+	const char *text = slo_json_get_str(root, key);
+	bool good = strlen(text) == 2 * size;
+
+	for (size_t i = 0; good && i < size; i++) {
+		int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+
+		good = high >= 0 && low >= 0;
+		ret[i] = (uint8_t)(good ? high << 4 | low : 0);
+	}
+	if (!good)
+		memset(ret, 0, size);
+	return good;
+}
+
 static int read_event(json_t *root, struct slo_probe_event *ev, struct slo_err *err)
 {
 	json_t *tuple = json_object_get(root, "conn_tuple");
@@ -227,6 +251,8 @@ static int read_event(json_t *root, struct slo_probe_event *ev, struct slo_err *
 	ev->cgroup_id = (uint64_t)slo_json_get_i64(root, "cgroup_id");
 	ev->netns = (uint32_t)slo_json_get_i64(root, "netns");
 	ev->sample_weight = (uint32_t)slo_json_get_i64(root, "sample_weight");
+	if (read_hex(root, "trace_id", ev->trace_id, sizeof(ev->trace_id)))
+		(void)read_hex(root, "span_id", ev->span_id, sizeof(ev->span_id));
 	r = slo_event_json_read_detail(json_object_get(root, "detail"), ev, err);
 	if (r < 0)
 		return r;

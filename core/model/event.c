@@ -78,3 +78,10 @@ uint64_t slo_event_realtime_ns(const struct slo_probe_event *ev)
 		length = ev->value_ns;
 	return ev->start_ns + length + ev->realtime_offset_ns;
 }
+
+bool slo_event_is_traced(const struct slo_probe_event *ev)
+{
+	static const uint8_t none[SLO_TRACE_ID_LEN];
+
+	return memcmp(ev->trace_id, none, sizeof(none)) != 0;
+}

@@ -64,6 +64,8 @@ struct slo_conn_tuple {
 };
 
 #define SLO_COMM_LEN 16
+#define SLO_TRACE_ID_LEN 16
+#define SLO_SPAN_ID_LEN 8
 #define SLO_QNAME_LEN 80
 #define SLO_SNI_LEN 81
 #define SLO_DEVICE_LEN 32
@@ -214,8 +216,13 @@ struct slo_probe_event {
 	uint32_t sample_weight; /* 0 and 1: not sampled */
 	struct slo_conn_tuple tuple;
 	char comm[SLO_COMM_LEN + 1];
+	uint8_t trace_id[SLO_TRACE_ID_LEN]; /* what the thread worked for; all zero: not known */
+	uint8_t span_id[SLO_SPAN_ID_LEN]; /* likewise */
 	union slo_event_detail detail;
 };
+
+/* Is the trace id of @ev known? */
+bool slo_event_is_traced(const struct slo_probe_event *ev);
 
 /* In the signal's unit: milliseconds, count or percent; the p95 of a histogram. */
 double slo_event_value(const struct slo_probe_event *ev);

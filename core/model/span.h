@@ -7,10 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/model/event.h"
 #include "core/model/workload.h"
 
-#define SLO_TRACE_ID_LEN 16
-#define SLO_SPAN_ID_LEN 8
 #define SLO_SPAN_CONN_LEN 112 /* "[v6]:port->[v6]:port/tcp" and the NUL */
 
 enum slo_span_kind {

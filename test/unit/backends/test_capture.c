@@ -172,6 +172,32 @@ static void sizes_of_no_record_are_refused(void **state)
 	slo_capture_writer_freep(&w);
 }
 
+static void traces_and_the_format_before_are_kept(void **state)
+{
+	struct slo_abi_traced in = {
+		.event = { .version = SLO_ABI_VERSION, .size = sizeof(in), .value = 9 },
+		.trace = { .trace_id = { 7 }, .span_id = { 8 } }
+	};
+	uint32_t before = SLO_ABI_VERSION_OLDEST;
+	struct slo_abi_capture h;
+	struct slo_input input;
+	struct slo_err err = { 0 };
+	const void *rec = NULL;
+	int fd = memfd();
+	struct slo_capture_writer *w = writer_on(dup(fd));
+
+	(void)state;
+	assert_int_equal(slo_capture_write(w, &in, sizeof(in), &err), 0);
+	slo_capture_writer_freep(&w);
+	assert_int_equal(pwrite(fd, &before, 4, offsetof(struct slo_abi_capture, version)), 4);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(slo_input_init(&input, fd, &err), 0);
+	assert_int_equal(slo_capture_read_header(&input, &h, &err), 0);
+	assert_int_equal(slo_capture_read(&input, &rec, &err), sizeof(in));
+	assert_memory_equal(rec, &in, sizeof(in));
+	slo_input_fini(&input);
+}
+
 static void cut_at_every_byte_all_before_is_delivered(void **state)
 {
 	const size_t sizes[] = { EVENT, EVENT, AGG, EVENT };
@@ -408,6 +434,7 @@ int main(void)
 		cmocka_unit_test(a_long_node_name_is_cut),
 		cmocka_unit_test(the_offset_can_be_set_until_the_header_leaves),
 		cmocka_unit_test(sizes_of_no_record_are_refused),
+		cmocka_unit_test(traces_and_the_format_before_are_kept),
 		cmocka_unit_test(cut_at_every_byte_all_before_is_delivered),
 		cmocka_unit_test(every_flipped_bit_of_a_frame_ends_the_file),
 		cmocka_unit_test(every_flipped_bit_of_the_header_is_harmless),

@@ -196,6 +196,49 @@ static void records_may_be_unaligned_and_padded(void **state)
 	}
 }
 
+static struct slo_abi_traced traced_of(unsigned int signal, unsigned int kind)
+{
+	struct slo_abi_traced t = { .event = event_of(signal, kind) };
+
+	t.event.size = sizeof(t);
+	for (size_t i = 0; i < sizeof(t.trace); i++)
+		((uint8_t *)&t.trace)[i] = (uint8_t)(i + 1);
+	return t;
+}
+
+static void a_longer_record_tells_its_trace(void **state)
+{
+	struct slo_abi_traced t = traced_of(SLO_ABI_DNS_LATENCY, SLO_ABI_TIMEOUT);
+	struct slo_probe_event ev = decoded(&t, sizeof(t));
+
+	(void)state;
+	assert_true(slo_event_is_traced(&ev));
+	assert_memory_equal(ev.trace_id, t.trace.trace_id, SLO_TRACE_ID_LEN);
+	assert_memory_equal(ev.span_id, t.trace.span_id, SLO_SPAN_ID_LEN);
+	assert_int_equal(ev.value_ns, 500);
+	for (size_t size = sizeof(t.event); size < sizeof(t); size++)
+		assert_refused(&t, size);
+	t.trace = (struct slo_abi_trace){ 0 };
+	ev = decoded(&t, sizeof(t));
+	assert_false(slo_event_is_traced(&ev));
+}
+
+static void the_format_before_is_read_and_had_no_traces(void **state)
+{
+	struct slo_abi_traced t = traced_of(SLO_ABI_SYSCALL, SLO_ABI_SAMPLE);
+	struct slo_abi_event e = event_of(SLO_ABI_SYSCALL, SLO_ABI_SAMPLE);
+	struct slo_probe_event ev;
+
+	(void)state;
+	e.version = t.event.version = 1;
+	ev = decoded(&e, sizeof(e));
+	assert_false(slo_event_is_traced(&ev));
+	assert_refused(&t, sizeof(t));
+	t.event.version = SLO_ABI_VERSION;
+	t.event.kind = SLO_ABI_HIST;
+	assert_refused(&t, sizeof(t));
+}
+
 static void every_shorter_size_is_refused(void **state)
 {
 	struct slo_abi_agg a = agg_of(SLO_ABI_DNS_LATENCY, SLO_ABI_HIST);
@@ -226,7 +269,7 @@ static void what_is_out_of_range_is_refused(void **state)
 		unsigned int kind;
 	} bad[] = {
 		{ offsetof(struct slo_abi_event, version), 2, 0, 0, 0 },
-		{ offsetof(struct slo_abi_event, version), 2, 2, 0, 0 },
+		{ offsetof(struct slo_abi_event, version), 2, SLO_ABI_VERSION + 1, 0, 0 },
 		{ offsetof(struct slo_abi_event, size), 2, 0, 0, 0 },
 		{ offsetof(struct slo_abi_event, size), 2, 65535, 0, 0 },
 		{ offsetof(struct slo_abi_event, size), 2, sizeof(struct slo_abi_agg), 0, 0 },
@@ -522,6 +565,10 @@ static void random_event(uint64_t *seed, struct slo_probe_event *ev)
 	ev->tuple.family = (uint8_t[]){ 0, 4, 6 }[next_random(seed) % 3];
 	for (uint64_t i = 0, n = next_random(seed) % (SLO_COMM_LEN + 1); i < n; i++)
 		ev->comm[i] = (char)('!' + next_random(seed) % 90);
+	if ((ev->kind == SLO_EV_SAMPLE || ev->kind == SLO_EV_TIMEOUT) && ev->tgid % 2) {
+		random_bytes(seed, ev->trace_id, sizeof(ev->trace_id));
+		random_bytes(seed, ev->span_id, sizeof(ev->span_id));
+	}
 	random_detail(seed, ev);
 }
 
@@ -628,6 +675,8 @@ int main(void)
 		cmocka_unit_test(a_histogram_counts_its_slots),
 		cmocka_unit_test(a_gauge_is_millionths_in_either_record),
 		cmocka_unit_test(records_may_be_unaligned_and_padded),
+		cmocka_unit_test(a_longer_record_tells_its_trace),
+		cmocka_unit_test(the_format_before_is_read_and_had_no_traces),
 		cmocka_unit_test(every_shorter_size_is_refused),
 		cmocka_unit_test(what_is_out_of_range_is_refused),
 		cmocka_unit_test(kinds_that_do_not_fit_the_signal_are_refused),

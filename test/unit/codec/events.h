@@ -118,6 +118,11 @@ static struct slo_probe_event full_event(enum slo_signal sig, enum slo_event_kin
 			slo_hist_add(&ev.hist, i * i * i * 1000);
 		ev.count = ev.hist.count;
 	}
+	if (kind == SLO_EV_SAMPLE || kind == SLO_EV_TIMEOUT) {
+		for (uint8_t i = 0; i < SLO_TRACE_ID_LEN; i++)
+			ev.trace_id[i] = (uint8_t)(0xf7 + i);
+		memcpy(ev.span_id, "\x00\x10\x20\x30\x40\x50\x60\xff", SLO_SPAN_ID_LEN);
+	}
 	fill_detail(&ev);
 	return ev;
 }

@@ -212,6 +212,34 @@ static void v1alpha1_kinds_follow_from_the_unit(void **state)
 	assert_true(ev.gauge == 2.5);
 }
 
+static void ids_are_kept_where_they_are_as_w3c_has_them(void **state)
+{
+	static const char *const others[] = {
+		"0123456789abcdef0123456789abcde", /* short */
+		"0123456789abcdef0123456789abcdef0", /* long */
+		"0123456789ABCDEF0123456789ABCDEF",  "0123456789abcdeg0123456789abcdef", "",
+	};
+	struct slo_probe_event ev;
+	char line[512];
+
+	(void)state;
+	ev = must_parse("{" BASE ",\"trace_id\":\"0123456789abcdef0123456789abcdef\","
+	                "\"span_id\":\"fedcba9876543210\"}");
+	assert_memory_equal(ev.trace_id,
+	                    "\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef",
+	                    SLO_TRACE_ID_LEN);
+	assert_memory_equal(ev.span_id, "\xfe\xdc\xba\x98\x76\x54\x32\x10", SLO_SPAN_ID_LEN);
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(others); i++) {
+		(void)snprintf(line, sizeof(line),
+		               "{" BASE ",\"trace_id\":\"%s\","
+		               "\"span_id\":\"fedcba9876543210\"}",
+		               others[i]);
+		ev = must_parse(line);
+		assert_false(slo_event_is_traced(&ev));
+		assert_int_equal(ev.span_id[0], 0);
+	}
+}
+
 static void beginning_before_1970_keeps_the_end(void **state)
 {
 	struct slo_probe_event ev = must_parse(
@@ -401,6 +429,7 @@ int main(void)
 		cmocka_unit_test(histogram_keeps_its_slots),
 		cmocka_unit_test(other_kinds_are_told_apart),
 		cmocka_unit_test(v1alpha1_kinds_follow_from_the_unit),
+		cmocka_unit_test(ids_are_kept_where_they_are_as_w3c_has_them),
 		cmocka_unit_test(beginning_before_1970_keeps_the_end),
 		cmocka_unit_test(blank_lines_are_skipped),
 		cmocka_unit_test(what_is_not_json_is_refused),

@@ -109,8 +109,8 @@ static void check_fields(const char *name, bool v1alpha1)
 	}
 	for (void *it = json_object_iter(printed); it; it = json_object_iter_next(printed, it))
 		assert_non_null(json_object_get(properties, json_object_iter_key(it)));
-	/* The rest is set by the correlation, not by a probe. */
-	assert_int_equal(json_object_size(printed) + 3, json_object_size(properties));
+	/* confidence is set by the correlation, not by a probe. */
+	assert_int_equal(json_object_size(printed) + 1, json_object_size(properties));
 	json_decref(printed);
 	json_decref(schema);
 }
