@@ -50,7 +50,7 @@ static void give_timeout(struct slo_dns *d, const struct slo_abi_dns_key *key,
                          const struct slo_abi_dns_query *q, uint64_t now_ns, slo_dns_fn fn,
                          void *user)
 {
-	struct slo_abi_event e;
+	struct slo_abi_traced e;
 	uint8_t yes;
 
 	/* It has been answered: no timeout, but not measured either. */
@@ -58,13 +58,14 @@ static void give_timeout(struct slo_dns *d, const struct slo_abi_dns_key *key,
 		d->stats.unmatched++;
 		return;
 	}
-	fill(&e, d->source, key, q);
-	e.kind = SLO_ABI_TIMEOUT;
-	e.value = now_ns - q->first_ns;
-	e.err = ETIMEDOUT;
+	fill(&e.event, d->source, key, q);
+	e.event.kind = SLO_ABI_TIMEOUT;
+	e.event.value = now_ns - q->first_ns;
+	e.event.err = ETIMEDOUT;
+	slo_shared_trace(d->shared, SLO_ABI_BEGUN_DNS(key->cookie, key->id), q->first_ns, &e);
 	d->stats.made++;
 	d->stats.sent++;
-	fn(user, &e);
+	fn(user, &e.event);
 }
 
 static void give_answer(struct slo_dns *d, const struct slo_abi_dns_key *key,

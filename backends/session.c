@@ -440,5 +440,8 @@ void slo_session_stats(struct slo_session *s, struct slo_backend_stats *ret)
 		ret->entry_ns = one.entry_ns > 0 ? one.entry_ns : ret->entry_ns;
 		ret->map_bytes += one.map_bytes;
 		ret->rejected += one.rejected;
+		/* The best rung is the first; others do not ask. */
+		if (ret->traces.state == SLO_TRACES_UNASKED)
+			ret->traces = one.traces;
 	}
 }

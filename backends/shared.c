@@ -34,8 +34,19 @@ static const struct shared_row rows[] = {
 	[SLO_SHARED_LISTENERS] = { "slo_listeners", BPF_MAP_TYPE_LRU_HASH,
 	                           sizeof(struct slo_abi_listener), sizeof(struct slo_abi_owner),
 	                           1024, 0 },
+	[SLO_SHARED_TRACES] = { "slo_traces", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0 },
+	[SLO_SHARED_BEGUN] = { "slo_begun", BPF_MAP_TYPE_LRU_HASH, sizeof(struct slo_abi_begun),
+	                       sizeof(struct slo_abi_trace), SLO_ABI_BEGUN_MAX, 0 },
 };
 SLO_TABLE_COMPLETE(rows, SLO_SHARED_MAX_);
+
+/* What a map of maps holds is told by an example, which may go once the map is made. */
+static const struct shared_row traces_row = { "slo_traces_like",
+	                                      BPF_MAP_TYPE_LRU_HASH,
+	                                      8,
+	                                      sizeof(struct slo_abi_trace),
+	                                      SLO_ABI_TRACES_MAX,
+	                                      0 };
 
 static const char *hint(int code)
 {
@@ -152,6 +163,28 @@ static struct shared_row row_of(enum slo_shared_id id, bool old, unsigned int cp
 	return row;
 }
 
+/* Fd, or negative errno. */
+static int create(const struct shared_row *row, int like)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = row->flags);
+	int fd;
+
+	if (like >= 0)
+		opts.inner_map_fd = (uint32_t)like;
+	fd = bpf_map_create(row->type, row->name, row->key, row->value, row->max, &opts);
+	return fd < 0 ? -errno : fd;
+}
+
+static int create_shared(const struct shared_row *row)
+{
+	slo_cleanup(slo_closep) int like = -1;
+
+	if (row->type != BPF_MAP_TYPE_ARRAY_OF_MAPS)
+		return create(row, -1);
+	like = create(&traces_row, -1);
+	return like < 0 ? like : create(row, like);
+}
+
 int slo_shared_open(struct slo_shared *ret, bool old, struct slo_err *err)
 {
 	struct slo_shared s = { .old = old };
@@ -165,16 +198,17 @@ int slo_shared_open(struct slo_shared *ret, bool old, struct slo_err *err)
 		s.map[i].fd = -1;
 	for (int i = 0; i < SLO_SHARED_MAX_; i++) {
 		const struct shared_row row = row_of((enum slo_shared_id)i, old, s.cpus);
-		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = row.flags);
-		int fd = bpf_map_create(row.type, row.name, row.key, row.value, row.max, &opts);
-		int code = errno;
+		int fd;
 
+		s.map[i].name = row.name;
+		if (old && (i == SLO_SHARED_TRACES || i == SLO_SHARED_BEGUN))
+			continue;
+		fd = create_shared(&row);
 		if (fd < 0) {
 			slo_shared_close(&s);
-			return slo_err_set(err, -code, "bpf map %s: %s%s", row.name, strerror(code),
-			                   hint(-code));
+			return slo_err_set(err, fd, "bpf map %s: %s%s", row.name, strerror(-fd),
+			                   hint(fd));
 		}
-		s.map[i].name = row.name;
 		s.map[i].fd = fd;
 		s.bytes += i == SLO_SHARED_EVENTS ? RING_BYTES
 		                                  : (uint64_t)(row.key + row.value) * row.max *
@@ -276,6 +310,16 @@ int slo_shared_control(const struct slo_shared *s, const struct slo_backend_conf
 			return slo_err_set(err, -errno, "bpf map slo_ctl: %s", strerror(errno));
 	}
 	return 0;
+}
+
+void slo_shared_trace(const struct slo_shared *s, uint64_t of, uint64_t start_ns,
+                      struct slo_abi_traced *e)
+{
+	struct slo_abi_begun key = { .of = of, .start_ns = start_ns };
+	int fd = s->map[SLO_SHARED_BEGUN].fd;
+
+	if (fd >= 0 && bpf_map_lookup_elem(fd, &key, &e->trace) == 0)
+		e->event.size = sizeof(*e);
 }
 
 void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct slo_abi_stats *ret)

@@ -16,6 +16,8 @@ enum slo_shared_id {
 	SLO_SHARED_TGT_COMMS,
 	SLO_SHARED_SOCKS,
 	SLO_SHARED_LISTENERS,
+	SLO_SHARED_TRACES, /* not where @old; see backends/traces.h */
+	SLO_SHARED_BEGUN, /* likewise */
 	SLO_SHARED_MAX_,
 };
 
@@ -27,7 +29,9 @@ struct slo_shared_map {
 
 /* What BPF of before Linux 5.8 lacks is done without: perf buffers for the ring, system calls for mapped maps. */
 struct slo_shared {
-	struct slo_shared_map map[SLO_SHARED_MAX_ + 1]; /* last one ends the list for objects */
+	struct slo_shared_map
+		map[SLO_SHARED_MAX_ +
+	            1]; /* ends with name NULL, for objects; fd -1: not on this kernel */
 	unsigned int cpus; /* possible CPUs; 1 where the statistics are not per CPU */
 	uint64_t bytes; /* kernel memory, estimated */
 	bool old; /* made for old kernels */
@@ -51,6 +55,13 @@ void slo_shared_refill(struct slo_shared *s, uint64_t now_ns);
 
 /* Takes one token for an event that user space makes; false where there is none. */
 bool slo_shared_may_send(const struct slo_shared *s);
+
+/*
+ * Gives @e, which has a plain event's size, the trace that @of had when it began at @start_ns (struct slo_abi_begun) where one is
+ * known; event.size says.
+ */
+void slo_shared_trace(const struct slo_shared *s, uint64_t of, uint64_t start_ns,
+                      struct slo_abi_traced *e);
 
 /* Sums the CPUs. */
 void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct slo_abi_stats *ret);

@@ -47,6 +47,7 @@ static __always_inline void begin(const struct sock *sk, __u64 key)
 	s.admitted = slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
 	if (slo_sock_keep(key, &s))
 		slo_stat_inc(SLO_ABI_CONNECT_LATENCY, inflight_full);
+	slo_trace_begin(key, s.start_ns, s.owner.tgid, s.owner.tid);
 }
 
 static __always_inline void established(const struct sock *sk, const struct slo_abi_sock *b)
@@ -64,6 +65,7 @@ static __always_inline void established(const struct sock *sk, const struct slo_
 		e->extra.conn.syn_retrans = tp->total_retrans;
 		e->extra.conn.srtt_us = tp->srtt_us >> 3;
 	}
+	slo_trace_end(e, (__u64)sk, b->start_ns);
 	slo_submit(e);
 }
 
@@ -113,6 +115,7 @@ static __always_inline void failed(const struct sock *sk, const struct slo_abi_s
 	e->flags = flags;
 	e->extra.conn.syn_retrans = retrans;
 	e->extra.conn.after_ns = e->start_ns - b->start_ns;
+	slo_trace_end(e, (__u64)sk, b->start_ns);
 	slo_submit(e);
 }
 
@@ -259,6 +262,7 @@ int conn_connect_exit(struct sys_exit_record *ctx)
 	slo_copy16(e->daddr, call.daddr);
 	e->err = (int)-ret;
 	e->flags = SLO_ABI_F_LOCAL;
+	slo_trace_own(e);
 	slo_submit(e);
 	return 0;
 }

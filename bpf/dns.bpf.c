@@ -94,6 +94,9 @@ static __always_inline void on_query(struct __sk_buff *skb, const struct slo_pac
 	copy_question(skb, &q, off + SLO_DNS_HEADER, left - SLO_DNS_HEADER);
 	if (bpf_map_update_elem(&dns_queries, &key, &q, BPF_NOEXIST))
 		slo_stat_inc(SLO_ABI_DNS_LATENCY, inflight_full);
+#ifndef SLO_FREE
+	slo_trace_sent(SLO_ABI_BEGUN_DNS(key.cookie, key.id), now, &q.owner);
+#endif
 }
 
 #ifdef SLO_FREE
@@ -143,6 +146,7 @@ static __always_inline void give_answer(const struct slo_abi_dns_key *key,
 	e->extra.dns.retries = (__u16)q.retries;
 	e->extra.dns.name_len = q.name_len;
 	__builtin_memcpy(e->extra.dns.name, q.name, SLO_ABI_NAME_LEN);
+	slo_trace_end(e, SLO_ABI_BEGUN_DNS(key->cookie, key->id), q.first_ns);
 	slo_submit(e);
 }
 #endif

@@ -82,6 +82,7 @@ static __always_inline void report(const struct stall *s, __u64 ns, __u64 pages)
 	e->extra.reclaim.order = s->order;
 	e->extra.reclaim.pages = pages;
 	e->extra.reclaim.throttled_ns = s->throttled_ns;
+	slo_trace_own(e);
 	slo_submit(e);
 }
 

@@ -69,6 +69,19 @@ static __always_inline __u32 segments(const struct sk_buff *skb)
 	return n ? n : 1;
 }
 
+/* Of a connect under way alone: a connection serves one request after the other. */
+static __always_inline void take_trace(struct slo_abi_event *e, const struct sock_common *c)
+{
+	__u64 key = (__u64)c;
+	const struct slo_abi_sock *s;
+
+	if (c->skc_state != SLO_TCP_SYN_SENT || !slo_traces_here())
+		return;
+	s = bpf_map_lookup_elem(&slo_socks, &key);
+	if (s)
+		slo_trace_end(e, key, s->start_ns);
+}
+
 static __always_inline void report(const struct sock_common *c, struct slo_abi_owner *o, __u32 kind,
                                    __u32 segs)
 {
@@ -90,6 +103,7 @@ static __always_inline void report(const struct sock_common *c, struct slo_abi_o
 	e->extra.retr.kind = kind;
 	e->extra.retr.tcp_state = c->skc_state;
 	e->extra.retr.segs = segs;
+	take_trace(e, c);
 	slo_submit(e);
 }
 

@@ -34,6 +34,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } slo_events SEC(".maps");
+
+#include "bpf/slo_trace.h"
 #endif
 
 struct {
@@ -286,11 +288,13 @@ static __always_inline int slo_may_send(void)
 #define SLO_ZERO_HIST room
 #define SLO_ZERO_COUNT room
 #define slo_reserve(room) (room)
+#define SLO_EVENT_BYTES sizeof(struct slo_abi_event)
 #else
 #define SLO_ROOM ((struct slo_abi_event *)0)
 #define SLO_ZERO_HIST (&slo_zero_hist)
 #define SLO_ZERO_COUNT (&slo_zero_count)
-#define slo_reserve(room) bpf_ringbuf_reserve(&slo_events, sizeof(struct slo_abi_event), 0)
+#define slo_reserve(room) bpf_ringbuf_reserve(&slo_events, SLO_EVENT_BYTES, 0)
+#define SLO_EVENT_BYTES sizeof(struct slo_abi_traced)
 #endif
 
 /*
@@ -324,10 +328,10 @@ static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *s
 	}
 #ifndef SLO_FREE
 	slo_add(&st->sent, 1);
-	__builtin_memset(e, 0, sizeof(*e));
+	__builtin_memset(e, 0, SLO_EVENT_BYTES);
 #endif
 	e->version = SLO_ABI_VERSION;
-	e->size = sizeof(*e);
+	e->size = SLO_EVENT_BYTES;
 	e->tgid = o->tgid;
 	e->tid = o->tid;
 	e->cgroup_id = o->cgroup_id;

@@ -139,6 +139,7 @@ static __always_inline void finish(struct call *c, __s64 ret, __u32 source)
 	e->extra.sys.family = c->family;
 	e->extra.sys.fclass = c->fclass;
 	e->extra.sys.dev = c->dev;
+	slo_trace_own(e);
 	slo_submit(e);
 }
 

@@ -229,7 +229,7 @@ static __always_inline void fill(struct slo_abi_event *e, const struct slo_abi_t
 	__builtin_memcpy(e->extra.tls.sni, h->sni, SLO_ABI_SNI_LEN);
 }
 
-static __always_inline void count_failure(const struct slo_abi_tls_head *h)
+static __always_inline void count_failure(const struct slo_abi_tls_head *h, __u64 cookie)
 {
 	struct slo_abi_count_key key = {
 		.cgroup_id = h->owner.cgroup_id,
@@ -251,10 +251,11 @@ static __always_inline void count_failure(const struct slo_abi_tls_head *h)
 	e->extra.tls.after_ns = h->last_ns - h->start_ns;
 	e->extra.tls.reason = h->reason;
 	e->extra.tls.alert = h->alert;
+	slo_trace_end(e, cookie, h->start_ns);
 	slo_submit(e);
 }
 
-static __always_inline void measure(const struct slo_abi_tls_head *h)
+static __always_inline void measure(const struct slo_abi_tls_head *h, __u64 cookie)
 {
 	struct slo_measure m = {
 		.start_ns = h->start_ns,
@@ -266,6 +267,7 @@ static __always_inline void measure(const struct slo_abi_tls_head *h)
 	if (!e)
 		return;
 	fill(e, h);
+	slo_trace_end(e, cookie, h->start_ns);
 	slo_submit(e);
 }
 
@@ -286,9 +288,9 @@ SLO_GLOBAL int tls_finish(__u64 cookie, __u32 verdict)
 	if (verdict >= NOT_OURS || (!h.admitted && !slo_admit(SLO_ABI_TLS_HANDSHAKE, &h.owner)))
 		return 0;
 	if (verdict == DONE)
-		measure(&h);
+		measure(&h, cookie);
 	else
-		count_failure(&h);
+		count_failure(&h, cookie);
 	return 0;
 }
 
@@ -357,6 +359,8 @@ static __noinline int begin(struct __sk_buff *skb, const struct slo_packet *p, i
 	if (!c)
 		return 0;
 	describe(skb, p, outgoing, &o, c);
+	if (outgoing)
+		slo_trace_sent(cookie, c->head.start_ns, &o);
 	return 1;
 }
 

@@ -56,6 +56,8 @@ struct slo_backend_config {
 	const char *
 		bcc_helper; /* bcc: path of llm-slo-bcc; NULL: beside this program, or where packages put it */
 	const char *kernel_headers; /* bcc: folder of the kernel's headers; NULL: looked for */
+	const char
+		*trace_map; /* where others pin what each thread works for; NULL or "": not asked */
 	const char *replay_path; /* replay only; "-" is stdin */
 	slo_event_parse_fn parse_event; /* replay only; NULL: binary captures only */
 	bool replay_fast; /* replay only: as fast as it goes, else at recorded speed */
@@ -82,6 +84,21 @@ struct slo_signal_stats {
 	uint64_t cost_ns; /* with the calibrated cost of getting there; 0 unknown */
 };
 
+enum slo_trace_state {
+	SLO_TRACES_UNASKED, /* by this backend, or by configuration */
+	SLO_TRACES_ABSENT, /* nobody has pinned a map */
+	SLO_TRACES_USED,
+	SLO_TRACES_REFUSED, /* there is one, see why */
+	SLO_TRACES_STATE_MAX_,
+};
+
+/* Where the trace ids of events come from. */
+struct slo_trace_source {
+	enum slo_trace_state state;
+	uint32_t map_id; /* 0 none */
+	char why[160]; /* REFUSED */
+};
+
 struct slo_backend_stats {
 	struct slo_signal_stats signal[SLO_SIG_MAX_];
 	uint64_t program
@@ -89,6 +106,7 @@ struct slo_backend_stats {
 	bool cost_known; /* run_ns and cost_ns are measured */
 	double entry_ns; /* calibrated cost of getting into a program; 0 unknown */
 	uint64_t rejected; /* records that could not be decoded */
+	struct slo_trace_source traces;
 	uint64_t map_bytes; /* kernel memory of the maps, estimated from their sizes */
 };
 
@@ -115,7 +133,10 @@ struct slo_backend_ops {
 	            void **ret_be, struct slo_err *err);
 	/* Attach or detach one signal at run time; idempotent. -ENOTSUP where its verdict does not serve. */
 	int (*enable)(void *be, enum slo_signal sig, bool on, struct slo_err *err);
-	/* Replace thresholds, emit_all, the rate limit and targets at run time, nothing is detached; other fields of @cfg ignored. */
+	/*
+	 * Replace thresholds, emit_all, the rate limit and targets at run time, nothing is detached; other fields of @cfg
+	 * ignored. What the host may have got meanwhile (trace_map) is looked for.
+	 */
 	int (*retarget)(void *be, const struct slo_backend_config *cfg, struct slo_err *err);
 	/* Descriptor for the caller's epoll set (readable: call poll), owned by the backend; -1: none. */
 	int (*fd)(void *be);

@@ -167,6 +167,8 @@ static const char *const shared_names[] = {
 	[SLO_SHARED_TGT_COMMS] = "slo_tgt_comms",
 	[SLO_SHARED_SOCKS] = "slo_socks",
 	[SLO_SHARED_LISTENERS] = "slo_listeners",
+	[SLO_SHARED_TRACES] = "slo_traces", /* these two are not in the image: no descriptor */
+	[SLO_SHARED_BEGUN] = "slo_begun",
 };
 SLO_TABLE_COMPLETE(shared_names, SLO_SHARED_MAX_);
 

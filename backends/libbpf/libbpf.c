@@ -21,6 +21,7 @@
 #include "backends/libbpf/object.h"
 #include "backends/libbpf/tls.h"
 #include "backends/shared.h"
+#include "backends/traces.h"
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "core/base/clock.h"
@@ -51,6 +52,7 @@ struct libbpf_be {
 	struct slo_disks disks;
 	struct slo_dns dns;
 	struct slo_tls tls;
+	struct slo_traces traces;
 	unsigned int swept; /* things under way that the last sweep looked at */
 	uint64_t rejected;
 	struct slo_cost cost;
@@ -361,6 +363,9 @@ static int open_flavour(enum slo_flavour flavour, const struct slo_backend_confi
 	if (cfg->measure_cost)
 		slo_cost_begin(&be->cost);
 	be->interval_start_ns = slo_clock_monotonic_ns();
+	slo_traces_init(&be->traces, be->root, be->shared.map[SLO_SHARED_TRACES].fd,
+	                cfg->trace_map);
+	slo_traces_look(&be->traces, be->interval_start_ns);
 	slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst, be->interval_start_ns);
 	(void)slo_clock_follow_realtime(&be->offset_ns);
 	*ret_be = slo_take_ptr(be);
@@ -445,6 +450,7 @@ static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, stru
 	if (cfg->events_per_second != be->shared.rate || cfg->burst != be->shared.burst)
 		slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst,
 		                 slo_clock_monotonic_ns());
+	slo_traces_look_now(&be->traces, slo_clock_monotonic_ns());
 	r = know_owners(be, err);
 	return r < 0 ? r : write_control(be, err);
 }
@@ -458,7 +464,7 @@ static int libbpf_fd(void *vbe)
 
 static void on_swept(void *user, const struct slo_abi_event *e)
 {
-	deliver(user, e, sizeof(*e));
+	deliver(user, e, e->size);
 }
 
 /* Queries and handshakes that nobody ends, and all that are over where the programs leave that to us. */
@@ -524,6 +530,7 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 			                      on_aggregate, be);
 	}
 	sweep(be, now_ns);
+	slo_traces_look(&be->traces, now_ns);
 	r = follow_disks(be, err);
 	return r < 0 ? r : count;
 }
@@ -595,6 +602,7 @@ static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 		add_cost(be, (enum slo_signal)i, ret);
 	}
 	ret->rejected = be->rejected;
+	ret->traces = be->traces.source;
 	ret->cost_known = be->cost.stats_fd >= 0;
 	ret->entry_ns = be->cost.entry_ns;
 }

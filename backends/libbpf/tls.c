@@ -141,11 +141,11 @@ static int aggregate(const struct slo_tls *t, const struct slo_abi_ctl *ctl,
 }
 
 /* @end_ns: when it was known to have failed. */
-static void give_failure(struct slo_tls *t, const struct slo_abi_tls_head *h, uint64_t end_ns,
-                         slo_tls_fn fn, void *user)
+static void give_failure(struct slo_tls *t, uint64_t cookie, const struct slo_abi_tls_head *h,
+                         uint64_t end_ns, slo_tls_fn fn, void *user)
 {
 	const uint32_t sig = SLO_ABI_TLS_FAIL;
-	struct slo_abi_event e;
+	struct slo_abi_traced e;
 	struct slo_abi_ctl ctl;
 
 	if (bpf_map_lookup_elem(t->ctl, &sig, &ctl) || ctl.off || !is_target(t, &ctl, h))
@@ -153,21 +153,22 @@ static void give_failure(struct slo_tls *t, const struct slo_abi_tls_head *h, ui
 	if (!slo_account_dispose(&t->failure, count(t, h) == 0, ctl.emit_all || ctl.threshold <= 1,
 	                         t->shared))
 		return;
-	fill(&e, h);
-	e.signal = SLO_ABI_TLS_FAIL;
-	e.start_ns = end_ns;
-	e.value = 1;
-	e.extra.tls.reason = h->reason;
-	e.extra.tls.after_ns = end_ns - h->start_ns;
-	fn(user, &e);
+	fill(&e.event, h);
+	e.event.signal = SLO_ABI_TLS_FAIL;
+	e.event.start_ns = end_ns;
+	e.event.value = 1;
+	e.event.extra.tls.reason = h->reason;
+	e.event.extra.tls.after_ns = end_ns - h->start_ns;
+	slo_shared_trace(t->shared, cookie, h->start_ns, &e);
+	fn(user, &e.event);
 }
 
-static void give_handshake(struct slo_tls *t, const struct slo_abi_tls_head *h, slo_tls_fn fn,
-                           void *user)
+static void give_handshake(struct slo_tls *t, uint64_t cookie, const struct slo_abi_tls_head *h,
+                           slo_tls_fn fn, void *user)
 {
 	const uint32_t sig = SLO_ABI_TLS_HANDSHAKE;
 	uint64_t ns = h->end_ns - h->start_ns;
-	struct slo_abi_event e;
+	struct slo_abi_traced e;
 	struct slo_abi_ctl ctl;
 
 	if (bpf_map_lookup_elem(t->ctl, &sig, &ctl) || ctl.off || !is_target(t, &ctl, h))
@@ -175,11 +176,12 @@ static void give_handshake(struct slo_tls *t, const struct slo_abi_tls_head *h, 
 	if (!slo_account_dispose(&t->handshake, aggregate(t, &ctl, h) == 0,
 	                         ctl.emit_all || ns >= ctl.threshold, t->shared))
 		return;
-	fill(&e, h);
-	e.signal = SLO_ABI_TLS_HANDSHAKE;
-	e.start_ns = h->start_ns;
-	e.value = ns;
-	fn(user, &e);
+	fill(&e.event, h);
+	e.event.signal = SLO_ABI_TLS_HANDSHAKE;
+	e.event.start_ns = h->start_ns;
+	e.event.value = ns;
+	slo_shared_trace(t->shared, cookie, h->start_ns, &e);
+	fn(user, &e.event);
 }
 
 static bool is_over(const struct slo_abi_tls_head *h, uint64_t now_ns)
@@ -191,16 +193,16 @@ static bool is_over(const struct slo_abi_tls_head *h, uint64_t now_ns)
 	return h->state >= SLO_ABI_TLS_OVER_DONE || now_ns > h->last_ns + TIMEOUT_NS;
 }
 
-static void give(struct slo_tls *t, struct slo_abi_tls_head *h, uint64_t now_ns, slo_tls_fn fn,
-                 void *user)
+static void give(struct slo_tls *t, uint64_t cookie, struct slo_abi_tls_head *h, uint64_t now_ns,
+                 slo_tls_fn fn, void *user)
 {
 	switch (h->state) {
 	case SLO_ABI_TLS_FINISHED:
 	case SLO_ABI_TLS_OVER_DONE:
-		give_handshake(t, h, fn, user);
+		give_handshake(t, cookie, h, fn, user);
 		break;
 	case SLO_ABI_TLS_OVER_FAILED:
-		give_failure(t, h, h->last_ns, fn, user);
+		give_failure(t, cookie, h, h->last_ns, fn, user);
 		break;
 	case SLO_ABI_TLS_OVER_LOST:
 		t->handshake.unmatched++;
@@ -210,7 +212,7 @@ static void give(struct slo_tls *t, struct slo_abi_tls_head *h, uint64_t now_ns,
 		break;
 	default:
 		h->reason = SLO_ABI_TLS_TIMEOUT;
-		give_failure(t, h, now_ns, fn, user);
+		give_failure(t, cookie, h, now_ns, fn, user);
 	}
 }
 
@@ -229,7 +231,7 @@ unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, vo
 		    bpf_map_delete_elem(t->conns, &key))
 			continue;
 		cool(t, c.head.bucket);
-		give(t, &c.head, now_ns, fn, user);
+		give(t, key, &c.head, now_ns, fn, user);
 	}
 	return seen;
 }

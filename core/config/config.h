@@ -138,6 +138,7 @@ struct slo_config_slo {
 
 /* Default of [agent] state_dir; sloctl finds there what the agent keeps. */
 #define SLO_CONFIG_STATE_DIR "/var/lib/llm-slo"
+#define SLO_CONFIG_TRACE_MAP "/sys/fs/bpf/otel/traces_ctx_v1" /* OTEP 4855 */
 
 /* Plain values; strings are never NULL, "" where not given. */
 struct slo_config {
@@ -146,6 +147,7 @@ struct slo_config {
 		uint64_t signal_set; /* SLO_SIG_BIT of each */
 		enum slo_config_backend backend;
 		char btf[SLO_CONFIG_TEXT_LEN]; /* "": the kernel's own */
+		char trace_map[256]; /* "": none */
 		enum slo_config_emit emit;
 		uint64_t interval_ms;
 		char instance[SLO_CONFIG_TEXT_LEN];

@@ -58,6 +58,7 @@ struct slo_agent {
 	struct slo_agent_guard guard;
 	bool capture_dated; /* the capture's clock offset is that of its first replayed event */
 	uint64_t turn; /* intervals so far */
+	struct slo_trace_source traces; /* as last told */
 	struct slo_notify notify;
 	uint64_t notified_ns; /* when the watchdog was last told */
 	uint64_t unencodable; /* events that could not be written as JSON */
@@ -111,6 +112,8 @@ int slo_agent_load_config(const struct slo_agent_options *opt, struct slo_config
 
 /* One log line with the choice, one per signal that cannot be had. */
 void slo_agent_log_choice(const struct slo_agent *agent);
+/* One log line whenever the source of trace ids comes, goes or cannot be used. */
+void slo_agent_tell_traces(struct slo_agent *agent, const struct slo_trace_source *now);
 /* The exact account of every signal, as log lines. */
 void slo_agent_log_stats(const struct slo_agent *agent);
 

@@ -106,6 +106,7 @@ void slo_agent_guard_tick(struct slo_agent *a)
 	if (!g->guard)
 		return;
 	slo_session_stats(a->session, &st);
+	slo_agent_tell_traces(a, &st.traces);
 	if (!g->told) {
 		g->told = true;
 		g->process_ns = now.cpu_ns; /* starting up is not overhead */

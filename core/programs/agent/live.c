@@ -157,6 +157,17 @@ void slo_live_tick(struct slo_live *l, uint64_t now_ns)
 	}
 }
 
+static void keep_exemplar(struct slo_live *l, const struct slo_probe_event *ev,
+                          const struct slo_workload *who)
+{
+	struct slo_exemplar e = { .value = slo_event_value(ev),
+		                  .unix_ns = (int64_t)slo_event_realtime_ns(ev) };
+
+	memcpy(e.trace_id, ev->trace_id, sizeof(e.trace_id));
+	memcpy(e.span_id, ev->span_id, sizeof(e.span_id));
+	slo_metrics_exemplar(l->metrics, ev->signal, who, &e);
+}
+
 void slo_live_event(struct slo_live *l, const struct slo_probe_event *ev,
                     const struct slo_identity *who, enum slo_status status)
 {
@@ -167,6 +178,8 @@ void slo_live_event(struct slo_live *l, const struct slo_probe_event *ev,
 	slo_evidence_event(l->evidence, ev->cgroup_id, ev);
 	slo_live_workload(l, who, &names);
 	slo_metrics_event(l->metrics, ev, status, &names, (int64_t)slo_event_realtime_ns(ev));
+	if (slo_event_is_traced(ev))
+		keep_exemplar(l, ev, &names);
 	if (ev->kind == SLO_EV_SAMPLE || ev->kind == SLO_EV_TIMEOUT)
 		slo_live_hold(l, ev, status);
 }

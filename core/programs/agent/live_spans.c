@@ -379,9 +379,10 @@ void slo_live_release_held(struct slo_live *l, bool all)
 
 void slo_live_hold(struct slo_live *l, const struct slo_probe_event *ev, enum slo_status status)
 {
-	char key[32], conn[SLO_SPAN_CONN_LEN];
+	char key[32], conn[SLO_SPAN_CONN_LEN], trace[2 * SLO_TRACE_ID_LEN + 1];
 	struct slo_corr_signal signal = {
-		.who = { .pod = key,
+		.who = { .trace_id = trace,
+		         .pod = key,
 		         .conn = conn,
 		         .service = slo_live_service_at(l, ev->cgroup_id),
 		         .node = l->c.node,
@@ -397,6 +398,7 @@ void slo_live_hold(struct slo_live *l, const struct slo_probe_event *ev, enum sl
 	if (ev->cgroup_id)
 		slo_live_place_key(ev->cgroup_id, key);
 	conn_text(&ev->tuple, conn, sizeof(conn));
+	hex(ev->trace_id, SLO_TRACE_ID_LEN, trace);
 	(void)slo_correlator_add_signal(l->correlator, &signal);
 	if (ev->signal == SLO_SIG_TCP_RETRANSMITS)
 		(void)slo_storms_add(l->storms, key, signal.time_ns, ev->count);
@@ -412,4 +414,10 @@ void slo_live_hold(struct slo_live *l, const struct slo_probe_event *ev, enum sl
 		                     .since_ns = l->now_ns,
 		                     .ev = *ev,
 		                     .status = status };
+	if (!slo_event_is_traced(ev))
+		return;
+	/* What the kernel saw the thread work for needs no guess; no hit is surer. */
+	memcpy(h->link.trace_id, ev->trace_id, sizeof(h->link.trace_id));
+	memcpy(h->link.span_id, ev->span_id, sizeof(h->link.span_id));
+	h->link.confidence = slo_corr_tier_desc(SLO_TIER_TRACE)->confidence;
 }

@@ -182,6 +182,24 @@ void slo_agent_log_choice(const struct slo_agent *a)
 	slo_log_info("agent ready mode=%s%s", slo_session_mode(a->session), text);
 }
 
+void slo_agent_tell_traces(struct slo_agent *a, const struct slo_trace_source *now)
+{
+	const struct slo_trace_source before = a->traces;
+	const char *path = a->cfg->agent.trace_map;
+
+	if (now->state == before.state && now->map_id == before.map_id)
+		return;
+	a->traces = *now;
+	if (now->state == SLO_TRACES_USED)
+		slo_log_info("trace ids begin map=%s id=%u", path, now->map_id);
+	else if (now->state == SLO_TRACES_REFUSED)
+		slo_log_warn("no trace ids map=%s id=%u reason=\"%s\"; spans are matched by "
+		             "process, connection and time",
+		             path, now->map_id, now->why);
+	else if (before.state == SLO_TRACES_USED)
+		slo_log_info("trace ids end map=%s reason=\"it is gone\"", path);
+}
+
 void slo_agent_log_stats(const struct slo_agent *a)
 {
 	struct slo_backend_stats st;

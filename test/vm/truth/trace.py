@@ -1,0 +1,443 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: Apache-2.0
+"""Trace ids of kernel events, out of a map pinned as OpenTelemetry's eBPF instrumentation pins it: the one who acts, from
+begin to end, and nobody who merely runs when the end comes; maps that come late, go, are replaced or are of another kind;
+and the first tier of correlation, on real events."""
+# timeout: 400
+import contextlib
+import errno
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import struct
+import sys
+import threading
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "live"))
+import slobpf
+import slodns
+import slonet
+import slotest
+import slotls
+import story
+from slotest import ON_HOST, Agent, SELF, detail, ends, equal, holds, one, samples, skip, test
+
+PIN = f"{slobpf.BPFFS}/slo-truth-{os.getpid()}/traces_ctx_v1"  # beside any real one: nobody else is to read it; a name with a dot is the kernel's
+LOOK_S = 30  # the agent looks for the map so often
+DELAY_MS = 60
+ALL = "dns_latency_ms,connect_latency_ms,connect_errors_total,tcp_retransmits_total,tls_handshake_ms," \
+      "tls_handshake_fail_total,runqueue_delay_ms"
+
+net = certs = traces = None
+_serial = iter(range(1, 1 << 30))
+
+
+class Context:
+    """What the calling thread works for, from here to the end of the block."""
+
+    def __init__(self, trace_map=None):
+        self.map = trace_map or traces
+        self.trace, self.span = os.urandom(16), os.urandom(8)
+        self.key = struct.pack("<Q", os.getpid() << 32 | threading.get_native_id())
+
+    def __enter__(self):
+        self.map[self.key] = self.trace + self.span
+        return self
+
+    def __exit__(self, *_):
+        # Of two blocks in one, the inner one has taken it out.
+        with contextlib.suppress(FileNotFoundError):
+            del self.map[self.key]
+
+
+def ids(record):
+    return record.get("trace_id"), record.get("span_id")
+
+
+def belongs(what, record, ctx):
+    if record:
+        equal(f"ids of {what}", ids(record), (ctx.trace.hex(), ctx.span.hex()))
+
+
+def nobodys(what, record):
+    if record:
+        equal(f"ids of {what}", ids(record), (None, None))
+
+
+def to_port(records, signal_name, port):
+    return samples(records, signal_name, lambda r: net.owns(r) and ends(r)[3] == port)
+
+
+def about(records, name):
+    return samples(records, "dns_latency_ms", lambda r: str(detail(r, "qname", "")).rstrip(".") == name)
+
+
+def ask(verbs, **how):
+    n = next(_serial)
+    name = f"{verbs}.t{n}x{os.getpid()}.test"
+    return name, slodns.ask_udp(net, 4, name, 0x2000 + n, **how)
+
+
+# --- from begin to end --------------------------------------------------------------------------------------------
+
+
+@test
+def a_lookup_has_the_ids_that_its_thread_had_when_it_asked():
+    with Context() as ctx:
+        name, _ = ask("ok")
+    other, _ = ask("ok")
+    records = yield
+    belongs("the lookup", one(name, about(records, name)), ctx)
+    nobodys("the one after it", one(other, about(records, other)))
+
+
+@test
+def what_the_thread_works_for_when_the_answer_comes_is_another_thing():
+    with Context() as ctx, net.socket("c", 4, socket.SOCK_DGRAM) as sock:
+        name = f"ok.late{os.getpid()}.test"
+        sock.settimeout(20)
+        sock.connect((net.addr("s", 4), 53))
+        sock.send(slodns.query(0x7001, name))
+        with Context():
+            sock.recv(4096)
+    records = yield
+    belongs("the lookup", one(name, about(records, name)), ctx)
+
+
+@test
+def a_lookup_that_nobody_answers():
+    with Context() as ctx, net.socket("c", 4, socket.SOCK_DGRAM) as sock:
+        name = f"drop.never{os.getpid()}.test"
+        sock.connect((net.addr("s", 4), 53))
+        sock.send(slodns.query(0x7002, name))
+    # The agent gives up after 6 s without a word; the next interval tells.
+    time.sleep(13)
+    records = yield
+    record = one(name, about(records, name))
+    belongs("the time-out", record, ctx)
+    if record:
+        equal("timeout", detail(record, "timeout"), True)
+
+
+@test
+def a_connect_and_not_who_accepts_it():
+    port, accepted = 7301, []
+
+    def accept(listener):
+        with Context() as mine:
+            accepted.append((listener.accept()[0], mine))
+
+    with net.listen("s", 4, port) as listener:
+        thread = threading.Thread(target=accept, args=(listener,))
+        thread.start()
+        with Context() as ctx, net.socket("c", 4) as sock:
+            sock.setblocking(False)
+            assert sock.connect_ex((net.addr("s", 4), port)) == errno.EINPROGRESS
+            # by the time the answer is here, the thread works for something else
+            with Context():
+                time.sleep(3 * DELAY_MS / 1e3)
+        thread.join(20)
+        accepted[0][0].close()
+    records = yield
+    belongs("the connect", one("connect", to_port(records, "connect_latency_ms", port)), ctx)
+
+
+@test
+def a_refused_connect():
+    with Context() as ctx, net.socket("c", 4) as sock:
+        sock.settimeout(20)
+        equal("errno", sock.connect_ex((net.addr("s", 4), 7302)), errno.ECONNREFUSED)
+    records = yield
+    belongs("the refusal", one("refusal", to_port(records, "connect_errors_total", 7302)), ctx)
+
+
+@test
+def a_connect_that_fails_before_its_first_segment():
+    net.c.ip("route add blackhole 198.51.100.0/24")
+    with Context() as ctx, net.socket("c", 4) as sock:
+        err = sock.connect_ex(("198.51.100.9", 7303))
+        holds("it fails at once", err, os.strerror(err))
+    records = yield
+    # net.owns() wants an address of the net's, and this one has none
+    local = samples(records, "connect_errors_total", lambda r: ends(r)[2:4] == ("198.51.100.9", 7303))
+    belongs("the failure", one("failure", local), ctx)
+
+
+@test
+def a_syn_sent_again_belongs_to_its_connect_and_data_sent_again_to_nobody():
+    port = 7304
+    with net.listen("s", 4, port) as listener, Context() as ctx:
+        with net.socket("c", 4) as sock:
+            net.shape("c", loss=100)
+            sock.setblocking(False)
+            sock.connect_ex((net.addr("s", 4), port))
+            time.sleep(1.5)
+            net.shape("c", loss=0)
+            sock.settimeout(30)
+            sock.send(b"x")
+            conn = listener.accept()[0]
+            conn.settimeout(30)
+            conn.recv(1)
+            net.shape("c", loss=100)
+            sock.send(b"y")
+            time.sleep(0.8)
+            net.shape("c", loss=0)
+            conn.recv(1)
+            conn.close()
+    records = yield
+    again = to_port(records, "tcp_retransmits_total", port)
+    syns = [r for r in again if detail(r, "kind") == "syn" or detail(r, "tcp_state") == "SYN_SENT"]
+    data = [r for r in again if r not in syns]
+    holds("there are both", syns and data, f"{len(syns)} SYNs, {len(data)} of data")
+    for r in syns:
+        belongs("the SYN", r, ctx)
+    for r in data:
+        nobodys("the data", r)
+    belongs("the connect", one("connect", to_port(records, "connect_latency_ms", port)), ctx)
+
+
+@test
+def a_handshake():
+    port = 7305
+    child = slotls.serve_tls(net, port, slotls.server_context(certs, ssl.TLSVersion.TLSv1_3))
+    ctx = slotls.client_context(certs)
+    with net.socket("c", 4) as sock:
+        sock.settimeout(30)
+        sock.connect((net.addr("s", 4), port))
+        with Context() as mine, ctx.wrap_socket(sock, server_hostname="trace.tls.test") as tls:
+            tls.send(b"x")
+            tls.recv(1)
+    child.kill()
+    records = yield
+    record = one("handshake", to_port(records, "tls_handshake_ms", port))
+    belongs("the handshake", record, mine)
+
+
+@test
+def a_failed_handshake():
+    port = 7306
+    child = slotls.serve_tls(net, port, slotls.server_context(certs, ssl.TLSVersion.TLSv1_3))
+    ctx = slotls.client_context(certs, trust="stranger")
+    with net.socket("c", 4) as sock, Context() as mine:
+        sock.settimeout(30)
+        sock.connect((net.addr("s", 4), port))
+        with contextlib.suppress(ssl.SSLError):
+            ctx.wrap_socket(sock, server_hostname="trace.tls.test")
+    child.kill()
+    records = yield
+    belongs("the failure", one("failure", to_port(records, "tls_handshake_fail_total", port)), mine)
+
+
+@test
+def waits_for_a_cpu_are_those_of_the_thread_that_waited():
+    told = {}
+
+    def work(name, traced):
+        with Context() if traced else contextlib.nullcontext() as ctx:
+            told[name] = threading.get_native_id(), ctx
+            time.sleep(0.05)
+            begin = time.time_ns()
+            for _ in range(20):
+                time.sleep(0.005)
+            told[name] += begin, time.time_ns()
+            # nothing of what comes behind is to be in the interval
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=work, args=a) for a in (("traced", True), ("plain", False))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(30)
+    records = yield
+    for name, (tid, ctx, begin, end) in told.items():
+        mine = samples(records, "runqueue_delay_ms", lambda r: r["tid"] == tid and begin < r["ts_unix_nano"] < end)
+        holds(f"waits of the {name} thread", mine, f"{len(mine)} records")
+        want = (ctx.trace.hex(), ctx.span.hex()) if ctx else (None, None)
+        equal(f"ids of the {name} thread's waits", {ids(r) for r in mine}, {want})
+
+
+# --- the map's life -----------------------------------------------------------------------------------------------
+
+
+def agent_for(path, signals="dns_latency_ms", **env):
+    return Agent(signals, pids=[os.getpid()], env={**Agent.UNLIMITED, "SLO_AGENT_TRACE_MAP": path, **env})
+
+
+def said(agent, what, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and len(re.findall(what, agent.log())) == 0:
+        time.sleep(0.1)
+    return len(re.findall(what, agent.log()))
+
+
+def looked_up(agent, ctx):
+    """The record of one lookup in ctx, after the agent's end."""
+    with ctx:
+        name, _ = ask("ok")
+    time.sleep(1.5)
+    return one(name, about(agent.stop(), name))
+
+
+@test
+def a_map_that_comes_later_is_found_by_itself():
+    path = PIN + "_late"
+    agent = agent_for(path)
+    late = slobpf.Map(8, 24, pin=path)
+    try:
+        equal("agent says that it has found it", said(agent, "trace ids begin", LOOK_S + 10), 1)
+        ctx = Context(late)
+        belongs("the lookup", looked_up(agent, ctx), ctx)
+    finally:
+        late.close()
+
+
+@test
+def a_reload_looks_at_once_for_a_map_that_took_the_place_of_another():
+    path = PIN + "_swap"
+    first = slobpf.Map(8, 24, pin=path)
+    agent = agent_for(path)
+    equal("the first is found", said(agent, "trace ids begin", 10), 1)
+    first.close()
+    second = slobpf.Map(8, 24, pin=path)
+    try:
+        agent.signal(signal.SIGHUP)
+        until = time.monotonic() + 10
+        while time.monotonic() < until and agent.log().count("trace ids begin") < 2:
+            time.sleep(0.1)
+        equal("both are told", agent.log().count("trace ids begin"), 2)
+        ctx = Context(second)
+        belongs("the lookup", looked_up(agent, ctx), ctx)
+    finally:
+        second.close()
+
+
+@test
+def a_map_that_is_gone():
+    path = PIN + "_gone"
+    here = slobpf.Map(8, 24, pin=path)
+    agent = agent_for(path)
+    equal("it is found", said(agent, "trace ids begin", 10), 1)
+    os.unlink(path)
+    agent.signal(signal.SIGHUP)
+    equal("its end is told", said(agent, "trace ids end", 10), 1)
+    nobodys("the lookup", looked_up(agent, Context(here)))
+    here.close()
+
+
+@test
+def a_map_of_another_layout_is_refused_once_and_measured_is_all_the_same():
+    for key, value, kind in ((4, 24, slobpf.LRU_HASH), (8, 32, slobpf.LRU_HASH), (8, 24, slobpf.HASH)):
+        path = PIN + "_wrong"
+        wrong = slobpf.Map(key, value, pin=path, kind=kind)
+        agent = agent_for(path)
+        said(agent, "no trace ids", 10)
+        agent.signal(signal.SIGHUP)
+        agent.signal(signal.SIGHUP)
+        time.sleep(2.5)
+        name, _ = ask("ok")
+        time.sleep(1.5)
+        nobodys("the lookup", one(name, about(agent.stop(), name)))
+        told = [line for line in agent.log().splitlines() if "no trace ids" in line]
+        equal("warnings", len(told), 1)
+        holds("it says what is there", told and f"key {key}, value {value}" in told[0], told)
+        wrong.close()
+
+
+# --- the first tier -----------------------------------------------------------------------------------------------
+
+
+def span(trace, begin, end, **attributes):
+    attrs = [{"key": k, "value": v} for k, v in attributes.items()]
+    return json.dumps({"resourceSpans": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "truth"}}, *attrs]},
+        "scopeSpans": [{"spans": [{"traceId": trace.hex(), "spanId": os.urandom(8).hex(), "name": "request", "kind": 3,
+                                   "startTimeUnixNano": str(begin), "endTimeUnixNano": str(end)}]}]}]}).encode()
+
+
+def post(port, body):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        equal("receiver's status", answer.status, 200)
+
+
+def passed_on(sink, trace):
+    """What the sink got of the span, once it is there."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for body in list(sink.spans):
+            if trace in body:
+                return body
+        time.sleep(0.1)
+    return b""
+
+
+def attribute(key, value):
+    """A KeyValue of a string, or of a double, as protobuf has it behind its length."""
+    if isinstance(value, float):
+        return b"\x0a" + bytes([len(key)]) + key + b"\x12\x09\x21" + struct.pack("<d", value)
+    return b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(value) + 2]) + b"\x0a" + bytes([len(value)]) + value
+
+
+@test
+def a_span_of_the_trace_is_enriched_by_the_first_tier_and_its_neighbour_is_not():
+    if SELF:
+        skip("needs the agent")
+    sink, port = story.Sink(), story.free_port()
+    agent = agent_for(PIN, SLO_RECEIVER_LISTEN=f"127.0.0.1:{port}",
+                      SLO_OTLP_ENDPOINT=f"http://127.0.0.1:{sink.port}")
+    equal("the map is found", said(agent, "trace ids begin", 10), 1)
+    begin = time.time_ns()
+    with Context() as ctx:
+        name, _ = ask("d30")
+    end = time.time_ns()
+    # Nothing but the trace id ties this one to the event: no process, no node, no connection.
+    post(port, span(ctx.trace, begin, end))
+    body = passed_on(sink, ctx.trace)
+    holds("the span arrives", body, f"{len(body)} bytes")
+    holds("by the first tier", attribute(b"llm.ebpf.correlation_tier", b"trace_id_exact") in body, f"{len(body)} bytes")
+    holds("at its confidence", attribute(b"llm.ebpf.correlation_confidence", 1.0) in body, f"{len(body)} bytes")
+    holds("with the lookup's latency", b"llm.ebpf.dns.latency_ms" in body, f"{len(body)} bytes")
+    # The same process at the same time, for another trace: what is known to be another's is not guessed at.
+    other = os.urandom(16)
+    post(port, span(other, begin, end, **{"process.pid": {"intValue": str(os.getpid())}}))
+    body = passed_on(sink, other)
+    holds("the neighbour arrives", body, f"{len(body)} bytes")
+    holds("with nothing of it", b"llm.ebpf." not in body, f"{len(body)} bytes")
+    record = one(name, about(agent.stop(), name))
+    belongs("the record", record, ctx)
+
+
+def setup():
+    global net, certs, traces
+    if slotest.BACKEND != "libbpf":
+        skip(f"{slotest.BACKEND} asks no map: who pins one needs BTF, too")
+    if not slobpf.mount_bpffs():
+        skip("no bpffs can be mounted")
+    traces = slobpf.Map(8, 24, pin=PIN)
+    certs = slotest.tmp
+    slotls.make_certs(certs)
+    net = slonet.Net()
+    print("wire:", net.how(), "on host" if ON_HOST else "")
+    slodns.start_server(net)
+    net.shape("s", delay_ms=DELAY_MS)
+
+
+if __name__ == "__main__":
+    import atexit
+
+    @atexit.register
+    def _unpin():
+        if traces:
+            traces.close()
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(PIN))
+
+    slotest.main(dict(signals=ALL, pids=[os.getpid()],
+                      env={**Agent.UNLIMITED, "SLO_AGENT_TRACE_MAP": PIN}), setup=setup)
