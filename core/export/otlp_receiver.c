@@ -317,5 +317,11 @@ uint16_t slo_otlp_receiver_port(const struct slo_otlp_receiver *r)
 
 void slo_otlp_receiver_stats(const struct slo_otlp_receiver *r, struct slo_otlp_receiver_stats *ret)
 {
+	struct slo_http_server_stats http;
+
+	slo_http_server_stats(r->server, &http);
 	*ret = r->st;
+	ret->refused = http.refused;
+	ret->aborted = http.aborted;
+	ret->connections = http.connections;
 }

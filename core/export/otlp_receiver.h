@@ -27,6 +27,8 @@ struct slo_otlp_receiver_stats {
 	uint64_t bad_requests; /* 400, 413, 415 and the like */
 	uint64_t throttled; /* 429 */
 	uint64_t bytes; /* unpacked, of those accepted */
+	uint64_t refused, aborted; /* by the server itself: cut off for want of room; ended early */
+	uint64_t connections; /* open now */
 };
 
 int slo_otlp_receiver_open(struct slo_otlp_receiver **ret,

@@ -107,6 +107,9 @@ static void fill_receiver(struct slo_live *l)
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "accepted", (double)st.requests);
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "bad", (double)st.bad_requests);
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "throttled", (double)st.throttled);
+	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "refused", (double)st.refused);
+	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "aborted", (double)st.aborted);
+	set(l, SLO_MET_HTTP_CONNECTIONS, "otlp", NULL, (double)st.connections);
 }
 
 static void fill_exporter(struct slo_live *l)
