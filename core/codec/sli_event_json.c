@@ -175,6 +175,8 @@ int slo_sli_sample_from_json(json_t *object, struct slo_sli_sample *ret, struct 
 		return slo_err_set(err, -EINVAL, "field \"labels\": \"source\" is not a string");
 	if (source)
 		s.source = json_string_value(source);
+	s.synthetic = json_is_true(json_object_get(object, "synthetic")) ||
+	              strcmp(s.source, "synthetic") == 0;
 	s.common.event_id = "";
 	*ret = s;
 	return 0;

@@ -4,6 +4,7 @@
 #define SLO_CODEC_SLI_EVENT_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "core/base/err.h"
 #include "core/base/jsonw.h"
@@ -17,13 +18,14 @@ int slo_sli_event_from_json(json_t *object, struct slo_sli_event *ret, struct sl
 
 #define SLO_SLI_SAMPLE_ID_MAX 400 /* bytes of a request id that fit into an event id */
 
-/* A raw sample: one request. Strings are borrowed, never NULL. */
+/* A raw sample, what a load generator or a gateway writes per request. Strings are borrowed, never NULL. */
 struct slo_sli_sample {
 	struct slo_sli_event common; /* all but event_id, sli, status and value */
 	const char *timestamp; /* as it stood there */
 	const char *node;
 	const char *fault_label;
 	const char *source; /* labels.source, else source; "": neither */
+	bool synthetic; /* "synthetic": true, or that source */
 	double value[SLO_SLI_MAX_]; /* NaN where this kind of record has none */
 };
 

@@ -101,8 +101,8 @@ enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
 	if (now->set && now->set != t->told_set)
 		return tell(t, now, SLO_INCIDENT_UPDATE);
 	/* Told in the future: the clock was set back. */
-	if (changed(t, now) && (now->unix_ns < t->told_ns ||
-	                        now->unix_ns - t->told_ns >= SLO_INCIDENT_UPDATE_NS)) {
+	if (changed(t, now) &&
+	    (now->unix_ns < t->told_ns || now->unix_ns - t->told_ns >= SLO_INCIDENT_UPDATE_NS)) {
 		struct slo_incident_now same = *now;
 
 		same.set = t->told_set;

@@ -20,13 +20,39 @@ sli = error_rate
 threshold = 0.01
 objective = 0.999
 INI
+# Every indicator, and a TTFT between two buckets: all that the engine judges has rules.
+slis="ttft_ms:444 request_latency_ms:2000 token_throughput_tps:33.3 error_rate:0.01 retrieval_latency_ms:250 provider_error_rate:0.01"
+for row in $slis; do
+	printf '[slo.%s]\nservice = chat\nsli = %s\nthreshold = %s\nobjective = 0.99\n' "${row%:*}" "${row%:*}" "${row#*:}"
+done >"$out/all.ini"
 "$sloctl" slo rules --out "$out/builtin.yml"
 "$sloctl" slo rules --config "$out/a.ini" --out "$out/own.yml"
-promtool check rules "$out/builtin.yml" "$out/own.yml"
+"$sloctl" slo rules --config "$out/all.ini" --out "$out/all.yml"
+"$sloctl" slo rules --preset 8b-interactive --service chat --out "$out/preset.yml"
+promtool check rules "$out/builtin.yml" "$out/own.yml" "$out/all.yml" "$out/preset.yml"
+
+# What the rules read is what an agent with these objectives exports, under the same names and labels.
+port=$((20000 + $$ % 10000))
+printf '[agent]\nbackend = null\nstate_dir =\ncontrol =\n[receiver]\nlisten =\n[metrics]\nlisten = 127.0.0.1:%s\n' "$port" |
+	cat - "$out/all.ini" >"$out/agent.ini"
+"$(dirname "$sloctl")/llm-slo-agent" --config "$out/agent.ini" --output jsonl --seconds 30 >/dev/null 2>"$out/agent.log" &
+agent=$!
+trap 'kill "$agent" 2>/dev/null || true; rm -rf "$out"' EXIT
+for _ in $(seq 100); do
+	! curl -sf -m 5 "http://127.0.0.1:$port/metrics" >"$out/metrics" || break
+	sleep 0.1
+done
+kill "$agent"
+grep -ohE '(llm_slo_objective_[a-z]+_total)\{service="chat",slo="[a-z_]+"' "$out/all.yml" | sort -u >"$out/wanted"
+[[ $(wc -l <"$out/wanted") == 10 ]] || { cat "$out/wanted" && exit 1; } # two of each but error_rate, which any agent counts
+while IFS='{' read -r metric labels; do
+	IFS=, read -r service slo <<<"$labels"
+	grep -q "^$metric{$slo,$service} 0" "$out/metrics" || { cat "$out/agent.log" && echo "not exported: $metric{$labels}" && exit 1; }
+done <"$out/wanted"
 
 # 60 requests a minute; from the second hour on a third of them takes longer than 800 ms. No errors.
 cat >"$out/test.yml" <<'YML'
-rule_files: [builtin.yml]
+rule_files: [builtin.yml, all.yml]
 evaluation_interval: 1m
 tests:
   - interval: 1m
@@ -41,6 +67,14 @@ tests:
         values: '0x120'
       - series: 'llm_slo_requests_total{service="chat",status="ok"}'
         values: '0+60x120'
+      - series: 'llm_slo_objective_requests_total{service="chat",slo="token_throughput_tps"}'
+        values: '0+60x120'
+      - series: 'llm_slo_objective_bad_total{service="chat",slo="token_throughput_tps"}'
+        values: '0x60 20+20x60'
+      - series: 'llm_slo_objective_requests_total{service="chat",slo="request_latency_ms"}'
+        values: '0+60x120'
+      - series: 'llm_slo_objective_bad_total{service="chat",slo="request_latency_ms"}'
+        values: '0x120'
     alert_rule_test:
       - eval_time: 59m
         alertname: LlmSloErrorBudgetBurn
@@ -51,5 +85,9 @@ tests:
             exp_annotations: {summary: SLO ttft burns its error budget too fast}
           - exp_labels: {slo: ttft, severity: ticket}
             exp_annotations: {summary: SLO ttft burns its error budget too fast}
+          - exp_labels: {slo: token_throughput_tps, service: chat, severity: page}
+            exp_annotations: {summary: SLO token_throughput_tps burns its error budget too fast}
+          - exp_labels: {slo: token_throughput_tps, service: chat, severity: ticket}
+            exp_annotations: {summary: SLO token_throughput_tps burns its error budget too fast}
 YML
 (cd "$out" && promtool test rules test.yml)

@@ -132,7 +132,7 @@ def full():
 
 
 # What the state, the spools and their folders are written with.
-WRITES = ("pwritev", "pwrite64", "write", "fdatasync", "fsync", "rename", "unlink", "unlinkat", "openat", "ftruncate")
+WRITES = ("pwritev", "pwrite64", "fdatasync", "fsync", "rename", "ftruncate")
 
 
 def killed():
@@ -144,7 +144,7 @@ def killed():
     for i in range(args.rounds):
         agent.sink.mode = rng.choice(("well", "busy", "cut"))
         if strace and i % 2:
-            call, nth = rng.choice(WRITES), rng.randrange(1, 12)
+            call, nth = rng.choice(WRITES), rng.randrange(1, 5)
             agent.start(strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
                         "-e", f"inject={call}:signal=KILL:when={nth}")
             agent.feed(bad, 6, lambda: not agent.alive())

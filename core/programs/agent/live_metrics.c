@@ -51,6 +51,8 @@ static void fill_objectives(struct slo_live *l)
 		(void)slo_metrics_set(l->metrics, SLO_MET_BUDGET,
 		                      SLO_LABELS(o->name, o->service->name),
 		                      o->result.budget_remaining);
+		set(l, SLO_MET_SLO_REQUESTS, o->name, o->service->name, (double)o->valid);
+		set(l, SLO_MET_SLO_BAD, o->name, o->service->name, (double)o->bad);
 		(void)slo_metrics_set(
 			l->metrics, SLO_MET_SLO_STATE,
 			SLO_LABELS(o->name, o->service->name, slo_burn_state_name(o->result.state)),

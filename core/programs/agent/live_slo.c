@@ -362,8 +362,7 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 
-		if (o->service == s && o->sli == ev->sli &&
-		    !count_one(l, o, end, ev->value))
+		if (o->service == s && o->sli == ev->sli && !count_one(l, o, end, ev->value))
 			bad = true;
 	}
 	if (strcmp(slo_sli_desc(ev->sli)->unit, "ms") == 0)

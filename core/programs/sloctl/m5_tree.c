@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "core/codec/overhead_csv.h"
-#include "core/codec/raw_sample.h"
+#include "core/codec/sli_event_json.h"
 #include "core/programs/sloctl/m5.h"
 #include "core/store/infile.h"
 
@@ -130,7 +130,7 @@ static bool grow(double **values, size_t n, size_t size)
 	return true;
 }
 
-static int add_sample(struct slo_m5_samples *s, const struct slo_raw_sample *sample,
+static int add_sample(struct slo_m5_samples *s, const struct slo_sli_sample *sample,
                       struct slo_err *err)
 {
 	if (s->n == SLO_M5_SAMPLES_MAX)
@@ -144,9 +144,9 @@ static int add_sample(struct slo_m5_samples *s, const struct slo_raw_sample *sam
 			return slo_err_set(err, -ENOMEM, "out of memory");
 		s->size = size;
 	}
-	s->ttft_ms[s->n] = sample->ttft_ms;
-	s->tokens_per_sec[s->n] = sample->tokens_per_sec;
-	s->error_rate[s->n] = sample->error_rate;
+	s->ttft_ms[s->n] = sample->value[SLO_SLI_TTFT];
+	s->tokens_per_sec[s->n] = sample->value[SLO_SLI_TOKEN_THROUGHPUT];
+	s->error_rate[s->n] = sample->value[SLO_SLI_ERROR_RATE];
 	s->n++;
 	return 0;
 }
@@ -154,8 +154,8 @@ static int add_sample(struct slo_m5_samples *s, const struct slo_raw_sample *sam
 static int take_sample(const struct slo_m5_reader *rd, struct slo_jsonl *j, json_t *object,
                        struct slo_m5_samples *s, int64_t *last_ns, struct slo_err *err)
 {
-	struct slo_raw_sample sample;
-	int r = slo_raw_sample_read(object, &sample, err);
+	struct slo_sli_sample sample;
+	int r = slo_sli_sample_from_json(object, &sample, err);
 
 	if (r < 0) {
 		(void)slo_jsonl_reject(j, err);
@@ -167,8 +167,8 @@ static int take_sample(const struct slo_m5_reader *rd, struct slo_jsonl *j, json
 		return r;
 	rd->input->samples++;
 	rd->input->synthetic += sample.synthetic;
-	rd->input->backwards += sample.timestamp_ns < *last_ns;
-	*last_ns = sample.timestamp_ns;
+	rd->input->backwards += sample.common.unix_ns < *last_ns;
+	*last_ns = sample.common.unix_ns;
 	return 0;
 }
 

@@ -54,40 +54,26 @@ const struct slo_options slo_cmd_slo_rules_options = {
 
 static int check_objective(const struct slo_objective *o, unsigned int format, const char *prog)
 {
-	const char *sli = slo_sli_desc(o->sli)->name;
-	double below = 0, above = 0; /* a threshold between two bounds cannot be counted exactly */
-
-	if (format == TO_SLOTH && o->burn.shortened) {
-		(void)fprintf(stderr,
-		              "%s: slo %s: its windows are shortened, and Sloth has its own\n",
-		              prog, o->name);
-		return SLO_EXIT_USAGE;
-	}
-	if (o->sli == SLO_SLI_ERROR_RATE)
+	if (format != TO_SLOTH || !o->burn.shortened)
 		return 0;
-	if (o->sli != SLO_SLI_TTFT) {
-		(void)fprintf(
-			stderr,
-			"%s: slo %s: the agent exports no histogram of %s (accepted: ttft_ms, error_rate)\n",
-			prog, o->name, sli);
-		return SLO_EXIT_USAGE;
-	}
-	for (size_t i = 0; i < SLO_SLI_TTFT_BOUNDS; i++) {
-		if (slo_sli_ttft_bounds_ms[i] == o->threshold)
-			return 0;
-		if (slo_sli_ttft_bounds_ms[i] < o->threshold)
-			below = slo_sli_ttft_bounds_ms[i];
-		else if (above == 0)
-			above = slo_sli_ttft_bounds_ms[i];
-	}
-	(void)fprintf(
-		stderr,
-		"%s: slo %s: threshold %g lies between the buckets of llm_slo_ttft_ms (accepted: %g",
-		prog, o->name, o->threshold, below ? below : above);
-	if (below && above)
-		(void)fprintf(stderr, " or %g", above);
-	(void)fprintf(stderr, ", ...)\n");
+	(void)fprintf(stderr, "%s: slo %s: its windows are shortened, and Sloth has its own\n",
+	              prog, o->name);
 	return SLO_EXIT_USAGE;
+}
+
+/*
+ * What the agent counts for every service, whatever it is told: failures, and TTFT up to a bucket's bound. All else, and a
+ * threshold between two bounds, is counted by an agent that has the objective itself.
+ */
+static bool is_counted_by_itself(const struct slo_objective *o)
+{
+	if (o->sli == SLO_SLI_ERROR_RATE)
+		return true;
+	for (size_t i = 0; o->sli == SLO_SLI_TTFT && i < SLO_SLI_TTFT_BOUNDS; i++) {
+		if (slo_sli_ttft_bounds_ms[i] == o->threshold)
+			return true;
+	}
+	return false;
 }
 
 /* --- PromQL -------------------------------------------------------------------------------------------------- */
@@ -119,32 +105,69 @@ static void selector(const struct slo_objective *o, const char *more, char *buf,
 		(void)snprintf(buf, size, "%s", "");
 }
 
+static void print_sum(FILE *out, const char *function, const char *metric, const char *select,
+                      const char *window)
+{
+	(void)fprintf(out, "sum(%s(%s%s[%s]))", function, metric, select, window);
+}
+
+static void select_objective(const struct slo_objective *o, char *buf, size_t size)
+{
+	char slo[SLO_CONFIG_NAME_LEN + 16];
+
+	/* Names of objectives need no quoting: letters, digits, '_', '.', '-'. */
+	(void)snprintf(slo, sizeof(slo), "slo=\"%s\"", o->name);
+	selector(o, slo, buf, size);
+}
+
 static void print_valid(FILE *out, const struct slo_objective *o, const char *function,
                         const char *window)
 {
 	char all[SELECTOR_MAX];
+	const char *metric =
+		o->sli == SLO_SLI_TTFT ? "llm_slo_ttft_ms_count" : "llm_slo_requests_total";
 
-	selector(o, "", all, sizeof(all));
-	(void)fprintf(out, "sum(%s(%s%s[%s]))", function,
-	              o->sli == SLO_SLI_TTFT ? "llm_slo_ttft_ms_count" : "llm_slo_requests_total",
-	              all, window);
+	if (is_counted_by_itself(o)) {
+		selector(o, "", all, sizeof(all));
+	} else {
+		metric = "llm_slo_objective_requests_total";
+		select_objective(o, all, sizeof(all));
+	}
+	print_sum(out, function, metric, all, window);
 }
 
 /* Prometheus 3 writes the bound 800 as 800.0, before it 800. */
 static void print_bad(FILE *out, const struct slo_objective *o, const char *window)
 {
-	char good[SELECTOR_MAX], le[64];
+	char select[SELECTOR_MAX], le[64];
 
+	if (!is_counted_by_itself(o)) {
+		select_objective(o, select, sizeof(select));
+		print_sum(out, "rate", "llm_slo_objective_bad_total", select, window);
+		return;
+	}
 	if (o->sli == SLO_SLI_ERROR_RATE) {
-		selector(o, "", good, sizeof(good));
-		(void)fprintf(out, "sum(rate(llm_slo_errors_total%s[%s]))", good, window);
+		selector(o, "", select, sizeof(select));
+		print_sum(out, "rate", "llm_slo_errors_total", select, window);
 		return;
 	}
 	(void)snprintf(le, sizeof(le), "le=~\"%g(\\\\.0)?\"", o->threshold);
-	selector(o, le, good, sizeof(good));
+	selector(o, le, select, sizeof(select));
 	(void)fputc('(', out);
 	print_valid(out, o, "rate", window);
-	(void)fprintf(out, " - sum(rate(llm_slo_ttft_ms_bucket%s[%s])))", good, window);
+	(void)fputs(" - ", out);
+	print_sum(out, "rate", "llm_slo_ttft_ms_bucket", select, window);
+	(void)fputc(')', out);
+}
+
+/* Without the objective an agent has none of these series, and the rules are silent. */
+static void print_needs(FILE *out, const struct slo_objective *o)
+{
+	if (is_counted_by_itself(o))
+		return;
+	(void)fprintf(out,
+	              "# %s: counted by agents that have [slo.%s] (sli = %s, threshold = %.10g)\n",
+	              o->name, o->name, slo_sli_desc(o->sli)->name, o->threshold);
 }
 
 /* --- Prometheus ---------------------------------------------------------------------------------------------- */
@@ -240,8 +263,10 @@ static void print_sloth(FILE *out, const struct slo_objective *o)
 	(void)fprintf(out, "---\nversion: \"prometheus/v1\"\nservice: \"%s\"\nslos:\n", service);
 	(void)fprintf(out, "  - name: \"%s\"\n    objective: %.10g\n", o->name,
 	              o->burn.objective * 100);
-	(void)fprintf(out, "    description: \"%s of requests within %g %s\"\n",
-	              slo_sli_desc(o->sli)->name, o->threshold, slo_sli_desc(o->sli)->unit);
+	(void)fprintf(out, "    description: \"%s of requests %s %g %s\"\n",
+	              slo_sli_desc(o->sli)->name,
+	              slo_sli_desc(o->sli)->more_is_better ? "at least" : "within", o->threshold,
+	              slo_sli_desc(o->sli)->unit);
 	(void)fputs("    sli:\n      events:\n        error_query: |-\n          ", out);
 	print_bad(out, o, "{{.window}}");
 	(void)fputs("\n        total_query: |-\n          ", out);
@@ -263,8 +288,11 @@ static int print_rules(const struct args *args, const struct slo_objective *o, s
 
 	if (slo_outfile_open(&out, args->out, &err) < 0)
 		return slo_tool_fail(&tool, &err);
-	(void)fprintf(slo_outfile_stream(out), "# made by sloctl slo rules\n%s",
-	              args->format == TO_PROMETHEUS ? "groups:\n" : "");
+	(void)fputs("# made by sloctl slo rules\n", slo_outfile_stream(out));
+	for (size_t i = 0; i < count; i++)
+		print_needs(slo_outfile_stream(out), &o[i]);
+	if (args->format == TO_PROMETHEUS)
+		(void)fputs("groups:\n", slo_outfile_stream(out));
 	for (size_t i = 0; i < count; i++) {
 		if (args->format == TO_PROMETHEUS)
 			print_prometheus(slo_outfile_stream(out), &o[i]);

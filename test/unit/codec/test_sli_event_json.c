@@ -148,10 +148,43 @@ static void configuration_and_model_name_the_same_indicators(void **state)
 	assert_null(row->names[SLO_SLI_MAX_]);
 }
 
+static bool is_synthetic(const char *more)
+{
+	char text[1024];
+	struct slo_sli_sample sample;
+	json_t *object;
+
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"timestamp\":\"2026-02-18T00:00:01.5Z\",\"cluster\":\"c\",\"namespace\":"
+		"\"n\",\"workload\":\"w\",\"service\":\"s\",\"request_id\":\"r\",\"trace_id\":"
+		"\"t\",\"ttft_ms\":284.647,\"request_latency_ms\":569,"
+		"\"token_throughput_tps\":29.5,\"error_rate\":0.01%s}",
+		more);
+	object = json_loads(text, 0, NULL);
+	if (slo_sli_sample_from_json(object, &sample, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_true(sample.common.unix_ns == INT64_C(1771372801500000000));
+	assert_true(sample.value[SLO_SLI_TTFT] == 284.647);
+	json_decref(object);
+	return sample.synthetic;
+}
+
+static void synthetic_samples_are_known_as_such(void **state)
+{
+	(void)state;
+	assert_false(is_synthetic(""));
+	assert_false(is_synthetic(",\"synthetic\":false,\"source\":\"gateway\",\"more\":[1,{}]"));
+	assert_true(is_synthetic(",\"synthetic\":true"));
+	assert_true(is_synthetic(",\"source\":\"synthetic\""));
+	assert_true(is_synthetic(",\"labels\":{\"source\":\"synthetic\"}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_of_a_sample_are_valid_and_read_back),
+		cmocka_unit_test(synthetic_samples_are_known_as_such),
 		cmocka_unit_test(a_sample_has_no_value_of_what_it_does_not_carry),
 		cmocka_unit_test(required_fields_are_required),
 		cmocka_unit_test(made_up_records_say_so),

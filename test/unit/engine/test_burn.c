@@ -298,7 +298,9 @@ static uint64_t bad_in_an_hour(int64_t now_ns)
 
 static void counts_keep_their_age_when_the_clock_is_set(void **state)
 {
-	static const int64_t steps[] = { 60, -60, 61, -4320, 4320, 4321, -4319, 100000, -100000, 0 };
+	static const int64_t steps[] = {
+		60, -60, 61, -4320, 4320, 4321, -4319, 100000, -100000, 0
+	};
 
 	(void)state;
 	minutes(70, 10, 100); /* an hour ago it was bad */
