@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/codec/baseline_manifest.h"
+#include "core/codec/json_load.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -37,11 +38,10 @@ int slo_baseline_manifest_parse(const char *text, size_t len, struct slo_baselin
 	if (len == 0)
 		return slo_err_set(err, -EINVAL,
 		                   "empty, expected an object with source_ref and source_commit");
-	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &cause);
-	/* Where jansson cannot even begin it gives no cause. */
-	if (!root && (json_error_code(&cause) == json_error_out_of_memory || !*cause.text))
-		return slo_err_set(err, -ENOMEM, "out of memory");
-	if (!root)
+	r = slo_json_load(&root, text, len, JSON_REJECT_DUPLICATES, &cause);
+	if (r == -ENOMEM)
+		return slo_err_set(err, r, "out of memory");
+	if (r < 0)
 		return slo_err_set(err, -EINVAL, "%d: %s", cause.line, cause.text);
 	if (!json_is_object(root))
 		return slo_err_set(err, -EINVAL, "JSON, but no object");

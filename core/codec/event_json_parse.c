@@ -7,6 +7,7 @@
 #include "core/codec/event_json_detail.h"
 #include "core/codec/ip_text.h"
 #include "core/codec/json_fields.h"
+#include "core/codec/json_load.h"
 #include "core/codec/wire_names.h"
 
 /* clang-format off */
@@ -285,11 +286,10 @@ int slo_event_json_parse(const char *line, size_t len, struct slo_probe_event *r
 	}
 	if (is_blank(line, len))
 		return -ENODATA;
-	root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &cause);
-	/* Where jansson cannot even begin it gives no cause. */
-	if (!root && (json_error_code(&cause) == json_error_out_of_memory || !*cause.text))
-		return slo_err_set(err, -ENOMEM, "no memory to read a line of %zu bytes", len);
-	if (!root) {
+	r = slo_json_load(&root, line, len, JSON_REJECT_DUPLICATES, &cause);
+	if (r == -ENOMEM)
+		return slo_err_set(err, r, "no memory to read a line of %zu bytes", len);
+	if (r < 0) {
 		return slo_err_set(err, -EBADMSG, "not JSON at byte %d: %.120s", cause.position,
 		                   cause.text);
 	}

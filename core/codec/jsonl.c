@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/codec/jsonl.h"
+#include "core/codec/json_load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -226,10 +227,10 @@ static int parse(struct slo_jsonl *j, const char *line, size_t len, json_t **ret
                  struct slo_err *err)
 {
 	json_error_t cause = { 0 };
-	json_t *root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &cause);
+	json_t *root = NULL;
+	int r = slo_json_load(&root, line, len, JSON_REJECT_DUPLICATES, &cause);
 
-	/* Where jansson cannot even begin it gives no cause. */
-	if (!root && (json_error_code(&cause) == json_error_out_of_memory || !*cause.text))
+	if (r == -ENOMEM)
 		return slo_err_set(err, -ENOMEM,
 		                   "%s:%" PRIu64 ": no memory for a line of %zu bytes", j->name,
 		                   j->line, len);

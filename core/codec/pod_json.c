@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/codec/pod_json.h"
+#include "core/codec/json_load.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -182,11 +183,13 @@ int slo_pod_json_read(const char *json, size_t len, slo_pod_fn fn, void *user,
 {
 	struct slo_pod_page page = { 0 };
 	json_error_t bad;
-	json_t *root = json_loadb(json, len, 0, &bad);
+	json_t *root = NULL;
+	int r = slo_json_load(&root, json, len, 0, &bad);
 	const char *kind = text(root, "kind");
-	int r;
 
-	if (!root)
+	if (r == -ENOMEM)
+		return slo_err_set(err, r, "no memory for an answer of %zu bytes", len);
+	if (r < 0)
 		return slo_err_set(err, -EBADMSG, "not JSON: %.120s", bad.text);
 	if (json_is_string(json_object_get(root, "type"))) {
 		r = read_event(root, fn, user, &page, err);

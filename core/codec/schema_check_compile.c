@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/codec/json_load.h"
 #include "core/codec/schema_check_compile.h"
 
 #define refuse slo_schema_refuse
@@ -215,10 +216,12 @@ int slo_schema_check_compile_text(struct slo_schema_check **ret, const char *tex
                                   struct slo_err *err)
 {
 	json_error_t why;
-	json_t *schema = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-	int r;
+	json_t *schema = NULL;
+	int r = slo_json_load(&schema, text, len, JSON_REJECT_DUPLICATES, &why);
 
-	if (!schema)
+	if (r == -ENOMEM)
+		return slo_err_set(err, r, "no memory for a schema of %zu bytes", len);
+	if (r < 0)
 		return slo_err_set(err, -EINVAL, "line %d: %s", why.line, why.text);
 	r = slo_schema_check_compile(ret, schema, err);
 	json_decref(schema);

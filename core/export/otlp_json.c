@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/codec/json_load.h"
 #include "core/export/otlp_batch_parts.h"
 #include "core/export/otlp_fields.h"
 
@@ -583,8 +584,8 @@ static int to_bytes(const json_t *root, size_t text_len, uint8_t **ret, size_t *
 static int read_text(const char *text, size_t len, uint8_t **ret, size_t *ret_len,
                      struct slo_err *err)
 {
+	json_t *root = NULL;
 	json_error_t why;
-	json_t *root;
 	int r;
 
 	if (len > SLO_OTLP_BODY_MAX)
@@ -597,10 +598,10 @@ static int read_text(const char *text, size_t len, uint8_t **ret, size_t *ret_le
 		                   "batches, or send protobuf",
 		                   VALUES_MAX);
 	}
-	root = json_loadb(text, len, JSON_ALLOW_NUL, &why);
-	if (!root && json_error_code(&why) == json_error_out_of_memory)
-		return slo_err_set(err, -ENOMEM, "no memory for a request of %zu bytes", len);
-	if (!root)
+	r = slo_json_load(&root, text, len, JSON_ALLOW_NUL, &why);
+	if (r == -ENOMEM)
+		return slo_err_set(err, r, "no memory for a request of %zu bytes", len);
+	if (r < 0)
 		return slo_err_set(err, -EBADMSG, "no JSON: %s in line %d, column %d", why.text,
 		                   why.line, why.column);
 	r = to_bytes(root, len, ret, ret_len, err);

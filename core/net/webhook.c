@@ -115,6 +115,7 @@ static int store(struct slo_webhook *w, const struct slo_notice *n, enum slo_not
 	size_t len;
 	int r = slo_webhook_message_encode(w->cfg.format, n, kind, &record, &len, &tag);
 
+	w->stats.dropped += r < 0;
 	if (r < 0)
 		return slo_err_set(err, r, "%s",
 		                   r == -ENOMEM ? "no memory" : "a notice without id or key");

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "core/base/clock.h"
+#include "core/codec/json_load.h"
 
 #define CLIENTS 8
 #define REQUEST_MAX 1024
@@ -103,11 +104,14 @@ static int ask(const struct slo_control *c, struct client *k, const char *cmd, c
 
 static void handle(struct slo_control *c, struct client *k)
 {
-	json_t *request = json_loadb(k->request, k->got, JSON_REJECT_DUPLICATES, NULL);
+	json_t *request = NULL;
+	json_error_t why;
+	int r = slo_json_load(&request, k->request, k->got, JSON_REJECT_DUPLICATES, &why);
 	const char *cmd = json_string_value(json_object_get(request, "cmd"));
 	const char *id = json_string_value(json_object_get(request, "id"));
-	int r = cmd ? ask(c, k, cmd, id ? id : "") : -EBADMSG;
 
+	if (r == 0)
+		r = cmd ? ask(c, k, cmd, id ? id : "") : -EBADMSG;
 	json_decref(request);
 	if (r < 0) {
 		c->st.refused++;

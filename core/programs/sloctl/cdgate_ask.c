@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/codec/json_load.h"
 #include "core/codec/prom_response.h"
 #include "core/net/http_client.h"
 #include "core/programs/sloctl/cdgate.h"
@@ -116,14 +117,15 @@ static int make_url(const char *base, const char *query, char *buf, size_t size)
 static void on_answer(void *user, const struct slo_http_reply *reply)
 {
 	struct slo_cd_reading *r = user;
-	json_error_t bad;
-	json_t *body;
+	json_error_t bad = { 0 };
+	json_t *body = NULL;
 
 	if (reply->error) {
 		(void)snprintf(r->why, sizeof(r->why), "%.159s", reply->why);
 		return;
 	}
-	body = json_loadb((const char *)reply->body, reply->body_len, JSON_REJECT_DUPLICATES, &bad);
+	(void)slo_json_load(&body, (const char *)reply->body, reply->body_len,
+	                    JSON_REJECT_DUPLICATES, &bad);
 	if (body && (reply->status == 200 || json_object_get(body, "error")))
 		take_body(body, r);
 	else if (reply->status != 200)

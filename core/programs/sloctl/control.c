@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "core/base/jsonw.h"
+#include "core/codec/json_load.h"
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/load_config.h"
 
@@ -69,6 +70,7 @@ static int read_answer(int fd, json_t **ret, struct slo_err *err)
 	json_error_t bad;
 	size_t len = 0;
 	ssize_t n;
+	int r;
 
 	if (!text)
 		return slo_err_set(err, -ENOMEM, "out of memory");
@@ -80,8 +82,10 @@ static int read_answer(int fd, json_t **ret, struct slo_err *err)
 		                   errno == EAGAIN ? "10 s went by" : strerror(errno));
 	if (!len)
 		return slo_err_set(err, -EBUSY, "the agent hung up: too many ask it at once");
-	*ret = json_loadb(text, len, 0, &bad);
-	return *ret ? 0 : slo_err_set(err, -EBADMSG, "the agent's answer: %s", bad.text);
+	r = slo_json_load(ret, text, len, 0, &bad);
+	return r < 0 ? slo_err_set(err, r, "the agent's answer: %s",
+	                           r == -ENOMEM ? "no memory" : bad.text)
+	             : 0;
 }
 
 int slo_control_ask(const char *path, const char *cmd, const char *id, json_t **ret,

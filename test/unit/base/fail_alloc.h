@@ -12,14 +12,18 @@
 #define FAIL_ALLOC 1
 void *__interceptor_malloc(size_t size);
 void *__interceptor_calloc(size_t n, size_t size);
+void *__interceptor_realloc(void *p, size_t size);
 #define real_malloc __interceptor_malloc
 #define real_calloc __interceptor_calloc
+#define real_realloc __interceptor_realloc
 #elif defined(__GLIBC__)
 #define FAIL_ALLOC 1
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
 #define real_malloc __libc_malloc
 #define real_calloc __libc_calloc
+#define real_realloc __libc_realloc
 #else
 #define FAIL_ALLOC 0 /* no name for the real ones: such tests skip */
 #endif
@@ -41,6 +45,11 @@ void *malloc(size_t size)
 void *calloc(size_t n, size_t size)
 {
 	return alloc_fails() ? NULL : real_calloc(n, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+	return alloc_fails() ? NULL : real_realloc(p, size);
 }
 
 char *strdup(const char *s)

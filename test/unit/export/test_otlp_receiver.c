@@ -16,6 +16,7 @@
 #include "core/base/base.h"
 #include "core/export/otlp_receiver.h"
 #include "core/net/gzip.h"
+#include "test/unit/base/fail_alloc.h"
 #include "test/unit/export/otlp_write.h"
 
 #define PROTOBUF "application/x-protobuf"
@@ -323,6 +324,69 @@ static void bodies_above_the_protocols_limit_are_not_offered(void **state)
 	assert_true(*err.msg);
 }
 
+/* A failure that is not the sender's: it keeps what it sent. */
+static bool asks_for_patience(void)
+{
+	return strncmp(rig.answer, "HTTP/1.1 5", 10) == 0 ||
+	       strncmp(rig.answer, "HTTP/1.1 429", 12) == 0;
+}
+
+/* A request while the @n-th allocation fails: an answer of a failure, or none; then the next one is taken. False: none failed. */
+static bool post_without_memory(const char *head, const void *body, size_t len, int n)
+{
+	int fd = connect_to(slo_otlp_receiver_port(rig.receiver));
+	char text[512];
+	int size = snprintf(text, sizeof(text),
+	                    "POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+	                    "%sContent-Length: %zu\r\n\r\n",
+	                    head, len);
+	size_t batches = rig.batches;
+	bool failed;
+
+	assert_int_equal(send(fd, text, (size_t)size, MSG_NOSIGNAL), size);
+	assert_int_equal(send(fd, body, len, MSG_NOSIGNAL), len);
+	fail_alloc_after = n;
+	rig.answer[read_answer(fd)] = '\0';
+	failed = fail_alloc_after < 0;
+	fail_alloc_after = -1;
+	(void)close(fd);
+	if (strncmp(rig.answer, "HTTP/1.1 200", 12) == 0 && rig.batches == batches + 1)
+		return failed;
+	/* Taken, and no memory for the answer: then the connection ends, and the sender sends it again. */
+	if (!failed || (rig.batches != batches && *rig.answer) ||
+	    (*rig.answer && !asks_for_patience()))
+		fail_msg("allocation %d: %zu batches, %s", n, rig.batches - batches, rig.answer);
+	return failed;
+}
+
+static void every_allocation_of_a_request_may_fail(void **state)
+{
+	struct bytes request = one_span(1);
+	uint8_t *packed = NULL;
+	size_t packed_len = 0;
+	int n;
+
+	(void)state;
+	if (!FAIL_ALLOC)
+		skip();
+	open_receiver(NULL);
+	assert_int_equal(slo_gzip(request.p, request.len, &packed, &packed_len), 0);
+	for (n = 0;
+	     post_without_memory("Content-Type: " JSON "\r\n", JSON_SPAN, sizeof(JSON_SPAN) - 1, n);
+	     n++)
+		assert_true(n < 500);
+	assert_true(n > 10);
+	for (n = 0; post_without_memory("Content-Type: " PROTOBUF "\r\nContent-Encoding: gzip\r\n",
+	                                packed, packed_len, n);
+	     n++)
+		assert_true(n < 500);
+	assert_true(n > 5);
+	post("Content-Type: " PROTOBUF "\r\n", request.p, request.len);
+	assert_int_equal(rig.status, 200);
+	free(packed);
+	free(request.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +400,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_token_is_asked_for, close_receiver),
 		cmocka_unit_test_teardown(bodies_above_the_protocols_limit_are_not_offered,
 		                          close_receiver),
+		cmocka_unit_test_teardown(every_allocation_of_a_request_may_fail, close_receiver),
 	};
 
 	return cmocka_run_group_tests_name("otlp_receiver", tests, NULL, NULL);

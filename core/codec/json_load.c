@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/codec/json_load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* jansson's allocator is one for the process and gets no context: a count of its failures has nowhere else to be. */
+static _Thread_local size_t failures;
+
+static void *counted_malloc(size_t size)
+{
+	void *p = malloc(size);
+
+	failures += !p;
+	return p;
+}
+
+int slo_json_load(json_t **ret, const char *text, size_t len, size_t flags, json_error_t *why)
+{
+	json_t *root;
+
+	json_set_alloc_funcs(counted_malloc, free);
+	failures = 0;
+	root = json_loadb(text, len, flags, why);
+	if (failures) {
+		json_decref(root);
+		return -ENOMEM;
+	}
+	if (!root)
+		return -EBADMSG;
+	*ret = root;
+	return 0;
+}
