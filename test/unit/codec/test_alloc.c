@@ -20,34 +20,34 @@
 #include "core/codec/sli_event_json.h"
 #include "test/unit/base/fail_alloc.h"
 
-#define SAMPLE                                                                            \
+#define SAMPLE                                                                             \
 	"{\"timestamp\":\"2026-02-18T00:00:01.5Z\",\"cluster\":\"c\",\"namespace\":\"n\"," \
 	"\"workload\":\"w\",\"service\":\"s\",\"request_id\":\"r\",\"trace_id\":\"t\","
-#define RAW                                                                          \
+#define RAW                                                                                  \
 	SAMPLE "\"ttft_ms\":284.6,\"request_latency_ms\":569,\"token_throughput_tps\":29.5," \
 	       "\"error_rate\":0.01,\"labels\":{\"source\":\"gateway\"}}"
-#define SLI                                                                                 \
+#define SLI                                                                                       \
 	SAMPLE "\"event_id\":\"e\",\"sli_name\":\"ttft_ms\",\"sli_value\":284.6,\"unit\":\"ms\"," \
 	       "\"status\":\"ok\",\"labels\":{\"a\":\"b\"}}"
-#define EVENT                                                                              \
-	"{\"ts_unix_nano\":1771372801500000000,\"signal\":\"dns_latency_ms\",\"node\":\"n\","   \
+#define EVENT                                                                                      \
+	"{\"ts_unix_nano\":1771372801500000000,\"signal\":\"dns_latency_ms\",\"node\":\"n\","      \
 	"\"namespace\":\"ns\",\"pod\":\"p\",\"container\":\"c\",\"pid\":1,\"tid\":1,\"value\":50," \
 	"\"unit\":\"ms\",\"status\":\"warning\"}"
-#define FAULT                                                                            \
+#define FAULT                                                                                 \
 	"{\"incident_id\":\"i\",\"timestamp\":\"2026-02-18T00:00:01Z\",\"cluster\":\"c\","    \
 	"\"namespace\":\"n\",\"service\":\"s\",\"fault_label\":\"dns_latency\",\"signals\":"  \
 	"{\"dns_latency_ms\":200},\"confidence\":0.9,\"burn_rate\":2.0,\"window_minutes\":5," \
 	"\"request_id\":\"r\",\"trace_id\":\"t\"}"
-#define PAIR                                                                                     \
-	"{\"case_id\":\"1\",\"span\":{\"trace_id\":\"t\",\"timestamp\":\"2026-02-18T00:00:01Z\"},"   \
-	"\"signal\":{\"signal\":\"dns_latency_ms\",\"trace_id\":\"t\",\"value\":1,\"timestamp\":" \
+#define PAIR                                                                                       \
+	"{\"case_id\":\"1\",\"span\":{\"trace_id\":\"t\",\"timestamp\":\"2026-02-18T00:00:01Z\"}," \
+	"\"signal\":{\"signal\":\"dns_latency_ms\",\"trace_id\":\"t\",\"value\":1,\"timestamp\":"  \
 	"\"2026-02-18T00:00:01Z\"},\"expected_match\":true}"
-#define PROM                                                                                  \
+#define PROM                                                                                      \
 	"{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{}," \
 	"\"value\":[1700000000.5,\"0.25\"]}]}}"
-#define POD                                                                                    \
+#define POD                                                                                                                \
 	"{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[{\"metadata\":{\"uid\":\"u\",\"name\":" \
-	"\"p\",\"namespace\":\"ns\",\"labels\":{\"app.kubernetes.io/name\":\"chat\"}},\"status\":{" \
+	"\"p\",\"namespace\":\"ns\",\"labels\":{\"app.kubernetes.io/name\":\"chat\"}},\"status\":{"                        \
 	"\"containerStatuses\":[{\"name\":\"app\",\"containerID\":\"containerd://abc\"}]}}]}"
 #define MANIFEST \
 	"{\"source_ref\":\"main\",\"source_commit\":\"0123456789abcdef0123456789abcdef01234567\"}"

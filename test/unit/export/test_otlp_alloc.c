@@ -171,9 +171,9 @@ static bool give_one(void (*give)(struct slo_otlp_exporter *x, uint8_t *body), i
 
 static void what_is_given_is_kept_or_counted(void **state)
 {
-	static void (*const rows[])(struct slo_otlp_exporter *x, uint8_t *body) = {
-		give_spans, give_event, give_notice, give_metric
-	};
+	static void (*const rows[])(struct slo_otlp_exporter * x,
+	                            uint8_t * body) = { give_spans, give_event, give_notice,
+		                                        give_metric };
 
 	(void)state;
 	if (!FAIL_ALLOC)
