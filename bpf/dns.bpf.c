@@ -5,7 +5,6 @@
  */
 #include "bpf/slo_skb.h"
 
-#define SLO_DNS_PORT 53
 #define SLO_DNS_HEADER 12
 
 struct {

@@ -359,6 +359,13 @@ struct slo_abi_owner {
 	char comm[SLO_ABI_COMM_LEN];
 };
 
+/* Of the maps route_out and route_in (bpf/route.bpf.c). */
+enum {
+	SLO_ABI_ROUTE_DNS,
+	SLO_ABI_ROUTE_TLS,
+	SLO_ABI_ROUTE_MAX,
+};
+
 /* A TCP socket that this host connected. */
 struct slo_abi_sock {
 	struct slo_abi_owner owner;

@@ -16,6 +16,8 @@ enum {
 const volatile __u32 slo_owner_by = SLO_OWNER_TASK_BTF;
 #endif
 
+#define SLO_DNS_PORT 53
+
 /* Byte 13 of the TCP header. */
 #define SLO_TCP_FIN 0x01
 #define SLO_TCP_SYN 0x02

@@ -9,9 +9,6 @@
  */
 #include "bpf/tls_records.h"
 
-/* Bytes that tell a ClientHello from nearly everything: record header and message type. */
-#define TLS_PEEK 6
-
 /* Of one segment; a ClientHello has some 15 extensions. Beyond the first bound only whole records are counted. */
 #define TLS_MESSAGE_STEPS 36
 #define TLS_STEPS 48
@@ -22,15 +19,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct slo_abi_tls_conn);
 } tls_conns SEC(".maps");
-
-/* User space, which ends what nobody answers, counts down too. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, SLO_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct slo_abi_tls_hot);
-} tls_hot SEC(".maps");
 
 /*
  * Functions that are not static are verified once and by themselves, not anew for every way that leads to them: without
@@ -63,37 +51,6 @@ static __always_inline void heat(__u32 bucket, __u32 n)
 	if (hot)
 		__sync_fetch_and_add(&hot->count[i], n);
 }
-
-#ifdef SLO_FREE
-/* Where maps cannot be mapped, user space counts ends apart: one writer each. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SLO_ABI_TLS_BUCKETS);
-	__type(key, __u32);
-	__type(value, __u32);
-} tls_cold SEC(".maps");
-
-static __always_inline int is_hot(__u32 bucket)
-{
-	__u32 zero = 0, key = bucket & (SLO_ABI_TLS_BUCKETS - 1);
-	struct slo_abi_tls_hot *hot = bpf_map_lookup_elem(&tls_hot, &zero);
-	__u32 *ended = bpf_map_lookup_elem(&tls_cold, &key);
-	__u64 i = bucket;
-
-	/* Bounded again, in one register that the compiler does not know to be: old verifiers forget the first bound. */
-	slo_opaque(i);
-	i &= SLO_ABI_TLS_BUCKETS - 1;
-	return hot && ended && hot->count[i] != *ended;
-}
-#else
-static __always_inline int is_hot(__u32 bucket)
-{
-	__u32 zero = 0;
-	struct slo_abi_tls_hot *hot = bpf_map_lookup_elem(&tls_hot, &zero);
-
-	return hot && hot->count[bucket & (SLO_ABI_TLS_BUCKETS - 1)];
-}
-#endif
 
 #ifndef SLO_FREE
 /* One step through a segment: a record's header, or the next piece of a message that matters. */
@@ -296,22 +253,6 @@ SLO_GLOBAL int tls_finish(__u64 cookie, __u32 verdict)
 
 #endif
 
-/* What may be the begin of a ClientHello. Where the application writes less than the first six bytes, its first byte. */
-static __always_inline int may_begin(struct __sk_buff *skb, const struct slo_packet *p)
-{
-	__u8 b[TLS_PEEK];
-
-	if (p->payload_len < TLS_PEEK)
-		return !bpf_skb_load_bytes(skb, p->payload, b, 1) && b[0] == RECORD_HANDSHAKE;
-	return !bpf_skb_load_bytes(skb, p->payload, b, TLS_PEEK) && b[0] == RECORD_HANDSHAKE &&
-	       b[1] == 3 && b[2] <= 4 && b[5] == HELLO_CLIENT;
-}
-
-static __always_inline __u32 bucket_of(const struct slo_packet *p)
-{
-	return (p->sport ^ p->dport) & (SLO_ABI_TLS_BUCKETS - 1);
-}
-
 /* The connection as it begins, @o its owner as far as known. */
 static __always_inline void describe(struct __sk_buff *skb, const struct slo_packet *p,
                                      int outgoing, const struct slo_abi_owner *o,
@@ -393,14 +334,6 @@ SLO_GLOBAL int tls_go_on(struct __sk_buff *skb, __u64 cookie, __u32 seq, __u32 e
 }
 #endif
 
-static __always_inline int is_of_interest(struct __sk_buff *skb, struct slo_packet *p)
-{
-	/* A hello inside a SYN (TCP fast open) says nothing of where the server's bytes begin: not measured. */
-	return !slo_packet_parse(skb, p) && p->proto == SLO_IPPROTO_TCP &&
-	       !(p->flags & SLO_TCP_SYN) &&
-	       (p->payload_len || (p->flags & (SLO_TCP_FIN | SLO_TCP_RST)));
-}
-
 static __always_inline int begins(struct __sk_buff *skb, const struct slo_packet *p)
 {
 	return p->payload_len && may_begin(skb, p) &&
@@ -415,7 +348,7 @@ static __always_inline void packet(struct __sk_buff *skb, int outgoing)
 	struct slo_packet p = {};
 	__u64 cookie;
 
-	if (!is_of_interest(skb, &p))
+	if (slo_packet_parse(skb, &p) || !is_of_interest(&p))
 		return;
 	if (is_hot(bucket_of(&p))) {
 		cookie = bpf_get_socket_cookie(skb);

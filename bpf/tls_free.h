@@ -60,7 +60,7 @@ static __always_inline int free_packet(struct __sk_buff *skb, int outgoing)
 	struct slo_packet p = {};
 	__u64 cookie;
 
-	if (!is_of_interest(skb, &p))
+	if (slo_packet_parse(skb, &p) || !is_of_interest(&p))
 		return 0;
 	if (is_hot(bucket_of(&p))) {
 		cookie = bpf_get_socket_cookie(skb);

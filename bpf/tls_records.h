@@ -6,7 +6,7 @@
 #ifndef SLO_BPF_TLS_RECORDS_H
 #define SLO_BPF_TLS_RECORDS_H
 
-#include "bpf/slo_skb.h"
+#include "bpf/tls_filter.h"
 
 #define TLS_VERSION_1_3 0x0304
 #define TLS_RECORD_MAX (16384 + 2048) /* RFC 5246, 6.2.3 */
@@ -27,21 +27,6 @@
 
 /* A ClientHello with the same random passes another socket of this host within this time. */
 #define TLS_HOP_NS 10000000000ULL
-
-enum {
-	RECORD_CCS = 20,
-	RECORD_ALERT,
-	RECORD_HANDSHAKE,
-	RECORD_DATA,
-	RECORD_HEARTBEAT,
-};
-
-enum {
-	HELLO_CLIENT = 1,
-	HELLO_SERVER = 2,
-	EXT_SERVER_NAME = 0,
-	EXT_SUPPORTED_VERSIONS = 43,
-};
 
 enum step {
 	STEP_NONE, /* the rest of the record does not matter */

@@ -19,6 +19,7 @@
 #include "backends/dns.h"
 #include "backends/events.h"
 #include "backends/libbpf/object.h"
+#include "backends/libbpf/route.h"
 #include "backends/libbpf/tls.h"
 #include "backends/shared.h"
 #include "backends/traces.h"
@@ -40,6 +41,7 @@ struct libbpf_be {
 	struct slo_shared shared;
 	struct slo_attach_env env;
 	struct slo_bpf_obj obj[SLO_OBJ_MAX_];
+	struct slo_route route;
 	struct slo_agg *agg[SLO_SIG_MAX_];
 	enum slo_flavour flavour;
 	struct slo_events events;
@@ -176,6 +178,17 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 		(void)slo_tls_init(&be->tls, &be->obj[SLO_OBJ_TLS], &be->shared);
 }
 
+/* One program on each packet where two would be. */
+static int keep_one_router(struct libbpf_be *be, struct slo_err *err)
+{
+	struct slo_bpf_obj *dns = &be->obj[SLO_OBJ_DNS], *tls = &be->obj[SLO_OBJ_TLS];
+
+	if (be->flavour == SLO_FLAVOUR_CORE && slo_bpf_obj_is_attached(dns) &&
+	    slo_bpf_obj_is_attached(tls))
+		return slo_route_on(&be->route, dns, tls, &be->env, err);
+	return slo_route_off(&be->route, dns, tls, &be->env, err);
+}
+
 static int keep_one_tracker(struct libbpf_be *be, struct slo_err *err)
 {
 	return slo_bpf_obj_stand_in(&be->obj[SLO_OBJ_RETRANSMIT], !be->obj[SLO_OBJ_CONNECT].links,
@@ -251,6 +264,7 @@ static void libbpf_close(void *vbe)
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		slo_agg_freep(&be->agg[i]);
 	slo_tls_fini(&be->tls);
+	slo_route_close(&be->route);
 	for (int i = 0; i < SLO_OBJ_MAX_; i++)
 		slo_bpf_obj_close(&be->obj[i]);
 	slo_events_close(&be->events);
@@ -353,6 +367,8 @@ static int open_flavour(enum slo_flavour flavour, const struct slo_backend_confi
 		                   name_of(flavour));
 	r = keep_one_tracker(be, err);
 	if (!r)
+		r = keep_one_router(be, err);
+	if (!r)
 		r = open_aggregates(be, err);
 	if (!r)
 		r = slo_events_open(&be->events, &be->shared, on_event, be, err);
@@ -392,6 +408,7 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 {
 	struct libbpf_be *be = vbe;
 	struct slo_bpf_obj *o;
+	int r;
 
 	if (!(be->served & SLO_SIG_BIT(sig)))
 		return slo_err_set(err, -ENOTSUP, "%s: %s is not served on this host",
@@ -416,14 +433,14 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 		(void)slo_bpf_obj_set_global(o, "sys_since_ns", slo_clock_monotonic_ns());
 	/* The hook stays while another signal of the object needs it. */
 	if (be->enabled & o->row->signals) {
-		int r = slo_bpf_obj_attach(o, &be->env, err);
-
+		r = slo_bpf_obj_attach(o, &be->env, err);
 		if (r < 0)
 			return r;
 	} else if (slo_bpf_obj_can_return(o)) {
 		slo_bpf_obj_detach(o);
 	}
-	return keep_one_tracker(be, err);
+	r = keep_one_router(be, err);
+	return r < 0 ? r : keep_one_tracker(be, err);
 }
 
 /* Targets that came later: from now on owners have to be known. */
@@ -535,6 +552,12 @@ static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	return r < 0 ? r : count;
 }
 
+static void add_route(struct slo_cost_of *cost, struct slo_cost_of more)
+{
+	cost->runs += more.runs;
+	cost->run_ns += more.run_ns;
+}
+
 /* A program that measures several signals is counted with the first one that is served. */
 static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo_backend_stats *ret)
 {
@@ -545,6 +568,9 @@ static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo
 
 	ret->program[sig] = all;
 	cost = slo_cost_object(o->obj);
+	if (o->row == slo_obj_row(be->flavour, SLO_OBJ_DNS) ||
+	    o->row == slo_obj_row(be->flavour, SLO_OBJ_TLS))
+		add_route(&cost, slo_route_cost(&be->route));
 	/* A bound, not a sum: what was left out may have been of any of them. */
 	st->missed = cost.missed;
 	if (sig != (enum slo_signal)__builtin_ctzll(all))

@@ -287,6 +287,7 @@ static int attach_program(struct slo_bpf_obj *o, struct bpf_program *prog,
 		return 0;
 	}
 	assert(o->links < SLO_OBJ_LINKS);
+	hook.of = prog;
 	o->link[o->links++] = hook;
 	return 0;
 }
@@ -324,6 +325,7 @@ static bool is_on_demand(const struct slo_rung *r, const char *prog)
 
 void slo_bpf_obj_detach(struct slo_bpf_obj *o)
 {
+	o->lent = false;
 	if (o->stand_in)
 		(void)bpf_link__destroy(slo_take_ptr(o->stand_in));
 	while (o->links)
@@ -387,7 +389,7 @@ int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env, 
 	struct slo_bpflog log;
 	int r;
 
-	if (o->links)
+	if (slo_bpf_obj_is_attached(o))
 		return 0;
 	slo_bpflog_begin(&log);
 	r = attach_all(o, env, &failed, &local);
@@ -395,6 +397,38 @@ int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env, 
 	if (!r)
 		return 0;
 	return slo_err_set(err, r, "attach %s: %s", failed, *local.msg ? local.msg : strerror(-r));
+}
+
+bool slo_bpf_obj_is_attached(const struct slo_bpf_obj *o)
+{
+	return o->links || o->lent;
+}
+
+static bool is_of_packets(const struct bpf_program *prog)
+{
+	return bpf_program__type(prog) == BPF_PROG_TYPE_CGROUP_SKB;
+}
+
+int slo_bpf_obj_lend(struct slo_bpf_obj *o, bool on, const struct slo_attach_env *env,
+                     struct slo_err *err)
+{
+	struct bpf_program *prog;
+	int r = 0;
+
+	if (on == o->lent || !slo_bpf_obj_is_attached(o))
+		return 0;
+	o->lent = on;
+	for (unsigned int i = o->links; on && i-- > 0;) {
+		if (!is_of_packets(o->link[i].of))
+			continue;
+		detach(&o->link[i]);
+		o->link[i] = o->link[--o->links];
+	}
+	bpf_object__for_each_program(prog, o->obj) {
+		if (!on && !r && is_of_packets(prog) && bpf_program__autoload(prog))
+			r = attach_program(o, prog, env, err);
+	}
+	return r < 0 ? slo_err_set(err, r, "attach %s: %s", o->row->name, strerror(-r)) : 0;
 }
 
 void slo_bpf_obj_close(struct slo_bpf_obj *o)

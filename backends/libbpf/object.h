@@ -36,6 +36,7 @@ struct slo_bpf_hook {
 	struct bpf_link *link; /* NULL: attached to the cgroup without one (before 5.7) */
 	int prog, cgroup; /* borrowed, valid where @link is NULL */
 	enum bpf_attach_type type;
+	const struct bpf_program *of;
 };
 
 struct slo_bpf_obj {
@@ -51,6 +52,7 @@ struct slo_bpf_obj {
 	} event[SLO_OBJ_LINKS];
 	struct bpf_link *stand_in; /* of the rung's stand_in; NULL: not attached */
 	unsigned int extras; /* bit i: the rung's optional part i is in */
+	bool lent; /* attached all the same: its programs on packets run as another's part, see slo_bpf_obj_lend() */
 	bool late; /* on-demand parts are attached, or to be attached with the others */
 };
 
@@ -71,6 +73,13 @@ int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *
 /* What env.know_owner means at open, at run time. 0 or negative errno. */
 int slo_bpf_obj_know_owner(struct slo_bpf_obj *o, const struct slo_attach_env *env,
                            struct slo_err *err);
+/*
+ * @on: detaches those programs of an attached object that look at packets, for another program to call them; else attaches
+ * them again. Idempotent; 0 or negative errno.
+ */
+int slo_bpf_obj_lend(struct slo_bpf_obj *o, bool on, const struct slo_attach_env *env,
+                     struct slo_err *err);
+bool slo_bpf_obj_is_attached(const struct slo_bpf_obj *o);
 void slo_bpf_obj_detach(struct slo_bpf_obj *o);
 /* Detached now, could it be attached again? Else it stays, and does nothing while its signals' ctl is off. */
 bool slo_bpf_obj_can_return(const struct slo_bpf_obj *o);

@@ -38,6 +38,7 @@ embed reclaim
 embed disk
 embed syscall
 embed tls
+embed route
 
 embed_ext dns
 embed_ext retransmit
