@@ -3,10 +3,12 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bpf/slo_abi.h"
+#include "compat/host.h"
 #include "core/base/base.h"
 
 bool slo_traces_fits(const struct bpf_map_info *info, char *why, size_t size)
@@ -25,9 +27,13 @@ bool slo_traces_fits(const struct bpf_map_info *info, char *why, size_t size)
 /* Below the host's root, wherever that is mounted: bpf(2) takes a path only, and this one leads through the dirfd. */
 static int open_pin(int root, const char *path)
 {
+	/* Asked first, for without privileges bpf(2) says EPERM of what is not there, too. */
+	slo_cleanup(slo_closep) int there = slo_host_open(root, path, O_PATH);
 	char full[320];
 	int fd;
 
+	if (there < 0)
+		return there;
 	(void)snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", root, path + (*path == '/'));
 	fd = bpf_obj_get(full);
 	return fd < 0 ? -errno : fd;
@@ -57,7 +63,8 @@ static int find(int root, const char *path, struct slo_trace_source *ret)
 		return -1;
 	}
 	/* A pinned program opens too, and answers with something else. */
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) || !slo_traces_fits(&info, ret->why, sizeof(ret->why))) {
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) ||
+	    !slo_traces_fits(&info, ret->why, sizeof(ret->why))) {
 		ret->state = SLO_TRACES_REFUSED;
 		ret->map_id = info.id;
 		return -1;

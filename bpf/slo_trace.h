@@ -8,16 +8,18 @@
 #ifndef SLO_BPF_SLO_TRACE_H
 #define SLO_BPF_SLO_TRACE_H
 
+struct slo_traces_of_others {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLO_ABI_TRACES_MAX);
+	__uint(key_size, sizeof(__u64));
+	__uint(value_size, sizeof(struct slo_abi_trace));
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__array(values, struct {
-		__uint(type, BPF_MAP_TYPE_LRU_HASH);
-		__uint(max_entries, SLO_ABI_TRACES_MAX);
-		__uint(key_size, sizeof(__u64));
-		__uint(value_size, sizeof(struct slo_abi_trace));
-	});
+	__array(values, struct slo_traces_of_others);
 } slo_traces SEC(".maps");
 
 /* Nobody deletes: what is old goes when room is needed. */

@@ -112,9 +112,9 @@ static int read_namespace(int root, const char *dir, unsigned int port, bool udp
 	return any ? 0 : err;
 }
 
-/* Calls @fn for each process until it returns false or the time is up. 0 or negative errno. */
+/* *@ret_all (nullable): each was visited. */
 static int walk_processes(int root, uint64_t deadline_ms, bool (*fn)(void *user, uint32_t pid),
-                          void *user)
+                          void *user, bool *ret_all)
 {
 	slo_cleanup(close_dirp) DIR *dir = NULL;
 	struct dirent *e;
@@ -136,7 +136,15 @@ static int walk_processes(int root, uint64_t deadline_ms, bool (*fn)(void *user,
 		    !fn(user, (uint32_t)pid))
 			break;
 	}
+	if (ret_all)
+		*ret_all = !e;
 	return 0;
+}
+
+int slo_procs_each(int root, unsigned int budget_ms, bool (*fn)(void *user, uint32_t pid),
+                   void *user, bool *ret_all)
+{
+	return walk_processes(root, monotonic_ms() + budget_ms, fn, user, ret_all);
 }
 
 struct search {
@@ -191,7 +199,7 @@ static int read_tables(struct search *s)
 		(void)is_new_namespace(s, slo_host_inode(s->root, "proc/1/ns/net"));
 	if (err)
 		return err;
-	return walk_processes(s->root, s->deadline_ms, add_namespace, s);
+	return walk_processes(s->root, s->deadline_ms, add_namespace, s, NULL);
 }
 
 static bool is_ours(const struct sockets *s, uint64_t inode)
@@ -268,7 +276,7 @@ ssize_t slo_procs_port_owners(int root, unsigned int port, bool udp, uint32_t *t
 		return err;
 	if (!s.sockets.count || !max)
 		return 0;
-	err = walk_processes(root, s.deadline_ms, add_owner, &s);
+	err = walk_processes(root, s.deadline_ms, add_owner, &s, NULL);
 	if (err)
 		return err;
 	if (s.count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which processes own a local port, by /proc/net and the processes' descriptors. */
+/* The processes of a host, and which of them own a local port, by /proc/net and their descriptors. */
 #ifndef SLO_COMPAT_PROCS_H
 #define SLO_COMPAT_PROCS_H
 
@@ -7,6 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/*
+ * Calls @fn for each process until it returns false or about @budget_ms are over; *@ret_all (nullable): neither happened. 0 or
+ * negative errno.
+ */
+int slo_procs_each(int root, unsigned int budget_ms, bool (*fn)(void *user, uint32_t pid),
+                   void *user, bool *ret_all);
 
 /*
  * Processes with a socket bound to local @port (TCP: listening) in any network namespace that a process is in,

@@ -176,8 +176,8 @@ static int take(struct slo_bcc_program *p, const struct slo_bcc_reply *reply, co
 static int ended(const char *helper, int status, struct slo_err *err)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return slo_err_set(err, -ENOENT, "%s: not there; install the package llm-slo-agent-bcc",
-		                   helper);
+		return slo_err_set(err, -ENOENT,
+		                   "%s: not there; install the package llm-slo-agent-bcc", helper);
 	if (WIFEXITED(status))
 		return slo_err_set(err, -ENOEXEC,
 		                   "%s: ended with code %d and no answer (does it run by hand? "

@@ -32,6 +32,7 @@ void slo_session_config(const struct slo_config *cfg, int host_root, char btf[SL
 	be->state_dir = or_null(cfg->agent.state_dir);
 	be->bcc_helper = or_null(cfg->bcc.helper);
 	be->kernel_headers = or_null(cfg->bcc.kernel_headers);
+	be->trace_map = or_null(cfg->agent.trace_map);
 }
 
 const char *slo_session_backend(const struct slo_config *cfg)

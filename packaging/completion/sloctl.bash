@@ -50,8 +50,9 @@ _llm_slo() {
 		--bcc-helper) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--kernel-headers) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--host-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		--trace-map) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
-		words="check --output --strict --self-test --config --backend --btf --bcc-helper --kernel-headers --host-root --help --version"
+		words="check --output --strict --self-test --config --backend --btf --bcc-helper --kernel-headers --host-root --trace-map --help --version"
 		;;
 	"config")
 		case $prev in

@@ -51,6 +51,7 @@ complete -c sloctl -n '__fish_seen_subcommand_from prereq' -l btf -rF -d 'extern
 complete -c sloctl -n '__fish_seen_subcommand_from prereq' -l bcc-helper -rF -d 'path of llm-slo-bcc'
 complete -c sloctl -n '__fish_seen_subcommand_from prereq' -l kernel-headers -rF -d 'headers of this kernel, for llm-slo-bcc'
 complete -c sloctl -n '__fish_seen_subcommand_from prereq' -l host-root -rF -d 'where the host\'s / is mounted'
+complete -c sloctl -n '__fish_seen_subcommand_from prereq' -l trace-map -rF -d 'map pinned by others, for trace ids'
 complete -c sloctl -n '__fish_seen_subcommand_from prereq' -l help -s h -f -d 'print this and exit'
 complete -c sloctl -n '__fish_seen_subcommand_from prereq' -l version -s V -f -d 'print the version and exit'
 complete -c sloctl -n '__fish_seen_subcommand_from config' -fa print -d 'each effective value and where it comes from'

@@ -189,7 +189,6 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	be->user = a;
 	slo_session_config(a->cfg, a->host_root, a->btf, be);
 	be->measure_cost = touches_kernel(a->cfg) && a->cfg->safety.max_overhead_pct > 0;
-	be->trace_map = a->cfg->agent.trace_map;
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;
 	be->parse_event = slo_event_json_parse;

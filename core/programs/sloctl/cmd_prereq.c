@@ -12,6 +12,7 @@
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/load_config.h"
 #include "core/programs/sloctl/prereq.h"
+#include "core/programs/sloctl/prereq_traces.h"
 #include "core/programs/sloctl/selftest.h"
 
 #define PROG "sloctl prereq"
@@ -29,6 +30,7 @@ struct prereq {
 	unsigned int check_count;
 	struct slo_backend_report reports[SLO_SESSION_BACKENDS];
 	unsigned int report_count;
+	struct slo_trace_way ways[SLO_TRACE_WAYS];
 	struct slo_selftest_result results[SLO_SIG_MAX_];
 	int result_count;
 };
@@ -70,6 +72,10 @@ static const struct slo_option rows[] = {
 	  .arg = "DIR",
 	  AGENT("host_root"),
 	  .help = "where the host's / is mounted" },
+	{ .name = "trace-map",
+	  .arg = "PATH",
+	  AGENT("trace_map"),
+	  .help = "map pinned by others, for trace ids" },
 };
 
 static const struct slo_verb verbs[] = {
@@ -190,6 +196,22 @@ static void print_signals(const struct prereq *p)
 	}
 }
 
+static void print_ways(const struct prereq *p)
+{
+	bool used = false;
+
+	(void)printf("\ntrace ids of kernel events, best first\n");
+	for (unsigned int i = 0; i < SLO_TRACE_WAYS; i++) {
+		const struct slo_trace_way *w = &p->ways[i];
+
+		(void)printf("  %-5s %-15s %s%s\n", w->used ? "ok" : "-", w->name, w->current,
+		             w->used && !used ? "  <- this host" : "");
+		if (!w->used)
+			(void)printf("        needs: %s\n", w->needs);
+		used |= w->used;
+	}
+}
+
 static void json_pair(struct slo_jsonw *w, const char *key, const char *value)
 {
 	slo_jsonw_key(w, key);
@@ -257,6 +279,22 @@ static void json_backend(struct slo_jsonw *w, const struct slo_backend_report *r
 	slo_jsonw_object_end(w);
 }
 
+static void json_ways(struct slo_jsonw *w, const struct prereq *p)
+{
+	slo_jsonw_key(w, "trace_ids");
+	slo_jsonw_array_begin(w);
+	for (unsigned int i = 0; i < SLO_TRACE_WAYS; i++) {
+		slo_jsonw_object_begin(w);
+		json_pair(w, "way", p->ways[i].name);
+		json_flag(w, "here", p->ways[i].here);
+		json_flag(w, "used", p->ways[i].used);
+		json_pair(w, "current", p->ways[i].current);
+		json_pair(w, "needs", p->ways[i].needs);
+		slo_jsonw_object_end(w);
+	}
+	slo_jsonw_array_end(w);
+}
+
 static int print_json(const struct prereq *p, bool pass)
 {
 	slo_cleanup(slo_freep) char *buf = malloc(JSON_MAX);
@@ -278,6 +316,7 @@ static int print_json(const struct prereq *p, bool pass)
 	for (unsigned int i = 0; i < p->report_count; i++)
 		json_backend(&w, &p->reports[i]);
 	slo_jsonw_array_end(&w);
+	json_ways(&w, p);
 	if (p->self_test) {
 		slo_jsonw_key(&w, "self_test");
 		slo_selftest_json(&w, p->results, p->result_count);
@@ -298,6 +337,7 @@ static int gather(struct prereq *p, struct slo_backend_config *cfg, struct slo_e
 	if (r < 0)
 		return r;
 	slo_prereq_signals_check(p->reports, p->report_count, &p->checks[p->check_count++]);
+	slo_prereq_traces(cfg->host_root, cfg->trace_map, p->reports, p->report_count, p->ways);
 	if (!p->self_test)
 		return 0;
 	p->result_count = slo_selftest_run(cfg, p->backend, SLO_SIG_ALL, p->results, err);
@@ -323,6 +363,7 @@ static int report(const struct prereq *p)
 	print_checks(p);
 	print_ladder(p);
 	print_signals(p);
+	print_ways(p);
 	if (p->self_test) {
 		(void)printf("\nself-test\n");
 		slo_selftest_print(stdout, p->results, p->result_count);
