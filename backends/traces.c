@@ -29,13 +29,15 @@ static int open_pin(int root, const char *path)
 {
 	/* Asked first, for without privileges bpf(2) says EPERM of what is not there, too. */
 	slo_cleanup(slo_closep) int there = slo_host_open(root, path, O_PATH);
+	/* To read is enough for the programs too, and needs no right to write. */
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
 	char full[320];
 	int fd;
 
 	if (there < 0)
 		return there;
 	(void)snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", root, path + (*path == '/'));
-	fd = bpf_obj_get(full);
+	fd = bpf_obj_get_opts(full, &opts);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -3,7 +3,7 @@
 """Trace ids of kernel events, out of a map pinned as OpenTelemetry's eBPF instrumentation pins it: the one who acts, from
 begin to end, and nobody who merely runs when the end comes; maps that come late, go, are replaced or are of another kind;
 and the first tier of correlation, on real events."""
-# timeout: 400
+# timeout: 600
 import contextlib
 import errno
 import json
@@ -348,6 +348,30 @@ def a_map_of_another_layout_is_refused_once_and_measured_is_all_the_same():
         equal("warnings", len(told), 1)
         holds("it says what is there", told and f"key {key}, value {value}" in told[0], told)
         wrong.close()
+
+
+def ways(path):
+    """What sloctl says of the ways to trace ids, by name."""
+    done = slonet.sh(os.environ["SLO_CTL"], "prereq", "check", "--backend", "libbpf", "--output", "json", "--trace-map", path,
+                     check=False)
+    return {w["way"]: w for w in json.loads(done.stdout)["trace_ids"]}
+
+
+@test
+def prereq_tells_what_the_agent_would_do():
+    path, key = PIN + "_told", struct.pack("<Q", 1)
+    equal("without a map", ways(path)["pinned_map"]["used"], False)
+    here = slobpf.Map(8, 24, pin=path)
+    empty = ways(path)["pinned_map"]
+    equal("with an empty one", (empty["here"], empty["used"], "empty" in empty["current"]), (True, True, True))
+    here[key] = b"\1" * 24
+    equal("with one that is filled", "in use" in ways(path)["pinned_map"]["current"], True)
+    here.close()
+    wrong = slobpf.Map(8, 32, pin=path)
+    refused = ways(path)["pinned_map"]
+    equal("with another layout", (refused["here"], refused["used"]), (False, False))
+    holds("it says which", "value 32 bytes" in refused["current"], refused["current"])
+    wrong.close()
 
 
 # --- the first tier -----------------------------------------------------------------------------------------------
