@@ -307,10 +307,18 @@ test_fuzz() {
 test_hard() {
 	step hard test/live/hard.py "$PWD/build/debug/llm-slo-agent"
 	step hard/clock env SLO_AGENT="$PWD/build/static/llm-slo-agent" SLO_CTL="$PWD/build/static/sloctl" test/vm/run.sh 6.1 clock
+	step hard/learnt test/live/learnt.py "$PWD/build/debug/llm-slo-agent"
 }
 
 test_soak() {
+	local python
 	step soak test/soak.sh
+	python=$(test/peers/python.sh || true)
+	if [[ -n $python ]]; then
+		step soak/story test/live/soak.py "$PWD/build/static/llm-slo-agent" "$python"
+	else
+		result skip soak/story "the OpenTelemetry SDK could not be installed (test/peers/python.sh)"
+	fi
 }
 
 # Other people's programs over what we make; each script skips with its reason where its peer is not here.
