@@ -51,7 +51,8 @@ static int make_lists(struct slo_correlator *c, struct slo_err *err)
 	c->bucket_mask = c->signals.mask / SIGNALS_PER_BUCKET;
 	for (int i = 0; r == 0 && i < SLO_TIER_MAX_; i++) {
 		c->waiting[i] = calloc(c->bucket_mask + 1, sizeof(*c->waiting[i]));
-		if (!c->waiting[i])
+		c->link[i] = calloc(c->signals.mask + 1, sizeof(*c->link[i]));
+		if (!c->waiting[i] || !c->link[i])
 			return slo_err_set(err, -ENOMEM, "correlation: no memory for signals");
 		r = slo_time_index_new(&c->signal_list[i], c->signals.mask + 1, err);
 	}
@@ -111,6 +112,7 @@ void slo_correlator_freep(struct slo_correlator **c)
 			slo_time_index_freep(&(*c)->signal_list[i]);
 			slo_time_index_freep(&(*c)->span_list[i]);
 			free((*c)->waiting[i]);
+			free((*c)->link[i]);
 		}
 		slo_names_freep(&(*c)->names);
 		free((*c)->signal);
@@ -171,8 +173,9 @@ static void join_bucket(struct slo_correlator *c, enum slo_corr_tier tier, uint6
 {
 	struct slo_corr_bucket *bucket = bucket_of(c, tier, key);
 
+	c->link[tier][slot] = 0;
 	if (bucket->last)
-		c->signal[bucket->last - 1].link[tier] = slot + 1;
+		c->link[tier][bucket->last - 1] = slot + 1;
 	else
 		bucket->first = slot + 1;
 	bucket->last = slot + 1;
@@ -195,27 +198,36 @@ static void drop_signal(struct slo_correlator *c)
 			continue;
 		}
 		bucket = bucket_of(c, (enum slo_corr_tier)t, key); /* whose oldest it is */
-		bucket->first = s->link[t];
+		bucket->first = c->link[t][slot];
 		bucket->last = bucket->first ? bucket->last : 0;
 	}
 	c->signals.first++;
 }
 
+/* Signals of one bucket lie anywhere: each is brought near AHEAD signals before its turn. */
+#define AHEAD 8
+
 void slo_corr_list_signals(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key)
 {
 	struct slo_corr_bucket *bucket = bucket_of(c, tier, key);
+	const uint32_t *link = c->link[tier];
+	uint32_t ahead = bucket->first;
 	uint64_t own;
 
-	for (uint32_t at = bucket->first; at;) {
+	for (int i = 0; i < AHEAD && ahead; i++) {
+		__builtin_prefetch(&c->signal[ahead - 1], 1);
+		ahead = link[ahead - 1];
+	}
+	for (uint32_t at = bucket->first; at; at = link[at - 1]) {
 		struct slo_corr_signal_record *s = &c->signal[at - 1];
-		uint32_t behind = s->link[tier];
 
-		if (behind)
-			__builtin_prefetch(&c->signal[behind - 1], 1);
+		if (ahead) {
+			__builtin_prefetch(&c->signal[ahead - 1], 1);
+			ahead = link[ahead - 1];
+		}
 		s->listed |= (uint8_t)SLO_CORR_EQUAL(tier);
 		if (slo_corr_signal_key(&s->who, tier, &own))
 			(void)slo_time_index_add(c->signal_list[tier], own, s->time_ns, at - 1, 0);
-		at = behind;
 	}
 	*bucket = (struct slo_corr_bucket){ 0 };
 }

@@ -28,7 +28,6 @@ struct slo_corr_verdict {
 struct slo_corr_signal_record {
 	/* What listing and a match look at, side by side. */
 	struct slo_corr_numbers who;
-	uint32_t link[SLO_TIER_MAX_]; /* to the next one that waits in its bucket, slot and 1 */
 	uint8_t listed; /* SLO_CORR_EQUAL(tier): it is in that list, and waits no more */
 	uint8_t signal; /* enum slo_signal */
 	int64_t time_ns;
@@ -80,6 +79,8 @@ struct slo_correlator {
 	 * key are listed faster together.
 	 */
 	struct slo_corr_bucket *waiting[SLO_TIER_MAX_];
+	uint32_t *link
+		[SLO_TIER_MAX_]; /* from each signal to the next in its bucket, slot and 1; 0: none */
 	uint64_t bucket_mask;
 	/* By start, of tiers that enrich; INTERVAL only. A span is not in it before it is asked for. */
 	struct slo_time_index *span_list[SLO_TIER_MAX_];
