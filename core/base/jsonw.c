@@ -298,8 +298,7 @@ void slo_jsonw_str(struct slo_jsonw *w, const char *s)
 	slo_jsonw_strn(w, s, strlen(s));
 }
 
-/* Digits of @v before @end. Returns the first. */
-static char *print_u64(char *end, uint64_t v)
+char *slo_print_u64(char *end, uint64_t v)
 {
 	while (v >= 100) {
 		end -= 2;
@@ -339,7 +338,7 @@ void slo_jsonw_u64(struct slo_jsonw *w, uint64_t v)
 	char buf[NUMBER_MAX];
 	char *to = buf + sizeof(buf);
 
-	put_number(w, print_u64(to, v), to);
+	put_number(w, slo_print_u64(to, v), to);
 }
 
 /* Also right for INT64_MIN, whose negative is no int64_t. */
@@ -352,7 +351,7 @@ void slo_jsonw_i64(struct slo_jsonw *w, int64_t v)
 {
 	char buf[NUMBER_MAX];
 	char *to = buf + sizeof(buf);
-	char *from = print_u64(to, magnitude(v));
+	char *from = slo_print_u64(to, magnitude(v));
 
 	if (v < 0)
 		*--from = '-';
@@ -376,7 +375,7 @@ void slo_jsonw_decimal(struct slo_jsonw *w, int64_t value, unsigned int decimals
 			to--;
 		*--from = '.';
 	}
-	from = print_u64(from, whole);
+	from = slo_print_u64(from, whole);
 	if (value < 0)
 		*--from = '-';
 	put_number(w, from, to);

@@ -86,4 +86,7 @@ static inline void slo_jsonw_key(struct slo_jsonw *w, const char *key)
 	slo_jsonw_key_n(w, key, strlen(key));
 }
 
+/* For texts that are no JSON: the digits of @v, 20 at most, before @end, without a NUL. Returns the first. */
+char *slo_print_u64(char *end, uint64_t v);
+
 #endif

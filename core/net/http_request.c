@@ -257,10 +257,15 @@ static enum MHD_Result serve(struct slo_http_server *s, struct MHD_Connection *c
 {
 	struct slo_http_out out = { 0 };
 	struct slo_http_in in;
+	uint8_t *less;
 
 	describe(&in, connection, q, method, path);
-	if (q->body)
+	if (q->body) {
 		q->body[q->len] = '\0';
+		/* It may be kept for long, and may be half empty: bodies grow by doubling. */
+		less = realloc(q->body, q->len + 1);
+		q->body = less ? less : q->body;
+	}
 	in.body = q->body;
 	in.body_len = q->len;
 	s->bytes -= q->size;

@@ -4,7 +4,6 @@
  * beside its spans, and goes on. Events wait the other way round, for the span that they belong to.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <sys/timerfd.h>
 
 #include "core/base/clock.h"
+#include "core/base/jsonw.h"
 #include "core/base/log.h"
 #include "core/codec/ip_text.h"
 #include "core/programs/agent/live.h"
@@ -329,27 +329,34 @@ void slo_live_release(struct slo_live *l, bool all)
 
 /* --- events ----------------------------------------------------------------------------------------------------- */
 
-/* One end as spans have it: RFC 5952, IPv6 in brackets, IPv4 inside of IPv6 as the IPv4 that it is. */
-static int end_text(uint8_t family, const uint8_t *addr, uint16_t port, char *buf, size_t size)
+/* One end as spans have it: RFC 5952, IPv6 in brackets, IPv4 inside of IPv6 as the IPv4 that it is. Without a NUL. */
+static char *put_end(char *to, uint8_t family, const uint8_t *addr, uint16_t port)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	bool v4 = family == 4 || memcmp(addr, mapped, sizeof(mapped)) == 0;
-	char text[SLO_IP_TEXT_SIZE];
+	char digits[20], *end = digits + sizeof(digits), *from = slo_print_u64(end, port);
 
-	(void)slo_ip_text(v4 ? 4 : 6, family == 6 && v4 ? addr + sizeof(mapped) : addr, text);
-	return snprintf(buf, size, v4 ? "%s:%u" : "[%s]:%u", text, port);
+	if (!v4)
+		*to++ = '[';
+	to += slo_ip_text(v4 ? 4 : 6, family == 6 && v4 ? addr + sizeof(mapped) : addr, to);
+	if (!v4)
+		*to++ = ']';
+	*to++ = ':';
+	return (char *)memcpy(to, from, (size_t)(end - from)) + (end - from);
 }
 
-static void conn_text(const struct slo_conn_tuple *t, char *buf, size_t size)
+static void conn_text(const struct slo_conn_tuple *t, char buf[SLO_SPAN_CONN_LEN])
 {
-	char from[SLO_SPAN_CONN_LEN], to[SLO_SPAN_CONN_LEN];
+	char *to;
 
 	buf[0] = '\0';
 	if (!t->family || !t->sport || !t->dport)
 		return;
-	(void)end_text(t->family, t->saddr, t->sport, from, sizeof(from));
-	(void)end_text(t->family, t->daddr, t->dport, to, sizeof(to));
-	(void)snprintf(buf, size, "%s->%s/%s", from, to, t->proto == IPPROTO_UDP ? "udp" : "tcp");
+	to = put_end(buf, t->family, t->saddr, t->sport);
+	*to++ = '-';
+	*to++ = '>';
+	to = put_end(to, t->family, t->daddr, t->dport);
+	memcpy(to, t->proto == IPPROTO_UDP ? "/udp" : "/tcp", sizeof("/tcp"));
 }
 
 static void export_held(struct slo_live *l, const struct slo_live_held *h)
@@ -397,7 +404,7 @@ void slo_live_hold(struct slo_live *l, const struct slo_probe_event *ev, enum sl
 	key[0] = '\0';
 	if (ev->cgroup_id)
 		slo_live_place_key(ev->cgroup_id, key);
-	conn_text(&ev->tuple, conn, sizeof(conn));
+	conn_text(&ev->tuple, conn);
 	hex(ev->trace_id, SLO_TRACE_ID_LEN, trace);
 	(void)slo_correlator_add_signal(l->correlator, &signal);
 	if (ev->signal == SLO_SIG_TCP_RETRANSMITS)

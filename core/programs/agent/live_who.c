@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is who: cgroups by the names people know them by, and where the senders of spans run. */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "compat/procpid.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
+#include "core/base/jsonw.h"
 #include "core/codec/pod_json.h"
 #include "core/programs/agent/live.h"
 
@@ -17,7 +17,13 @@
 
 void slo_live_place_key(uint64_t place, char buf[32])
 {
-	(void)snprintf(buf, 32, "cgroup:%" PRIu64, place);
+	static const char head[] = "cgroup:";
+	char digits[20], *end = digits + sizeof(digits), *from = slo_print_u64(end, place);
+	size_t len = (size_t)(end - from);
+
+	memcpy(buf, head, sizeof(head) - 1);
+	memcpy(buf + sizeof(head) - 1, from, len);
+	buf[sizeof(head) - 1 + len] = '\0';
 }
 
 const char *slo_live_service_at(const struct slo_live *l, uint64_t place)
