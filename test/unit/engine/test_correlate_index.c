@@ -23,6 +23,7 @@ static struct slo_corr_signal signals[SIGNALS];
 static struct slo_corr_span spans[SPANS];
 static uint64_t ids[SPANS];
 static size_t span_count = SPANS; /* have arrived */
+static size_t signal_count = SIGNALS;
 static struct slo_correlator_stats truth;
 
 static uint64_t state_;
@@ -116,7 +117,7 @@ static size_t brute(const struct slo_corr_rule *rule, size_t first_signal, size_
 {
 	size_t n = 0;
 
-	for (size_t e = first_signal; e < SIGNALS; e++) {
+	for (size_t e = first_signal; e < signal_count; e++) {
 		struct slo_corr_match m = slo_correlate(rule, &spans[s], &signals[e]);
 		unsigned int share = 1, tied = 1;
 
@@ -318,6 +319,62 @@ static void index_agrees_with_brute_force_as_spans_come_and_go(void **state)
 				compare_span(c, &rules[i], 0, first, first + rnd(s + 1 - first));
 			}
 			span_count = SPANS;
+			compare_stats(c);
+		}
+	}
+}
+
+/*
+ * Signals arrive between the spans, and the oldest of both go for want of room: judged ones, those that still wait to be
+ * listed, and those whose contest was hopeless as long as a span was there. In one crowd, where that is most, and in many.
+ */
+static void index_agrees_with_brute_force_as_both_come_and_go(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		for (size_t i = 0; i < SLO_ARRAY_SIZE(rules); i++) {
+			const struct slo_correlator_config cfg = { .rule = rules[i],
+				                                   .max_signals = 64,
+				                                   .max_spans = seed % 2 ? 32 : 8 };
+			slo_correlator_auto struct slo_correlator *c = make(&cfg);
+
+			random_records(seed * 15485863 + seed / 2);
+			for (size_t e = 0; seed % 3 == 0 && e < SIGNALS; e++)
+				signals[e].who =
+					(struct slo_corr_who){ .trace_id = "",
+					                       .pod = "p1",
+					                       .pid = 1,
+					                       .conn = "c1",
+					                       .service = rnd(9) ? "s1" : "s2",
+					                       .node = "n1" };
+			memset(&truth, 0, sizeof(truth));
+			signal_count = 0;
+			for (size_t s = 0; s < SPANS; s++) {
+				size_t first = s + 1 > cfg.max_spans ? s + 1 - cfg.max_spans : 0;
+				size_t oldest;
+
+				for (uint64_t n = rnd(12); n > 0 && signal_count < SIGNALS; n--)
+					assert_int_equal(slo_correlator_add_signal(
+								 c, &signals[signal_count++]),
+					                 0);
+				oldest = signal_count > 64 ? signal_count - 64 : 0;
+				if (seed % 3 == 0)
+					spans[s].who =
+						(struct slo_corr_who){ .trace_id = "",
+						                       .pod = "p1",
+						                       .pid = rnd(9) ? 1 : 2,
+						                       .conn = "c1",
+						                       .service =
+						                               rnd(2) ? "s1" : "s2",
+						                       .node = "n1" };
+				assert_int_equal(slo_correlator_add_span(c, &spans[s], &ids[s]), 0);
+				span_count = s + 1;
+				compare_span(c, &rules[i], oldest, first, s);
+				compare_span(c, &rules[i], oldest, first,
+				             first + rnd(s + 1 - first));
+			}
+			span_count = SPANS;
+			signal_count = SIGNALS;
 			compare_stats(c);
 		}
 	}
@@ -616,6 +673,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(index_agrees_with_brute_force_on_random_records),
 		cmocka_unit_test(index_agrees_with_brute_force_as_spans_come_and_go),
+		cmocka_unit_test(index_agrees_with_brute_force_as_both_come_and_go),
 		cmocka_unit_test(only_the_newest_count_where_room_runs_out),
 		cmocka_unit_test(verdicts_follow_the_spans_that_arrive),
 		cmocka_unit_test(late_span_of_its_trace_settles_a_shared_signal),
