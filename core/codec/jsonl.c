@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +21,9 @@
 
 struct slo_jsonl {
 	int fd;
-	bool eof;
+	bool eof; /* of one that grows: for now */
+	bool growing;
+	bool hung_up;
 	bool begun; /* the byte order mark has been looked for */
 	bool too_long; /* the current line's beginning has been thrown away */
 	char *buf;
@@ -66,7 +68,7 @@ static int measure(int fd, int64_t *ret)
 	return 0;
 }
 
-int slo_jsonl_open(struct slo_jsonl **ret, const char *path, struct slo_err *err)
+static int open_flags(struct slo_jsonl **ret, const char *path, int flags, struct slo_err *err)
 {
 	slo_jsonl_auto struct slo_jsonl *j = calloc(1, sizeof(*j));
 	int r = 0;
@@ -75,7 +77,7 @@ int slo_jsonl_open(struct slo_jsonl **ret, const char *path, struct slo_err *err
 		return slo_err_set(err, -ENOMEM, "out of memory");
 	set_name(j->name, path);
 	j->fd = is_stdin(path) ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-	                       : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	                       : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
 	if (j->fd < 0)
 		r = -errno;
 	else
@@ -88,6 +90,37 @@ int slo_jsonl_open(struct slo_jsonl **ret, const char *path, struct slo_err *err
 		return slo_err_set(err, -ENOMEM, "cannot read %s: out of memory", j->name);
 	*ret = slo_take_ptr(j);
 	return 0;
+}
+
+int slo_jsonl_open(struct slo_jsonl **ret, const char *path, struct slo_err *err)
+{
+	return open_flags(ret, path, 0, err);
+}
+
+int slo_jsonl_open_growing(struct slo_jsonl **ret, const char *path,
+                           const struct slo_jsonl_mark *from, struct slo_err *err)
+{
+	slo_jsonl_auto struct slo_jsonl *j = NULL;
+	int r = open_flags(&j, path, O_NONBLOCK, err);
+
+	if (r < 0)
+		return r;
+	j->growing = true;
+	if (from) {
+		if (lseek(j->fd, (off_t)from->offset, SEEK_SET) < 0)
+			return slo_err_set(err, -errno, "cannot read %s from byte %" PRIu64 ": %s",
+			                   j->name, from->offset, strerror(errno));
+		j->offset = from->offset;
+		j->line = from->line;
+		j->begun = from->offset > 0;
+	}
+	*ret = slo_take_ptr(j);
+	return 0;
+}
+
+void slo_jsonl_finish(struct slo_jsonl *j)
+{
+	j->growing = j->eof = false;
 }
 
 void slo_jsonl_freep(struct slo_jsonl **j)
@@ -131,6 +164,34 @@ static int grow(struct slo_jsonl *j, struct slo_err *err)
 	return 0;
 }
 
+/*
+ * Whether a read would not wait. Standard input's O_NONBLOCK is everybody's who has it open, so it is not set: a file is
+ * always readable, all else is asked.
+ */
+static bool has_more(const struct slo_jsonl *j)
+{
+	struct pollfd p = { .fd = j->fd, .events = POLLIN };
+
+	return !j->growing || poll(&p, 1, 0) > 0;
+}
+
+/* read(), but 0 also for what would have to be waited for. */
+static ssize_t read_some(struct slo_jsonl *j)
+{
+	ssize_t n;
+
+	j->hung_up = false;
+	if (!has_more(j))
+		return 0;
+	do {
+		n = read(j->fd, j->buf + j->end, j->size - j->end);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN && j->growing)
+		return 0;
+	j->hung_up = n == 0;
+	return n;
+}
+
 /* More bytes behind the unread ones. 0 (also at the end: @eof), or a negative errno. */
 static int fill(struct slo_jsonl *j, struct slo_err *err)
 {
@@ -151,9 +212,7 @@ static int fill(struct slo_jsonl *j, struct slo_err *err)
 		if (r < 0)
 			return r;
 	}
-	do {
-		n = read(j->fd, j->buf + j->end, j->size - j->end);
-	} while (n < 0 && errno == EINTR);
+	n = read_some(j);
 	if (n < 0)
 		return slo_err_set(err, -errno, "cannot read %s after line %" PRIu64 ": %s",
 		                   j->name, j->line, strerror(errno));
@@ -172,7 +231,7 @@ static int skip_mark(struct slo_jsonl *j, struct slo_err *err)
 		if (r < 0)
 			return r;
 	}
-	j->begun = true;
+	j->begun = !j->growing || unread(j) >= sizeof(mark) - 1;
 	if (unread(j) >= sizeof(mark) - 1 && memcmp(j->buf + j->begin, mark, sizeof(mark) - 1) == 0)
 		consume(j, sizeof(mark) - 1);
 	return 0;
@@ -184,8 +243,11 @@ static int next_line(struct slo_jsonl *j, const char **ret_line, size_t *ret_len
 {
 	const char *text, *newline;
 	size_t len;
-	int r = j->begun ? 0 : skip_mark(j, err);
+	int r;
 
+	if (j->growing)
+		j->eof = false;
+	r = j->begun ? 0 : skip_mark(j, err);
 	for (;;) {
 		if (r < 0)
 			return r;
@@ -197,6 +259,10 @@ static int next_line(struct slo_jsonl *j, const char **ret_line, size_t *ret_len
 		r = fill(j, err);
 	}
 	len = newline ? (size_t)(newline - text) : unread(j);
+	if (!newline && j->growing) {
+		j->scanned = len;
+		return 0;
+	}
 	if (!newline && len == 0 && !j->too_long)
 		return 0;
 	consume(j, len + (newline ? 1 : 0));
@@ -274,6 +340,21 @@ int slo_jsonl_next(struct slo_jsonl *j, json_t **ret_object, struct slo_err *err
 		return slo_jsonl_reject(j, err);
 	}
 	return parse(j, line, len, ret_object, err);
+}
+
+bool slo_jsonl_is_hung_up(const struct slo_jsonl *j)
+{
+	return j->hung_up;
+}
+
+size_t slo_jsonl_unfinished(const struct slo_jsonl *j)
+{
+	return unread(j);
+}
+
+int slo_jsonl_fd(const struct slo_jsonl *j)
+{
+	return j->fd;
 }
 
 uint64_t slo_jsonl_line(const struct slo_jsonl *j)

@@ -7,6 +7,8 @@
 #define SLO_CODEC_JSONL_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/err.h"
@@ -41,6 +43,27 @@ int slo_jsonl_next(struct slo_jsonl *j, json_t **ret_object, struct slo_err *err
  * line as rejected and returns -EBADMSG. Once a line.
  */
 int slo_jsonl_reject(struct slo_jsonl *j, struct slo_err *err);
+
+/* Bytes and lines that were read before. */
+struct slo_jsonl_mark {
+	uint64_t offset, line;
+};
+
+/*
+ * As slo_jsonl_open(), for a file that still grows: nothing ever waits, and slo_jsonl_next() gives 0 where there is no
+ * whole line for now; what lacks its newline is none yet. A FIFO need not have a writer. @from is passed over
+ * (regular files); NULL: nothing is.
+ */
+int slo_jsonl_open_growing(struct slo_jsonl **ret, const char *path,
+                           const struct slo_jsonl_mark *from, struct slo_err *err);
+/* It grows no more: what is left is read as slo_jsonl_open() would, its end being the end. */
+void slo_jsonl_finish(struct slo_jsonl *j);
+/* Of one that grows: the read that found nothing found the end of a pipe, which nobody writes to now. */
+bool slo_jsonl_is_hung_up(const struct slo_jsonl *j);
+/* Bytes read that are no whole line yet. */
+size_t slo_jsonl_unfinished(const struct slo_jsonl *j);
+/* Borrowed, to look at: reading or seeking there is not for the caller. */
+int slo_jsonl_fd(const struct slo_jsonl *j);
 
 /* Number of the line read last, from 1; 0 before the first. */
 uint64_t slo_jsonl_line(const struct slo_jsonl *j);
