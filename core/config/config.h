@@ -201,6 +201,7 @@ struct slo_config {
 		uint64_t max_body_bytes;
 		uint64_t lag_ms; /* spans wait so long for their signals */
 		uint64_t retain_spans, retain_signals;
+		char slo_input[SLO_CONFIG_TEXT_LEN]; /* "": none; "-": standard input */
 	} receiver;
 	struct {
 		char listen[SLO_CONFIG_TEXT_LEN]; /* "": no listener */

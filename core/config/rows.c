@@ -196,6 +196,8 @@ static const struct slo_config_row rows[] = {
 	  "Spans kept to decide whose a signal is", 0, NULL, NULL },
 	{ "receiver", "retain_signals", SLO_CONFIG_UINT, AT(receiver.retain_signals), 1024, 4194304, "16384", NULL,
 	  "Signals kept for spans that come late, at most 60 s", 0, NULL, NULL },
+	{ "receiver", "slo_input", SLO_CONFIG_STRING, AT(receiver.slo_input), 0, TEXT_MAX, "", NULL,
+	  "File of slo-events, one JSON object a line, that is followed as it grows; -: standard input; empty: none", 0, NULL, NULL },
 
 	{ "metrics", "listen", SLO_CONFIG_STRING, AT(metrics.listen), 0, 300, "127.0.0.1:2112", NULL,
 	  "Address of /metrics, /healthz and /readyz; empty: none", 0, NULL, NULL },

@@ -290,6 +290,24 @@ void slo_metrics_request(struct slo_metrics *m, const struct slo_span *span,
 	w->requests[span->llm.error]++;
 }
 
+void slo_metrics_sli(struct slo_metrics *m, const struct slo_sli_event *ev,
+                     const struct slo_workload *who, int64_t unix_ns)
+{
+	const struct slo_exemplar none = { 0 };
+	struct slo_metric_workload *w = workload_of(m, who, unix_ns);
+
+	if (ev->sli == SLO_SLI_TTFT) {
+		count_request(&w->tally[SLO_FAMILY_TTFT], &m->family[SLO_FAMILY_TTFT], ev->value,
+		              &none);
+	} else if (ev->sli == SLO_SLI_TOKEN_THROUGHPUT) {
+		count_request(&w->tally[SLO_FAMILY_TPS], &m->family[SLO_FAMILY_TPS], ev->value,
+		              &none);
+	} else if (ev->sli == SLO_SLI_ERROR_RATE) {
+		w->has_requests = true;
+		w->requests[ev->value >= 0.5 ? SLO_LLM_OTHER_ERROR : SLO_LLM_OK]++;
+	}
+}
+
 /* --- counters and gauges -------------------------------------------------------------------------------------- */
 
 static bool has_values(const struct slo_metric_scalar *s,

@@ -11,6 +11,7 @@
 #include "core/base/err.h"
 #include "core/model/event.h"
 #include "core/model/metric.h"
+#include "core/model/sli_event.h"
 
 /* Counters and gauges that others keep: one row each in metrics_rows.c. */
 enum slo_metric {
@@ -81,6 +82,13 @@ void slo_metrics_exemplar(struct slo_metrics *m, enum slo_signal sig,
 /* One LLM request: TTFT and tokens a second where known, requests, errors (all but SLO_LLM_OK). */
 void slo_metrics_request(struct slo_metrics *m, const struct slo_span *span,
                          const struct slo_workload *who, int64_t unix_ns);
+
+/*
+ * One slo-event of a request that left no span: TTFT and tokens a second by theirs. The request itself is counted by its
+ * error_rate, which every request has once: an error from 0.5 on.
+ */
+void slo_metrics_sli(struct slo_metrics *m, const struct slo_sli_event *ev,
+                     const struct slo_workload *who, int64_t unix_ns);
 
 /*
  * A counter's or gauge's value: of as many label values as its row has names (NULL: "", cut at 95 bytes). Counters are

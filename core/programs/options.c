@@ -132,6 +132,8 @@ void slo_options_help(const struct slo_options *spec, FILE *out)
 		char label[HELP_COLUMNS];
 		size_t len;
 
+		if (row->told_above)
+			continue;
 		print_label(row, label, sizeof(label));
 		len = strlen(label);
 		(void)fputs(label, out);
@@ -432,6 +434,7 @@ struct agent_raw {
 #define CONFIG(key_name) .type = SLO_OPT_CONFIG, .section = "agent", .key = key_name
 #define OUTPUT(key_name) .type = SLO_OPT_CONFIG, .section = "output", .key = key_name
 #define BCC(key_name) .type = SLO_OPT_CONFIG, .section = "bcc", .key = key_name
+#define RECEIVER(key_name) .type = SLO_OPT_CONFIG, .section = "receiver", .key = key_name
 #define TARGET(key_name) .type = SLO_OPT_CONFIG, .section = "targets", .key = key_name
 
 /* clang-format off */
@@ -451,9 +454,10 @@ static const struct slo_option agent_rows[] = {
 	{ .name = "record", .arg = "FILE", .type = SLO_OPT_STRING, .offset = AT(record),
 	  .help = "also write a binary capture" },
 	{ .name = "replay", .arg = "FILE", .type = SLO_OPT_STRING, .offset = AT(replay),
-	  .help = "take events from a capture or JSONL; -: stdin" },
+	  .help = "events of a capture or JSONL (--replay-speed max)" },
 	{ .name = "replay-speed", .arg = "HOW", .type = SLO_OPT_ENUM, .offset = AT(speed), .names = speeds,
-	  .help = "recorded (default) or max" },
+	  .help = "of a replay: recorded (default) or max", .told_above = true },
+	{ .name = "slo-input", .arg = "FILE", RECEIVER("slo_input"), .help = "follow slo-events of a log; -: stdin" },
 	{ .name = "cgroup", .arg = "PATH", TARGET("cgroup"), .help = "only this cgroup; may be repeated" },
 	{ .name = "pid", .letter = 'p', .arg = "PID", TARGET("pid"), .help = "only this process; may be repeated" },
 	{ .name = "comm", .arg = "NAME", TARGET("comm"), .help = "only processes of this name; may be repeated" },

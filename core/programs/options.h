@@ -29,6 +29,7 @@ struct slo_option {
 	enum slo_option_type type;
 	const char *arg; /* name of the argument in the help; NULL: takes none */
 	const char *help;
+	bool told_above; /* by the help of the row before it: no line of its own in --help */
 	const char *section; /* CONFIG */
 	const char *key; /* CONFIG */
 	size_t offset; /* in the caller's structure */

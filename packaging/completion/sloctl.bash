@@ -30,6 +30,7 @@ _llm_slo() {
 		--record) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--replay) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--replay-speed) mapfile -t COMPREPLY < <(compgen -W "recorded max" -- "$cur") && return ;;
+		--slo-input) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--cgroup) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--pid | -p) return ;;
 		--comm) return ;;
@@ -39,7 +40,7 @@ _llm_slo() {
 		--log-level) mapfile -t COMPREPLY < <(compgen -W "err warn info debug" -- "$cur") && return ;;
 		--host-root) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
-		words="--config --backend --btf --kernel-headers --signals --output --output-path --seconds --emit --record --replay --replay-speed --cgroup --pid --comm --pod-uid --instance --schema --log-level --host-root --help --version"
+		words="--config --backend --btf --kernel-headers --signals --output --output-path --seconds --emit --record --replay --replay-speed --slo-input --cgroup --pid --comm --pod-uid --instance --schema --log-level --host-root --help --version"
 		;;
 	"prereq")
 		case $prev in

@@ -251,7 +251,9 @@ static int open_control(struct slo_agent *a, struct slo_err *err)
 	struct slo_err why = { 0 };
 	int r;
 
-	if (!*a->cfg->agent.control || !touches_kernel(a->cfg))
+	/* Nobody looks for a replay, unless its place was named. */
+	if (!*a->cfg->agent.control ||
+	    (!touches_kernel(a->cfg) && slo_config_is_default(a->cfg, "agent", "control")))
 		return 0;
 	r = slo_control_open(&a->control, &control, &why);
 	if (r < 0 && !slo_config_is_default(a->cfg, "agent", "control"))
@@ -280,8 +282,15 @@ static int open_live(struct slo_agent *a, struct slo_err *err)
 		.user = a,
 	};
 
-	if (!touches_kernel(a->cfg) && slo_config_is_default(a->cfg, "receiver", "listen"))
+	if (!touches_kernel(a->cfg) && slo_config_is_default(a->cfg, "receiver", "listen") &&
+	    !*a->cfg->receiver.slo_input)
 		return 0;
+	if (a->opt->replay && strcmp(a->opt->replay, "-") == 0 &&
+	    strcmp(a->cfg->receiver.slo_input, "-") == 0)
+		return slo_err_set(
+			err, -EINVAL,
+			"[receiver] slo_input = -: --replay reads standard input already "
+			"(accepted: a file)");
 	return slo_live_new(&a->live, &live, err);
 }
 

@@ -166,8 +166,18 @@ static int put_explanation(struct slo_live *l, const char *id, struct slo_jsonw 
 	return 0;
 }
 
+static struct slo_live_input_stats input_stats(const struct slo_live *l)
+{
+	struct slo_live_input_stats st = { 0 };
+
+	if (l->input)
+		slo_live_input_stats(l, &st);
+	return st;
+}
+
 static void put_counts(const struct slo_live *l, struct slo_jsonw *w)
 {
+	const struct slo_live_input_stats in = input_stats(l);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -175,6 +185,8 @@ static void put_counts(const struct slo_live *l, struct slo_jsonw *w)
 		{ "spans", l->count.spans },
 		{ "requests", l->count.requests },
 		{ "retrievals", l->count.retrievals },
+		{ "slo_events", in.events },
+		{ "slo_events_rejected", in.rejected },
 		{ "enriched_spans", l->count.enriched_spans },
 		{ "late_requests", l->count.late_requests },
 		{ "clock_steps", l->count.clock_steps },

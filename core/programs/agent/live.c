@@ -67,6 +67,8 @@ int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct 
 		r = slo_live_pods_init(l, err);
 	if (!r)
 		r = slo_live_metrics_init(l, err);
+	if (!r)
+		r = slo_live_input_open(l, err);
 	if (r < 0)
 		return r;
 	slo_live_tell_again(l);
@@ -81,6 +83,7 @@ void slo_live_freep(struct slo_live **live)
 	if (!l)
 		return;
 	slo_otlp_receiver_freep(&l->receiver);
+	slo_live_input_close(l);
 	if (l->correlator && l->wait)
 		slo_live_release(l, true);
 	if (l->held)
@@ -117,6 +120,8 @@ unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS])
 		fds[n++] = slo_otlp_receiver_fd(l->receiver);
 	if (l->http)
 		fds[n++] = slo_http_server_fd(l->http);
+	if (l->input)
+		fds[n++] = slo_live_input_fd(l);
 	return n;
 }
 
@@ -130,6 +135,8 @@ void slo_live_run(struct slo_live *l, uint64_t now_ns)
 	slo_http_client_run(l->client);
 	if (l->receiver)
 		slo_otlp_receiver_run(l->receiver);
+	if (l->input)
+		slo_live_input_run(l);
 	slo_live_release(l, false);
 	slo_live_metrics_tick(l);
 	if (l->exporter)

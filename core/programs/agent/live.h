@@ -80,6 +80,7 @@ struct slo_live_incident {
 
 struct slo_live_counts {
 	uint64_t spans, requests, retrievals;
+	uint64_t sli_events;
 	uint64_t late_requests; /* older than what the objective keeps, or of the future */
 	uint64_t unowned_requests; /* no service.name, or no room for another one */
 	uint64_t throttled_batches;
@@ -91,6 +92,7 @@ struct slo_live_counts {
 	uint64_t clock_steps; /* the clock was set by a second or more */
 };
 
+struct slo_live_input;
 struct slo_live_wait;
 struct slo_live_held;
 
@@ -146,6 +148,7 @@ struct slo_live {
 	uint64_t held_first, held_next; /* by the order of arrival at the correlator */
 	struct slo_http_client *client;
 	struct slo_otlp_receiver *receiver; /* NULL: none */
+	struct slo_live_input *input; /* NULL: none */
 	struct slo_otlp_exporter *exporter; /* NULL: none */
 	struct slo_webhook *webhook; /* NULL: none */
 	char trace_id[33]; /* of the latest request that went bad */
@@ -173,7 +176,7 @@ void slo_live_freep(struct slo_live **l);
 #define slo_live_auto slo_cleanup(slo_live_freep)
 
 /* Descriptors for the loop; whichever is readable: slo_live_run(). */
-#define SLO_LIVE_FDS 4
+#define SLO_LIVE_FDS 5
 unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS]);
 void slo_live_run(struct slo_live *l, uint64_t now_ns);
 /* Once an interval. */
@@ -195,6 +198,18 @@ void slo_live_release_held(struct slo_live *l, bool all);
 /* Rings of their own sizes; freed by the other. */
 int slo_live_spans_init(struct slo_live *l, struct slo_err *err);
 void slo_live_spans_fini(struct slo_live *l);
+
+/* live_input.c: slo-events of a file that grows, or of standard input. */
+struct slo_live_input_stats {
+	uint64_t events, rejected, truncations, cut_bytes, skipped_bytes;
+};
+int slo_live_input_open(struct slo_live *l, struct slo_err *err);
+/* NULL-safe in what it closes. */
+void slo_live_input_close(struct slo_live *l);
+/* These three: where there is one. */
+int slo_live_input_fd(const struct slo_live *l);
+void slo_live_input_run(struct slo_live *l);
+void slo_live_input_stats(const struct slo_live *l, struct slo_live_input_stats *ret);
 
 /* live_who.c: names of a cgroup; the strings are borrowed from @who and static buffers of @l. */
 void slo_live_workload(struct slo_live *l, const struct slo_identity *who,

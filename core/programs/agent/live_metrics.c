@@ -104,14 +104,29 @@ static void fill_receiver(struct slo_live *l)
 	set(l, SLO_MET_RECEIVED, "span", "accepted", (double)st.spans);
 	set(l, SLO_MET_RECEIVED, "span", "rejected", (double)st.rejected_spans);
 	set(l, SLO_MET_RECEIVED, "span", "lost", (double)l->count.splice_failed);
-	set(l, SLO_MET_RECEIVED, "request", "unowned", (double)l->count.unowned_requests);
-	set(l, SLO_MET_RECEIVED, "request", "late", (double)l->count.late_requests);
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "accepted", (double)st.requests);
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "bad", (double)st.bad_requests);
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "throttled", (double)st.throttled);
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "refused", (double)st.refused);
 	set(l, SLO_MET_HTTP_REQUESTS, "otlp", "aborted", (double)st.aborted);
 	set(l, SLO_MET_HTTP_CONNECTIONS, "otlp", NULL, (double)st.connections);
+}
+
+static void fill_input(struct slo_live *l)
+{
+	struct slo_live_input_stats st;
+
+	if (l->receiver || l->input) {
+		set(l, SLO_MET_RECEIVED, "request", "unowned", (double)l->count.unowned_requests);
+		set(l, SLO_MET_RECEIVED, "request", "late", (double)l->count.late_requests);
+	}
+	if (!l->input)
+		return;
+	slo_live_input_stats(l, &st);
+	set(l, SLO_MET_RECEIVED, "slo_event", "accepted", (double)st.events);
+	set(l, SLO_MET_RECEIVED, "slo_event", "rejected", (double)st.rejected);
+	set(l, SLO_MET_RECEIVED, "slo_event_byte", "truncated", (double)st.cut_bytes);
+	set(l, SLO_MET_RECEIVED, "slo_event_byte", "skipped", (double)st.skipped_bytes);
 }
 
 static void fill_exporter(struct slo_live *l)
@@ -194,6 +209,7 @@ static void fill(struct slo_live *l)
 	fill_incidents(l);
 	fill_correlation(l);
 	fill_receiver(l);
+	fill_input(l);
 	fill_exporter(l);
 	fill_webhook(l);
 	fill_pods(l);

@@ -359,6 +359,9 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 		l->count.unowned_requests++;
 		return;
 	}
+	l->count.sli_events++;
+	if (ev->unix_ns > s->last_ns && ev->unix_ns <= (int64_t)slo_clock_realtime_ns() + FUTURE_NS)
+		s->last_ns = ev->unix_ns;
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 

@@ -221,6 +221,27 @@ static void requests_are_counted_from_zero(void **state)
 	assert_int_equal(find(m, "llm_slo_tokens_per_sec", CHAT).found, 0);
 }
 
+static void slo_events_count_a_request_by_its_error_rate(void **state)
+{
+	slo_metrics_auto struct slo_metrics *m = make(true, 0, 0);
+	struct slo_sli_event ttft = { .sli = SLO_SLI_TTFT, .value = 900 };
+	struct slo_sli_event fine = { .sli = SLO_SLI_ERROR_RATE, .value = 0 };
+	struct slo_sli_event bad = { .sli = SLO_SLI_ERROR_RATE, .value = 1 };
+	struct wanted w;
+
+	(void)state;
+	slo_metrics_sli(m, &ttft, &chat, NOW);
+	assert_int_equal(find(m, "llm_slo_requests_total", CHAT ",status=ok").found, 0);
+	slo_metrics_sli(m, &fine, &chat, NOW);
+	slo_metrics_sli(m, &bad, &chat, NOW);
+	assert_true(value(m, "llm_slo_requests_total", CHAT ",status=ok") == 1);
+	assert_true(value(m, "llm_slo_errors_total", CHAT) == 1);
+	w = find(m, "llm_slo_ttft_ms", CHAT);
+	assert_int_equal(w.s.count, 1);
+	assert_int_equal(w.buckets[12], 1); /* 800 to 1000 */
+	assert_int_equal(w.exemplars[12].unix_ns, 0);
+}
+
 static void workloads_beyond_the_maximum_are_other(void **state)
 {
 	slo_metrics_auto struct slo_metrics *m = make(true, 2, 0);
@@ -299,6 +320,7 @@ int main(void)
 		cmocka_unit_test(recordings_without_aggregates_count_by_events),
 		cmocka_unit_test(counts_and_levels_are_no_histograms),
 		cmocka_unit_test(requests_are_counted_from_zero),
+		cmocka_unit_test(slo_events_count_a_request_by_its_error_rate),
 		cmocka_unit_test(workloads_beyond_the_maximum_are_other),
 		cmocka_unit_test(who_is_silent_for_long_makes_room),
 		cmocka_unit_test(rows_of_others_are_set_and_cleared),

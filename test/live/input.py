@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Slo-events of an application that logs: followed over rotation, truncation, bad lines, kill -9; each counted once, and
+what burns opens an incident as spans would.
+
+usage: input.py AGENT
+"""
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from hard import Agent, Sink, check_told, status_of
+
+SETTINGS = """[slo.all]
+service = chat
+sli = error_rate
+threshold = 0.01
+objective = 0.95
+[slo.errors]
+service = chat
+sli = error_rate
+threshold = 0.01
+objective = 0.95
+windows = 5s, 6s, 7s, 8s, 9s, 10s, 11s
+[receiver]
+slo_input = {log}
+[agent]
+control = {control}
+"""
+DAY = 86400
+
+
+def event(bad, age=0.0):
+    at = time.time() - age
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1e6):06d}Z"
+    return json.dumps({"event_id": os.urandom(8).hex(), "timestamp": stamp, "cluster": "c", "namespace": "", "workload": "w",
+                       "service": "chat", "request_id": "r", "sli_name": "error_rate", "sli_value": float(bad),
+                       "unit": "ratio", "status": "breach" if bad else "ok"})
+
+
+class Logged(Agent):
+    def __init__(self, path, sink, log=None):
+        super().__init__(path, sink, "")
+        self.written = log or f"{self.dir.name}/app.log"
+        self.socket = f"{self.dir.name}/agent.sock"
+        with open(self.config, "a") as f:
+            f.write(SETTINGS.format(log=self.written, control=self.socket))
+
+    def write(self, *lines, end="\n"):
+        with open(self.written, "a") as f:
+            f.write("\n".join(lines) + end)
+
+    def ask(self, cmd):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.socket)
+            s.sendall(json.dumps({"cmd": cmd}).encode() + b"\n")
+            return json.loads(b"".join(iter(lambda: s.recv(65536), b"")))
+
+    def valid(self):
+        """Requests counted in the longest window of [slo.all]: three days of them, over restarts."""
+        row = next(s for s in self.ask("top")["slos"] if s["name"] == "all")
+        return row["windows"][-1]["valid"], row["windows"][-1]["bad"]
+
+    def received(self, outcome, kind="slo_event"):
+        row = f'llm_slo_agent_received_records_total{{kind="{kind}",outcome="{outcome}"}}'
+        return sum(float(line.split()[-1]) for line in self.counts() if line.startswith(row))
+
+
+def wait(what, agent, seconds=15):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, agent.log()
+        time.sleep(0.1)
+
+
+def counted_once(path):
+    agent = Logged(path, Sink())
+    agent.start()
+    wait(lambda: "waits for a file" in agent.log(), agent)
+    agent.write(event(False), event(True))
+    agent.write("nonsense", json.dumps({"event_id": "x"}), event(False), event(False, 10 * DAY), event(False, -3600))
+    agent.write(event(True)[:40], end="")
+    # Of the objectives' two rings each late one misses both.
+    wait(lambda: agent.received("late", "request") == 4, agent)
+    wait(lambda: agent.valid() == (3, 1), agent)
+    with open(agent.written, "rb") as f:
+        half = f.read().rsplit(b"\n", 1)[1].decode()
+    assert agent.received("rejected") == 2 and half
+    told = [line for line in agent.log().splitlines() if "further bad lines" in line]
+    assert len(told) == 1 and "app.log:3: not JSON" in told[0], told
+    # Rotated while a line is half written, as a writer would that has it open; then killed; then rotated unseen.
+    with open(agent.written, "a") as f:
+        os.rename(agent.written, agent.written + ".1")
+        time.sleep(0.6)
+        line = event(True)
+        f.write("\n" + line + "\n")
+    agent.write(event(True))
+    wait(lambda: agent.valid() == (5, 3), agent)
+    assert agent.received("rejected") == 3  # the half line
+    agent.kill()
+    agent.write(event(False))
+    os.rename(agent.written, agent.written + ".1")
+    agent.write(event(False))
+    agent.start()
+    wait(lambda: agent.valid() == (7, 3), agent)
+    # copytruncate
+    os.truncate(agent.written, 0)
+    time.sleep(0.6)
+    agent.write(event(False))
+    wait(lambda: agent.valid() == (8, 3), agent)
+    time.sleep(0.6)
+    agent.stop()
+    agent.start()
+    time.sleep(1.5)
+    assert agent.valid() == (8, 3), (agent.valid(), agent.log())
+    agent.stop()
+    print("counted once: 8 of 8 events over 2 rotations, a truncation, kill -9 and a restart; 3 bad lines, 2 outside the time")
+
+
+def incident(path):
+    sink = Sink()
+    agent = Logged(path, sink)
+    agent.start()
+    end = time.monotonic() + 25
+    while time.monotonic() < end and not sink.told:
+        agent.write(*[event(True)] * 5)
+        time.sleep(0.1)
+    assert sink.told, agent.log()
+    while time.monotonic() < end + 25 and status_of(sink.told[-1][1]) != "resolved":
+        agent.write(*[event(False)] * 5)
+        time.sleep(0.1)
+    agent.stop()
+    print(f"incident: {check_told(sink.told)} opened and resolved by what a log says")
+
+
+def standard_input(path):
+    agent = Logged(path, Sink(), log="-")
+    with open(f"{agent.dir.name}/log", "ab") as log:
+        process = subprocess.Popen([path, "--config", agent.config, "--output", "jsonl"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.DEVNULL, stderr=log)
+    agent.process = process
+    process.stdin.write("".join(event(i % 10 == 0) + "\n" for i in range(20000)).encode())
+    process.stdin.close()
+    wait(lambda: "standard input has ended" in agent.log(), agent)
+    assert agent.valid() == (20000, 2000), agent.valid()
+    agent.stop()
+    print("standard input: 20000 events, then its end; the agent goes on")
+
+
+def main():
+    counted_once(sys.argv[1])
+    standard_input(sys.argv[1])
+    incident(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
