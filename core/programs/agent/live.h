@@ -230,13 +230,16 @@ void slo_live_follow_clock(struct slo_live *l);
 /* @unix_ns of a span in today's time: one from before the clock was set may come after. */
 int64_t slo_live_time(const struct slo_live *l, int64_t unix_ns);
 
-/* live_slo.c */
-int slo_live_slo_init(struct slo_live *l, struct slo_err *err);
-void slo_live_slo_fini(struct slo_live *l);
+/* live_objective.c */
+int slo_live_objectives_load(struct slo_live *l, struct slo_err *err);
 /* NULL: no room. */
 struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
                                           const char *namespace_);
 void slo_live_add_place(struct slo_live *l, struct slo_live_service *s, uint64_t place);
+
+/* live_slo.c */
+int slo_live_slo_init(struct slo_live *l, struct slo_err *err);
+void slo_live_slo_fini(struct slo_live *l);
 void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct slo_span *span);
 /* Steps that a killed agent had begun to tell. */
 void slo_live_tell_again(struct slo_live *l);

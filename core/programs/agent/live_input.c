@@ -154,8 +154,8 @@ void slo_live_input_stats(const struct slo_live *l, struct slo_live_input_stats 
 	struct slo_jsonl_tail_stats st;
 
 	slo_jsonl_tail_stats(l->input->tail, &st);
-	*ret = (struct slo_live_input_stats){ st.lines, st.rejected, st.truncations,
-		                              st.cut_bytes, st.skipped_bytes };
+	*ret = (struct slo_live_input_stats){ st.lines, st.rejected, st.truncations, st.cut_bytes,
+		                              st.skipped_bytes };
 }
 
 /* --- events ----------------------------------------------------------------------------------------------------- */
