@@ -99,15 +99,13 @@ static int put_incident(const struct slo_live *l, const struct slo_live_incident
 /* Newest first. */
 static int put_incidents(const struct slo_live *l, struct slo_jsonw *w)
 {
-	size_t n = l ? l->history_next : 0;
+	size_t n = l ? l->history_count : 0;
 	int r = 0;
 
-	if (n > SLO_LIVE_HISTORY)
-		n = SLO_LIVE_HISTORY;
 	slo_jsonw_key(w, "incidents");
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; !r && i < n; i++)
-		r = put_incident(l, &l->history[(l->history_next - 1 - i) % SLO_LIVE_HISTORY], w);
+		r = put_incident(l, &l->history[n - 1 - i], w);
 	slo_jsonw_array_end(w);
 	return r;
 }
@@ -143,8 +141,8 @@ static int put_explanation(struct slo_live *l, const char *id, struct slo_jsonw 
 	struct slo_incident record;
 	int r;
 
-	if (l && !*id && l->history_next)
-		in = &l->history[(l->history_next - 1) % SLO_LIVE_HISTORY];
+	if (l && !*id && l->history_count)
+		in = &l->history[l->history_count - 1];
 	if (!in)
 		return -ENOENT;
 	slo_live_incident_record(l, in, &record);

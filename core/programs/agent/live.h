@@ -7,6 +7,7 @@
 #define SLO_AGENT_LIVE_H
 
 #include "compat/identity_cache.h"
+#include "core/base/clock.h"
 #include "core/config/config.h"
 #include "core/engine/attribute.h"
 #include "core/engine/burn.h"
@@ -27,12 +28,13 @@
 #define SLO_LIVE_OBJECTIVES 64
 #define SLO_LIVE_PLACES 16 /* cgroups of one service on this node */
 #define SLO_LIVE_NAME_LEN 128
-#define SLO_LIVE_HISTORY 32 /* incidents kept for sloctl */
+#define SLO_LIVE_HISTORY \
+	96 /* incidents kept for sloctl: each objective may have one open, and the past has room */
+/* A clock that is a minute ahead is a clock; what lies further in the future would make the rest late. */
+#define SLO_LIVE_FUTURE_NS ((int64_t)(60 * SLO_NS_PER_SEC))
 #define SLO_LIVE_SECRET_LEN 4096
 #define SLO_LIVE_PLACE_CACHE 256 /* senders whose cgroup is known */
 #define SLO_LIVE_BATCHES 4096 /* waiting for their signals */
-/* A clock that is a minute ahead is a clock; what lies further in the future would make the rest late. */
-#define SLO_LIVE_FUTURE_NS ((int64_t)(60 * SLO_NS_PER_SEC))
 
 /* A service that spans or requests named. */
 struct slo_live_service {
@@ -140,8 +142,8 @@ struct slo_live {
 	struct slo_live_objective objective[SLO_LIVE_OBJECTIVES];
 	size_t objective_count;
 	struct slo_live_place places[SLO_LIVE_PLACE_CACHE];
-	struct slo_live_incident history[SLO_LIVE_HISTORY];
-	size_t history_next; /* total so far; slot is % SLO_LIVE_HISTORY */
+	struct slo_live_incident history[SLO_LIVE_HISTORY]; /* in the order they opened */
+	size_t history_count;
 	struct slo_live_wait *wait; /* SLO_LIVE_BATCHES, a ring */
 	size_t wait_head, wait_count, wait_bytes, wait_spans;
 	struct slo_live_held *held; /* events that wait for a span, a ring */
@@ -251,6 +253,8 @@ void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_in
                    const struct slo_live_incident *in);
 /* Row of the history that @o's incident has; NULL: it is not there any more. */
 struct slo_live_incident *slo_live_incident_find(struct slo_live *l, const char *id);
+/* The row of a new one, in place of the oldest that has ended where there is no room. Moves the others. */
+struct slo_live_incident *slo_live_incident_add(struct slo_live *l);
 /* The record as the codec writes it. Borrows from both. */
 struct slo_incident;
 void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,

@@ -63,7 +63,7 @@ static void fill_objectives(struct slo_live *l)
 static void fill_incidents(struct slo_live *l)
 {
 	slo_metrics_clear(l->metrics, SLO_MET_INCIDENTS_OPEN);
-	for (size_t i = 0; i < SLO_LIVE_HISTORY; i++) {
+	for (size_t i = 0; i < l->history_count; i++) {
 		const struct slo_live_incident *in = &l->history[i];
 
 		if (in->open)

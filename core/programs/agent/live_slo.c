@@ -168,7 +168,8 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 		return;
 	}
 	l->count.sli_events++;
-	if (ev->unix_ns > s->last_ns && ev->unix_ns <= (int64_t)slo_clock_realtime_ns() + FUTURE_NS)
+	if (ev->unix_ns > s->last_ns &&
+	    ev->unix_ns <= (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS)
 		s->last_ns = ev->unix_ns;
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
@@ -331,7 +332,7 @@ static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_n
 	if (what == SLO_INCIDENT_NOTHING)
 		return;
 	if (what == SLO_INCIDENT_OPEN || !row)
-		row = &l->history[l->history_next++ % SLO_LIVE_HISTORY];
+		row = slo_live_incident_add(l);
 	/* At the end the verdict that was told last stands: the calm says nothing of the storm. */
 	*row = fresh;
 	row->open = o->track.open;

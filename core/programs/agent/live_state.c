@@ -156,7 +156,7 @@ static void restore(struct slo_live *l, const struct header *h, struct reader r)
 		p = take(&r, sizeof(l->history[0]));
 		memcpy(&l->history[i], p, sizeof(l->history[i]));
 	}
-	l->history_next = h->incidents;
+	l->history_count = h->incidents;
 	for (uint32_t i = 0; i < h->tracks; i++) {
 		memcpy(&track, take(&r, sizeof(track)), sizeof(track));
 		revive_service(l, track.track.id);
@@ -235,11 +235,8 @@ static void put_services(const struct slo_live *l, FILE *out, struct header *h)
 
 static void put_incidents(const struct slo_live *l, FILE *out, struct header *h)
 {
-	size_t n = l->history_next < SLO_LIVE_HISTORY ? l->history_next : SLO_LIVE_HISTORY;
-
-	/* Oldest first: they are read back in this order. */
-	for (size_t i = l->history_next - n; i < l->history_next; i++, h->incidents++)
-		(void)fwrite(&l->history[i % SLO_LIVE_HISTORY], sizeof(l->history[0]), 1, out);
+	(void)fwrite(l->history, sizeof(l->history[0]), l->history_count, out);
+	h->incidents = (uint32_t)l->history_count;
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct saved_track t = { .track = l->objective[i].track,
 			                 .telling = l->objective[i].telling };

@@ -23,11 +23,26 @@ static const struct {
 
 struct slo_live_incident *slo_live_incident_find(struct slo_live *l, const char *id)
 {
-	for (size_t i = 0; i < SLO_LIVE_HISTORY; i++) {
+	for (size_t i = 0; i < l->history_count; i++) {
 		if (*id && strcmp(l->history[i].id, id) == 0)
 			return &l->history[i];
 	}
 	return NULL;
+}
+
+struct slo_live_incident *slo_live_incident_add(struct slo_live *l)
+{
+	static_assert(SLO_LIVE_HISTORY > SLO_LIVE_OBJECTIVES, "one of them has always ended");
+	struct slo_live_incident *h = l->history;
+	size_t oldest = 0;
+
+	if (l->history_count == SLO_LIVE_HISTORY) {
+		while (oldest < SLO_LIVE_HISTORY - 1 && h[oldest].open)
+			oldest++;
+		l->history_count--;
+		memmove(h + oldest, h + oldest + 1, (l->history_count - oldest) * sizeof(*h));
+	}
+	return &h[l->history_count++];
 }
 
 void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
