@@ -284,15 +284,15 @@ static const struct slo_config_row rows[] = {
 /* Rows of each [slo.NAME]. */
 static const struct slo_config_row slo_rows[] = {
 	{ "slo", "service", SLO_CONFIG_STRING, AT_SLO(service), 1, 253, "", NULL,
-	  "Service that the objective is for", REQUIRED, NULL, NULL },
+	  "Service that the objective is for: NAME in each namespace of its own, or NAMESPACE/NAME", REQUIRED | LIVE, NULL, NULL },
 	{ "slo", "sli", SLO_CONFIG_ENUM, AT_SLO(sli), 0, 0, "ttft_ms", slis,
-	  "What is measured", REQUIRED, NULL, NULL },
+	  "What is measured", REQUIRED | LIVE, NULL, NULL },
 	{ "slo", "threshold", SLO_CONFIG_NUMBER, AT_SLO(threshold), 0, 1e9, "800", NULL,
-	  "A request within it is good; in the unit of the SLI", REQUIRED, NULL, NULL },
+	  "A request within it is good; in the unit of the SLI", REQUIRED | LIVE, NULL, NULL },
 	{ "slo", "objective", SLO_CONFIG_NUMBER, AT_SLO(objective), 0, 1, "0.99", NULL,
-	  "Share of requests that have to be good", REQUIRED | OPEN, NULL, NULL },
+	  "Share of requests that have to be good", REQUIRED | OPEN | LIVE, NULL, NULL },
 	{ "slo", "windows", SLO_CONFIG_WINDOWS, AT_SLO(windows), 1000, 30 * 86400e3, "5m, 30m, 1h, 2h, 6h, 1d, 3d", NULL,
-	  "Windows of the burn rate", 0, NULL, NULL },
+	  "Windows of the burn rate", LIVE, NULL, NULL },
 };
 /* clang-format on */
 

@@ -76,6 +76,15 @@ static bool changed(const struct slo_incident_track *t, const struct slo_inciden
 	       now->burn * BURN_RATIO < t->told_burn;
 }
 
+enum slo_incident_step slo_incident_track_end(struct slo_incident_track *t)
+{
+	if (!t->open)
+		return SLO_INCIDENT_NOTHING;
+	t->open = false;
+	t->notices++;
+	return SLO_INCIDENT_RESOLVE;
+}
+
 enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
                                                const struct slo_incident_scope *scope,
                                                const struct slo_incident_now *now)
@@ -90,11 +99,8 @@ enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
 		return tell(t, now, SLO_INCIDENT_OPEN);
 	}
 	t->calm = fires ? 0 : t->calm + 1;
-	if (t->calm >= SLO_INCIDENT_CALM) {
-		t->open = false;
-		t->notices++;
-		return SLO_INCIDENT_RESOLVE;
-	}
+	if (t->calm >= SLO_INCIDENT_CALM)
+		return slo_incident_track_end(t);
 	if (!fires)
 		return SLO_INCIDENT_NOTHING;
 	/* A verdict that was lost again (the evidence grew old) is no news: the last one stands. */

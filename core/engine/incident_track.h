@@ -55,6 +55,9 @@ enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
                                                const struct slo_incident_scope *scope,
                                                const struct slo_incident_now *now);
 
+/* Ends it whatever burns: nobody asks any more. RESOLVE, or NOTHING where none is open. */
+enum slo_incident_step slo_incident_track_end(struct slo_incident_track *t);
+
 /* Id of the notice of the last step: "ID-N". */
 void slo_incident_notice_id(const struct slo_incident_track *t, char *buf, size_t size);
 

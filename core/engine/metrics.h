@@ -46,7 +46,7 @@ enum slo_metric {
 	SLO_MET_MAX_,
 };
 
-#define SLO_METRIC_VALUES_MAX 3
+#define SLO_METRIC_VALUES_MAX 4
 
 struct slo_metric_row {
 	struct slo_metric_desc desc;

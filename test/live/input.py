@@ -7,6 +7,7 @@ usage: input.py AGENT
 """
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -55,7 +56,12 @@ class Logged(Agent):
 
     def ask(self, cmd):
         with socket.socket(socket.AF_UNIX) as s:
-            s.connect(self.socket)
+            for _ in range(50):
+                try:  # its ports answer before its socket does
+                    s.connect(self.socket)
+                    break
+                except OSError:
+                    time.sleep(0.1)
             s.sendall(json.dumps({"cmd": cmd}).encode() + b"\n")
             return json.loads(b"".join(iter(lambda: s.recv(65536), b"")))
 
@@ -136,6 +142,38 @@ def incident(path):
     print(f"incident: {check_told(sink.told)} opened and resolved by what a log says")
 
 
+def withdrawn(path):
+    """Objectives that are taken out of the configuration: one while the agent runs, one while it does not."""
+    sink = Sink()
+    agent = Logged(path, sink)
+    agent.start()
+    end = time.monotonic() + 25
+    while time.monotonic() < end and not sink.told:
+        agent.write(*[event(True)] * 5)
+        time.sleep(0.1)
+    assert sink.told, agent.log()
+    with open(agent.config) as f:
+        whole = f.read()
+    with open(agent.config, "w") as f:
+        f.write(whole.replace("[slo.errors]", "[slo.other]").replace("service = chat", "service = nobody"))
+    agent.process.send_signal(signal.SIGHUP)
+    wait(lambda: status_of(sink.told[-1][1]) == "resolved", agent)
+    assert "is no objective any more" in agent.log()
+    with open(agent.config, "w") as f:
+        f.write(whole)
+    agent.process.send_signal(signal.SIGHUP)
+    agent.write(*[event(True)] * 5)
+    wait(lambda: status_of(sink.told[-1][1]) == "open", agent)
+    agent.kill()
+    with open(agent.config, "w") as f:
+        f.write(whole.replace("[slo.errors]", "[slo.other]").replace("service = chat", "service = nobody"))
+    agent.start()
+    wait(lambda: status_of(sink.told[-1][1]) == "resolved", agent)
+    agent.stop()
+    assert check_told(sink.told) == 2
+    print("withdrawn: 2 incidents ended with their objective, by a reload and by a restart")
+
+
 def standard_input(path):
     agent = Logged(path, Sink(), log="-")
     with open(f"{agent.dir.name}/log", "ab") as log:
@@ -145,7 +183,7 @@ def standard_input(path):
     process.stdin.write("".join(event(i % 10 == 0) + "\n" for i in range(20000)).encode())
     process.stdin.close()
     wait(lambda: "standard input has ended" in agent.log(), agent)
-    assert agent.valid() == (20000, 2000), agent.valid()
+    wait(lambda: agent.valid() == (20000, 2000), agent)
     agent.stop()
     print("standard input: 20000 events, then its end; the agent goes on")
 
@@ -154,6 +192,7 @@ def main():
     counted_once(sys.argv[1])
     standard_input(sys.argv[1])
     incident(sys.argv[1])
+    withdrawn(sys.argv[1])
 
 
 if __name__ == "__main__":

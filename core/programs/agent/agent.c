@@ -420,7 +420,7 @@ void slo_agent_reload(struct slo_agent *a)
 		slo_log_err("reload refused, the old configuration stays: %s", err.msg);
 		return;
 	}
-	if (retarget(a, next, &err) < 0) {
+	if (retarget(a, next, &err) < 0 || (a->live && slo_live_reload(a->live, next, &err) < 0)) {
 		slo_log_err("reload refused, the old configuration stays: %s", err.msg);
 		(void)retarget(a, a->cfg, NULL);
 		return;

@@ -63,6 +63,7 @@ static void put_objectives(const struct slo_live *l, struct slo_jsonw *w)
 		slo_jsonw_object_begin(w);
 		text(w, "name", o->name);
 		text(w, "service", o->service->name);
+		text(w, "namespace", o->service->namespace_);
 		text(w, "sli", slo_sli_desc(o->sli)->name);
 		text(w, "unit", slo_sli_desc(o->sli)->unit);
 		number(w, "threshold", o->threshold);

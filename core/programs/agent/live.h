@@ -36,8 +36,9 @@
 #define SLO_LIVE_PLACE_CACHE 256 /* senders whose cgroup is known */
 #define SLO_LIVE_BATCHES 4096 /* waiting for their signals */
 
-/* A service that spans or requests named. */
+/* A service that spans or requests named; two of a name in two namespaces are two. */
 struct slo_live_service {
+	bool unmet; /* none did yet: a [slo.NAME] waits for it, @name is as it stands there */
 	char name[SLO_LIVE_NAME_LEN];
 	char namespace_[SLO_LIVE_NAME_LEN];
 	uint64_t key; /* of evidence and baselines: stable over restarts */
@@ -73,11 +74,27 @@ struct slo_live_incident {
 	char trace_id[33]; /* of a request that went bad; "" none */
 	char dedup_key[SLO_DEDUP_KEY_LEN];
 	bool open, ticket;
+	bool withdrawn; /* ended with its objective, not by calm */
 	int64_t opened_ns, updated_ns, ended_ns;
 	double burn;
 	int64_t window_minutes;
 	struct slo_observation observation;
 	struct slo_attribution verdict;
+};
+
+/* An incident's track as it is kept, and where it is while its objective is no more. */
+struct slo_live_track {
+	char objective[SLO_LIVE_NAME_LEN], service[SLO_LIVE_NAME_LEN],
+		namespace_[SLO_LIVE_NAME_LEN];
+	struct slo_incident_track track;
+	uint32_t telling; /* enum slo_incident_step */
+};
+
+/* A service whose baseline is kept, whether or not this run meets it. */
+struct slo_live_known {
+	uint64_t key;
+	int64_t last_ns;
+	char name[SLO_LIVE_NAME_LEN], namespace_[SLO_LIVE_NAME_LEN];
 };
 
 struct slo_live_counts {
@@ -144,6 +161,11 @@ struct slo_live {
 	struct slo_live_place places[SLO_LIVE_PLACE_CACHE];
 	struct slo_live_incident history[SLO_LIVE_HISTORY]; /* in the order they opened */
 	size_t history_count;
+	struct slo_live_track
+		left[2 * SLO_LIVE_OBJECTIVES]; /* open, their objectives gone: to be ended */
+	size_t left_count;
+	struct slo_live_known known[SLO_LIVE_SERVICES]; /* of earlier runs */
+	size_t known_count;
 	struct slo_live_wait *wait; /* SLO_LIVE_BATCHES, a ring */
 	size_t wait_head, wait_count, wait_bytes, wait_spans;
 	struct slo_live_held *held; /* events that wait for a span, a ring */
@@ -216,6 +238,9 @@ void slo_live_input_stats(const struct slo_live *l, struct slo_live_input_stats 
 /* live_who.c: names of a cgroup; the strings are borrowed from @who and static buffers of @l. */
 void slo_live_workload(struct slo_live *l, const struct slo_identity *who,
                        struct slo_workload *ret);
+/* As the sender of spans has it, else that of the pod in which it runs on this node; "" unknown. */
+const char *slo_live_namespace_of(struct slo_live *l, const struct slo_span_resource *r,
+                                  uint64_t place);
 /* Names of pods, where there is Kubernetes. */
 int slo_live_pods_init(struct slo_live *l, struct slo_err *err);
 /* The service that runs in cgroup @place, "" unknown. */
@@ -237,20 +262,29 @@ int slo_live_objectives_load(struct slo_live *l, struct slo_err *err);
 /* NULL: no room. */
 struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
                                           const char *namespace_);
+/* Whether it would have an objective. */
+bool slo_live_is_wanted(const struct slo_live *l, const char *namespace_, const char *name);
+void slo_live_objective_close(struct slo_live_objective *o);
 void slo_live_add_place(struct slo_live *l, struct slo_live_service *s, uint64_t place);
+
+/*
+ * Takes the objectives of @next: what is new or changed begins, what is gone ends, and its incident with it. 0, or
+ * -EINVAL with @err and nothing changed.
+ */
+int slo_live_reload(struct slo_live *l, const struct slo_config *next, struct slo_err *err);
 
 /* live_slo.c */
 int slo_live_slo_init(struct slo_live *l, struct slo_err *err);
 void slo_live_slo_fini(struct slo_live *l);
 void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct slo_span *span);
-/* Steps that a killed agent had begun to tell. */
+/* Steps that a killed agent had begun to tell; the end of what has lost its objective. */
 void slo_live_tell_again(struct slo_live *l);
 /* Burn rates, incidents, baselines. */
 void slo_live_evaluate(struct slo_live *l);
 
 /* live_tell.c: one step of an incident, to everybody. */
-void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_incident_step step,
-                   const struct slo_live_incident *in);
+void slo_live_tell(struct slo_live *l, const struct slo_incident_track *track,
+                   enum slo_incident_step step, const struct slo_live_incident *in);
 /* Row of the history that @o's incident has; NULL: it is not there any more. */
 struct slo_live_incident *slo_live_incident_find(struct slo_live *l, const char *id);
 /* The row of a new one, in place of the oldest that has ended where there is no room. Moves the others. */
@@ -269,7 +303,11 @@ void slo_live_metrics_tick(struct slo_live *l);
 int slo_live_state_open(struct slo_live *l, struct slo_err *err);
 /* After the objectives are known. */
 void slo_live_state_read(struct slo_live *l);
+/* The text of a state file. False: it is none of this build. */
+bool slo_live_state_take(struct slo_live *l, const char *text, size_t len);
 void slo_live_state_write(struct slo_live *l);
+/* What is written of @o's incident. */
+void slo_live_track_of(const struct slo_live_objective *o, struct slo_live_track *ret);
 /* "STATE_DIR/NAME"; false: nothing is kept. */
 bool slo_live_path(const struct slo_live *l, const char *name, char *buf, size_t size);
 /* Of a negative errno: the disk takes nothing, which is no reason not to watch. */

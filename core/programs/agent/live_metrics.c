@@ -38,6 +38,10 @@ static const char *window_name(uint64_t ms, char buf[24])
 
 static void fill_objectives(struct slo_live *l)
 {
+	slo_metrics_clear(l->metrics, SLO_MET_BURN_RATE);
+	slo_metrics_clear(l->metrics, SLO_MET_BUDGET);
+	slo_metrics_clear(l->metrics, SLO_MET_SLO_REQUESTS);
+	slo_metrics_clear(l->metrics, SLO_MET_SLO_BAD);
 	slo_metrics_clear(l->metrics, SLO_MET_SLO_STATE);
 	for (size_t i = 0; i < l->objective_count; i++) {
 		const struct slo_live_objective *o = &l->objective[i];
@@ -46,17 +50,23 @@ static void fill_objectives(struct slo_live *l)
 		for (size_t k = 0; k < o->burn.window_count; k++)
 			(void)slo_metrics_set(l->metrics, SLO_MET_BURN_RATE,
 			                      SLO_LABELS(o->name, o->service->name,
-			                                 window_name(o->burn.window_ms[k], name)),
+			                                 window_name(o->burn.window_ms[k], name),
+			                                 o->service->namespace_),
 			                      o->result.window[k].burn);
 		(void)slo_metrics_set(l->metrics, SLO_MET_BUDGET,
-		                      SLO_LABELS(o->name, o->service->name),
+		                      SLO_LABELS(o->name, o->service->name, o->service->namespace_),
 		                      o->result.budget_remaining);
-		set(l, SLO_MET_SLO_REQUESTS, o->name, o->service->name, (double)o->valid);
-		set(l, SLO_MET_SLO_BAD, o->name, o->service->name, (double)o->bad);
-		(void)slo_metrics_set(
-			l->metrics, SLO_MET_SLO_STATE,
-			SLO_LABELS(o->name, o->service->name, slo_burn_state_name(o->result.state)),
-			1);
+		(void)slo_metrics_set(l->metrics, SLO_MET_SLO_REQUESTS,
+		                      SLO_LABELS(o->name, o->service->name, o->service->namespace_),
+		                      (double)o->valid);
+		(void)slo_metrics_set(l->metrics, SLO_MET_SLO_BAD,
+		                      SLO_LABELS(o->name, o->service->name, o->service->namespace_),
+		                      (double)o->bad);
+		(void)slo_metrics_set(l->metrics, SLO_MET_SLO_STATE,
+		                      SLO_LABELS(o->name, o->service->name,
+		                                 slo_burn_state_name(o->result.state),
+		                                 o->service->namespace_),
+		                      1);
 	}
 }
 
@@ -69,7 +79,8 @@ static void fill_incidents(struct slo_live *l)
 		if (in->open)
 			(void)slo_metrics_add(l->metrics, SLO_MET_INCIDENTS_OPEN,
 			                      SLO_LABELS(in->objective, in->service,
-			                                 slo_domain_name(in->verdict.top)),
+			                                 slo_domain_name(in->verdict.top),
+			                                 in->namespace_),
 			                      1);
 	}
 }

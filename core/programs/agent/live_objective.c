@@ -15,7 +15,7 @@
 #define DEFAULT_TTFT_MS 800.0
 #define DEFAULT_ERROR_RATE 0.01
 
-/* --- services and objectives -------------------------------------------------------------------------------- */
+/* --- counted requests ------------------------------------------------------------------------------------------- */
 
 static int count_in_memory(struct slo_live_objective *o, struct slo_err *err)
 {
@@ -23,7 +23,8 @@ static int count_in_memory(struct slo_live_objective *o, struct slo_err *err)
 	return o->memory ? 0 : slo_err_set(err, -ENOMEM, "objective: out of memory");
 }
 
-static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct slo_err *err)
+/* One a service: what has a namespace says so in the name. */
+static int open_file(struct slo_live *l, struct slo_live_objective *o, struct slo_err *err)
 {
 	struct slo_minute_ring_key key = { .bucket_ms = (uint32_t)o->burn.bucket_ms };
 	struct slo_minute_ring_report report = { 0 };
@@ -34,6 +35,10 @@ static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct sl
 
 	slo_sha256_init(&s);
 	slo_sha256_add(&s, o->name, strlen(o->name));
+	if (*o->service->namespace_) {
+		slo_sha256_add(&s, "|", 1);
+		slo_sha256_add(&s, o->service->namespace_, strlen(o->service->namespace_));
+	}
 	slo_sha256_finish_hex(&s, hex);
 	(void)snprintf(name, sizeof(name), "slo-%.16s.ring", hex);
 	if (!slo_live_path(l, name, path, sizeof(path)))
@@ -55,6 +60,48 @@ static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct sl
 	return 0;
 }
 
+static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct slo_err *err)
+{
+	int r = open_file(l, o, err);
+
+	if (r < 0)
+		return slo_err_wrap(err, r, "objective %s", o->name);
+	slo_burn_ring_init(&o->ring, o->file ? slo_minute_ring_buckets(o->file) : o->memory,
+	                   o->burn.bucket_ms);
+	/* The clock may have been set while no agent ran. */
+	slo_burn_ring_follow(&o->ring, 0, (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS);
+	return 0;
+}
+
+void slo_live_objective_close(struct slo_live_objective *o)
+{
+	slo_minute_ring_freep(&o->file);
+	slo_freep(&o->memory);
+}
+
+static void remove_objective(struct slo_live *l, size_t i)
+{
+	slo_live_objective_close(&l->objective[i]);
+	l->objective_count--;
+	memmove(&l->objective[i], &l->objective[i + 1],
+	        (l->objective_count - i) * sizeof(l->objective[0]));
+}
+
+/* Its service has got its namespace: those requests are in another file, or yet to come. */
+static void reopen_ring(struct slo_live *l, size_t i)
+{
+	struct slo_live_objective *o = &l->objective[i];
+	struct slo_err err = { 0 };
+
+	slo_live_objective_close(o);
+	if (open_ring(l, o, &err) == 0)
+		return;
+	slo_log_err("it is given up: %s", err.msg);
+	remove_objective(l, i);
+}
+
+/* --- objectives ------------------------------------------------------------------------------------------------- */
+
 static int add_objective(struct slo_live *l, const struct slo_live_objective *row,
                          const struct slo_config_windows *windows, struct slo_err *err)
 {
@@ -62,7 +109,8 @@ static int add_objective(struct slo_live *l, const struct slo_live_objective *ro
 	int r;
 
 	if (l->objective_count == SLO_LIVE_OBJECTIVES)
-		return slo_err_set(err, -ENOSPC, "more than %d objectives", SLO_LIVE_OBJECTIVES);
+		return slo_err_set(err, -ENOSPC, "%s of %s: more than %d objectives", row->name,
+		                   row->service->name, SLO_LIVE_OBJECTIVES);
 	*o = *row;
 	r = slo_burn_config_init(&o->burn, row->burn.objective, windows->ms, windows->count, err);
 	if (r < 0)
@@ -70,13 +118,22 @@ static int add_objective(struct slo_live *l, const struct slo_live_objective *ro
 	o->burn.valid_min = l->cfg->attribution.valid_min;
 	r = open_ring(l, o, err);
 	if (r < 0)
-		return slo_err_wrap(err, r, "objective %s", o->name);
-	slo_burn_ring_init(&o->ring, o->file ? slo_minute_ring_buckets(o->file) : o->memory,
-	                   o->burn.bucket_ms);
-	/* The clock may have been set while no agent ran. */
-	slo_burn_ring_follow(&o->ring, 0, (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS);
+		return r;
 	l->objective_count++;
 	return 0;
+}
+
+static int add_configured(struct slo_live *l, struct slo_live_service *s,
+                          const struct slo_config_slo *c, struct slo_err *err)
+{
+	struct slo_live_objective o = { .service = s,
+		                        .sli = (enum slo_sli)c->sli,
+		                        .threshold = c->threshold,
+		                        .burn.objective = c->objective };
+
+	static_assert((int)SLO_CONFIG_SLI_MAX_ == (int)SLO_SLI_MAX_, "the same rows");
+	(void)snprintf(o.name, sizeof(o.name), "%s", c->name);
+	return add_objective(l, &o, &c->windows, err);
 }
 
 /* Without any [slo.NAME] every service is held to the default: TTFT, and failures. */
@@ -108,26 +165,83 @@ static void add_defaults(struct slo_live *l, struct slo_live_service *s)
 	}
 }
 
-struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
-                                          const char *namespace_)
+static bool has_objective(const struct slo_live *l, const struct slo_live_service *s,
+                          const char *name)
 {
-	struct slo_live_service *s;
-
-	if (!*name || strncmp(name, "unknown_service", 15) == 0)
-		return NULL;
-	for (size_t i = 0; i < l->service_count; i++) {
-		if (strncmp(l->service[i].name, name, SLO_LIVE_NAME_LEN - 1) == 0)
-			return &l->service[i];
+	for (size_t i = 0; i < l->objective_count; i++) {
+		if (l->objective[i].service == s &&
+		    (!name || strcmp(l->objective[i].name, name) == 0))
+			return true;
 	}
-	if (l->service_count == SLO_LIVE_SERVICES)
-		return NULL;
-	s = &l->service[l->service_count++];
-	*s = (struct slo_live_service){ .key = slo_hash_bytes(0, name, strlen(name)) };
+	return false;
+}
+
+/* --- services --------------------------------------------------------------------------------------------------- */
+
+static bool is_same(const char *a, const char *b)
+{
+	return strncmp(a, b, SLO_LIVE_NAME_LEN - 1) == 0;
+}
+
+/* What [slo.NAME] names: a service in whichever namespaces, each held to the objective alone; or "NAMESPACE/NAME". */
+static bool is_meant(const char *wanted, const char *namespace_, const char *name)
+{
+	size_t len = strlen(namespace_);
+
+	return is_same(wanted, name) || (len && strncmp(wanted, namespace_, len) == 0 &&
+	                                 wanted[len] == '/' && is_same(wanted + len + 1, name));
+}
+
+bool slo_live_is_wanted(const struct slo_live *l, const char *namespace_, const char *name)
+{
+	for (size_t i = 0; i < l->cfg->slo_count; i++) {
+		if (is_meant(l->cfg->slo[i].service, namespace_, name))
+			return true;
+	}
+	return !l->cfg->slo_count;
+}
+
+/* Those it lacks. */
+static void add_wanted(struct slo_live *l, struct slo_live_service *s)
+{
+	struct slo_err err = { 0 };
+
+	for (size_t i = 0; i < l->cfg->slo_count; i++) {
+		const struct slo_config_slo *c = &l->cfg->slo[i];
+
+		if (is_meant(c->service, s->namespace_, s->name) && !has_objective(l, s, c->name) &&
+		    add_configured(l, s, c, &err) < 0)
+			slo_log_err("%s", err.msg);
+	}
+	if (!l->cfg->slo_count && !has_objective(l, s, NULL))
+		add_defaults(l, s);
+}
+
+static void name_service(struct slo_live_service *s, const char *name, const char *namespace_)
+{
 	(void)snprintf(s->name, sizeof(s->name), "%s", name);
 	(void)snprintf(s->namespace_, sizeof(s->namespace_), "%s", namespace_);
-	slo_log_info("service seen name=\"%s\" namespace=\"%s\"", s->name, s->namespace_);
-	if (!l->cfg->slo_count)
-		add_defaults(l, s);
+	s->key = slo_hash_bytes(0, s->name, strlen(s->name));
+	if (*s->namespace_)
+		s->key = slo_hash_bytes(s->key, s->namespace_, strlen(s->namespace_));
+}
+
+/* NULL: no room. One that was only ever wanted, and is no more, makes some. */
+static struct slo_live_service *new_service(struct slo_live *l, const char *name,
+                                            const char *namespace_)
+{
+	struct slo_live_service *s = NULL;
+
+	for (size_t i = 0; i < l->service_count && !s; i++) {
+		if (l->service[i].unmet && !has_objective(l, &l->service[i], NULL))
+			s = &l->service[i];
+	}
+	if (!s && l->service_count < SLO_LIVE_SERVICES)
+		s = &l->service[l->service_count++];
+	if (!s)
+		return NULL;
+	*s = (struct slo_live_service){ 0 };
+	name_service(s, name, namespace_);
 	return s;
 }
 
@@ -140,6 +254,62 @@ static void drop_oldest(struct slo_live *l, struct slo_live_service *s)
 	memmove(s->place, s->place + 1, s->place_count * sizeof(s->place[0]));
 	if (!*slo_live_service_at(l, place))
 		slo_evidence_forget(l->evidence, place);
+}
+
+/* The one that a [slo.NAME] waits for and that this is; one that names the namespace, too, goes first. */
+static struct slo_live_service *find_unmet(struct slo_live *l, const char *name,
+                                           const char *namespace_)
+{
+	struct slo_live_service *best = NULL;
+
+	for (size_t i = 0; i < l->service_count; i++) {
+		struct slo_live_service *s = &l->service[i];
+
+		if (s->unmet && is_meant(s->name, namespace_, name) &&
+		    (!best || strlen(s->name) > strlen(best->name)))
+			best = s;
+	}
+	return best;
+}
+
+static void meet(struct slo_live *l, struct slo_live_service *s, const char *name,
+                 const char *namespace_)
+{
+	s->unmet = false;
+	if (!*namespace_)
+		return;
+	name_service(s, name, namespace_);
+	for (size_t i = l->objective_count; i > 0; i--) {
+		if (l->objective[i - 1].service == s)
+			reopen_ring(l, i - 1);
+	}
+	/* Which namespace's they were nobody knew; events of its own bring them back. */
+	while (l->pods && s->place_count)
+		drop_oldest(l, s);
+}
+
+struct slo_live_service *slo_live_service(struct slo_live *l, const char *name,
+                                          const char *namespace_)
+{
+	struct slo_live_service *s;
+
+	if (!*name || strncmp(name, "unknown_service", 15) == 0)
+		return NULL;
+	for (size_t i = 0; i < l->service_count; i++) {
+		if (is_same(l->service[i].name, name) &&
+		    is_same(l->service[i].namespace_, namespace_) && !l->service[i].unmet)
+			return &l->service[i];
+	}
+	s = find_unmet(l, name, namespace_);
+	if (s)
+		meet(l, s, name, namespace_);
+	else
+		s = new_service(l, name, namespace_);
+	if (!s)
+		return NULL;
+	slo_log_info("service seen name=\"%s\" namespace=\"%s\"", s->name, s->namespace_);
+	add_wanted(l, s);
+	return s;
 }
 
 /* Whose oldest place makes room: its own, else of the service that has most. */
@@ -179,26 +349,131 @@ void slo_live_add_place(struct slo_live *l, struct slo_live_service *s, uint64_t
 	slo_log_info("service runs here name=\"%s\" cgroup=%" PRIu64, s->name, place);
 }
 
+/* --- configuration ---------------------------------------------------------------------------------------------- */
+
+static struct slo_live_service *wait_for(struct slo_live *l, const char *wanted)
+{
+	struct slo_live_service *s;
+
+	for (size_t i = 0; i < l->service_count; i++) {
+		if (l->service[i].unmet && is_same(l->service[i].name, wanted))
+			return &l->service[i];
+	}
+	if (!*wanted || strncmp(wanted, "unknown_service", 15) == 0)
+		return NULL;
+	s = new_service(l, wanted, "");
+	if (s)
+		s->unmet = true;
+	return s;
+}
+
 int slo_live_objectives_load(struct slo_live *l, struct slo_err *err)
 {
 	for (size_t i = 0; i < l->cfg->slo_count; i++) {
 		const struct slo_config_slo *c = &l->cfg->slo[i];
-		struct slo_live_objective o = { .sli = (enum slo_sli)c->sli,
-			                        .threshold = c->threshold,
-			                        .burn.objective = c->objective };
+		struct slo_live_service *s = wait_for(l, c->service);
 		int r;
 
-		static_assert((int)SLO_CONFIG_SLI_MAX_ == (int)SLO_SLI_MAX_, "the same rows");
-		o.service = slo_live_service(l, c->service, "");
-		if (!o.service)
+		if (!s)
 			return slo_err_set(
 				err, -EINVAL,
 				"[slo.%s] service = %s: no name for a service, or too many",
 				c->name, c->service);
-		(void)snprintf(o.name, sizeof(o.name), "%s", c->name);
-		r = add_objective(l, &o, &c->windows, err);
+		r = add_configured(l, s, c, err);
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+static const struct slo_config_slo *slo_named(const struct slo_config *cfg, const char *name)
+{
+	for (size_t i = 0; i < cfg->slo_count; i++) {
+		if (strcmp(cfg->slo[i].name, name) == 0)
+			return &cfg->slo[i];
+	}
+	return NULL;
+}
+
+static bool is_unchanged(const struct slo_config *from, const struct slo_config *to,
+                         const char *name)
+{
+	const struct slo_config_slo *a = slo_named(from, name), *b = slo_named(to, name);
+
+	if (!from->slo_count && !to->slo_count)
+		return true;
+	return a && b && strcmp(a->service, b->service) == 0 && a->sli == b->sli &&
+	       a->threshold == b->threshold && a->objective == b->objective &&
+	       a->windows.count == b->windows.count &&
+	       memcmp(a->windows.ms, b->windows.ms, a->windows.count * sizeof(a->windows.ms[0])) ==
+	               0;
+}
+
+static int check_objectives(const struct slo_config *cfg, struct slo_err *err)
+{
+	for (size_t i = 0; i < cfg->slo_count; i++) {
+		const struct slo_config_slo *c = &cfg->slo[i];
+		struct slo_burn_config burn;
+		int r = slo_burn_config_init(&burn, c->objective, c->windows.ms, c->windows.count,
+		                             err);
+
+		if (r < 0)
+			return slo_err_wrap(err, r, "[slo.%s]", c->name);
+	}
+	return 0;
+}
+
+/* An open incident of it waits for its end, see slo_live_tell_again(). */
+static void retire(struct slo_live *l, size_t i)
+{
+	struct slo_live_objective *o = &l->objective[i];
+
+	if (o->track.open || o->telling)
+		slo_live_track_of(o, &l->left[l->left_count++]);
+	slo_log_info("objective ends name=\"%s\" service=\"%s\"", o->name, o->service->name);
+	remove_objective(l, i);
+}
+
+/* Those that somebody met have theirs by add_wanted(). */
+static void wait_for_wanted(struct slo_live *l)
+{
+	struct slo_err err = { 0 };
+
+	for (size_t i = 0; i < l->cfg->slo_count; i++) {
+		const struct slo_config_slo *c = &l->cfg->slo[i];
+		struct slo_live_service *s = NULL;
+
+		for (size_t k = 0; k < l->service_count && !s; k++) {
+			if (has_objective(l, &l->service[k], c->name))
+				s = &l->service[k];
+		}
+		if (s)
+			continue;
+		s = wait_for(l, c->service);
+		if (!s)
+			slo_log_err("[slo.%s]: no room for service %s", c->name, c->service);
+		else if (add_configured(l, s, c, &err) < 0)
+			slo_log_err("%s", err.msg);
+	}
+}
+
+int slo_live_reload(struct slo_live *l, const struct slo_config *next, struct slo_err *err)
+{
+	int r = check_objectives(next, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = l->objective_count; i > 0; i--) {
+		if (!is_unchanged(l->cfg, next, l->objective[i - 1].name))
+			retire(l, i - 1);
+	}
+	memcpy(l->cfg->slo, next->slo, sizeof(l->cfg->slo));
+	l->cfg->slo_count = next->slo_count;
+	for (size_t i = 0; i < l->service_count; i++) {
+		if (!l->service[i].unmet)
+			add_wanted(l, &l->service[i]);
+	}
+	wait_for_wanted(l);
+	slo_live_tell_again(l);
 	return 0;
 }

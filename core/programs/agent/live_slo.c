@@ -34,7 +34,8 @@ int slo_live_slo_init(struct slo_live *l, struct slo_err *err)
 		.services = SLO_LIVE_SERVICES,
 		.slot_ns = slot_ns(l->cfg),
 	};
-	const struct slo_baselines_config baselines = { .workloads = SLO_LIVE_SERVICES,
+	/* Those of this run, and those known of earlier ones. */
+	const struct slo_baselines_config baselines = { .workloads = 2UL * SLO_LIVE_SERVICES,
 		                                        .half_life = HALF_LIFE };
 	int r;
 
@@ -55,10 +56,8 @@ int slo_live_slo_init(struct slo_live *l, struct slo_err *err)
 
 void slo_live_slo_fini(struct slo_live *l)
 {
-	for (size_t i = 0; i < l->objective_count; i++) {
-		slo_minute_ring_freep(&l->objective[i].file);
-		slo_freep(&l->objective[i].memory);
-	}
+	for (size_t i = 0; i < l->objective_count; i++)
+		slo_live_objective_close(&l->objective[i]);
 	slo_evidence_windows_freep(&l->evidence);
 	slo_baselines_freep(&l->baselines);
 	slo_freep(&l->model);
@@ -347,22 +346,43 @@ static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_n
 	/* First what is to be told, then the telling: killed between, the next start tells it under the same id. */
 	o->telling = what;
 	slo_live_state_write(l);
-	slo_live_tell(l, o, what, row);
+	slo_live_tell(l, &o->track, what, row);
 	o->telling = SLO_INCIDENT_NOTHING;
 	slo_live_state_write(l);
 }
 
+/* Nobody asks for its objective any more: it would stay open for ever. Written down before it is told, as any step. */
+static void end_left(struct slo_live *l, struct slo_live_track *t)
+{
+	struct slo_live_incident *row = slo_live_incident_find(l, t->track.id);
+	int64_t now_ns = (int64_t)slo_clock_realtime_ns();
+
+	if (row && t->telling)
+		slo_live_tell(l, &t->track, (enum slo_incident_step)t->telling, row);
+	t->telling = slo_incident_track_end(&t->track);
+	if (!row || !t->telling)
+		return;
+	row->open = false;
+	row->withdrawn = true;
+	row->updated_ns = row->ended_ns = now_ns;
+	slo_live_state_write(l);
+	slo_live_tell(l, &t->track, SLO_INCIDENT_RESOLVE, row);
+}
+
 void slo_live_tell_again(struct slo_live *l)
 {
-	bool any = false;
+	bool any = l->left_count > 0;
 
+	for (size_t i = 0; i < l->left_count; i++)
+		end_left(l, &l->left[i]);
+	l->left_count = 0;
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 		const struct slo_live_incident *row =
 			o->telling ? slo_live_incident_find(l, o->track.id) : NULL;
 
 		if (row)
-			slo_live_tell(l, o, o->telling, row);
+			slo_live_tell(l, &o->track, o->telling, row);
 		any |= o->telling != SLO_INCIDENT_NOTHING;
 		o->telling = SLO_INCIDENT_NOTHING;
 	}

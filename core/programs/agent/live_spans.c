@@ -116,7 +116,8 @@ static void look_up(struct slo_live *l, const struct slo_otlp_batch *b, uint32_t
 {
 	if (!find_sender(l, b, resource, s))
 		return;
-	s->service = slo_live_service(l, s->r->who.service, s->r->who.namespace_);
+	s->service =
+		slo_live_service(l, s->r->who.service, slo_live_namespace_of(l, s->r, s->place));
 	if (s->place && s->service)
 		slo_live_add_place(l, s->service, s->place);
 }

@@ -78,6 +78,11 @@ static void summarise(const struct slo_live_incident *in, enum slo_incident_step
 	const struct slo_attribution *v = &in->verdict;
 	char why[96];
 
+	if (step == SLO_INCIDENT_RESOLVE && in->withdrawn) {
+		(void)snprintf(buf, size, "%s: %s is no objective any more (was %s)", in->service,
+		               in->objective, slo_domain_name(v->top));
+		return;
+	}
 	if (step == SLO_INCIDENT_RESOLVE) {
 		(void)snprintf(buf, size, "%s: %s is within its objective again (was %s)",
 		               in->service, in->objective, slo_domain_name(v->top));
@@ -153,8 +158,8 @@ static void send(struct slo_live *l, const struct slo_notice *notice,
 		slo_log_err("webhook: incident %s is not queued: %s", n.incident_id, err.msg);
 }
 
-void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_incident_step step,
-                   const struct slo_live_incident *in)
+void slo_live_tell(struct slo_live *l, const struct slo_incident_track *track,
+                   enum slo_incident_step step, const struct slo_live_incident *in)
 {
 	char id[48], summary[400];
 	struct slo_incident record;
@@ -184,11 +189,11 @@ void slo_live_tell(struct slo_live *l, struct slo_live_objective *o, enum slo_in
 	l->count.updated += step == SLO_INCIDENT_UPDATE;
 	l->count.resolved += step == SLO_INCIDENT_RESOLVE;
 	if (step == SLO_INCIDENT_OPEN)
-		(void)slo_metrics_add(
-			l->metrics, SLO_MET_INCIDENTS,
-			SLO_LABELS(in->objective, in->service, slo_domain_name(in->verdict.top)),
-			1);
-	slo_incident_notice_id(&o->track, id, sizeof(id));
+		(void)slo_metrics_add(l->metrics, SLO_MET_INCIDENTS,
+		                      SLO_LABELS(in->objective, in->service,
+		                                 slo_domain_name(in->verdict.top), in->namespace_),
+		                      1);
+	slo_incident_notice_id(track, id, sizeof(id));
 	summarise(in, step, summary, sizeof(summary));
 	log_step(in, step, summary);
 	slo_live_incident_record(l, in, &record);

@@ -61,6 +61,17 @@ void slo_live_workload(struct slo_live *l, const struct slo_identity *who, struc
 	}
 }
 
+const char *slo_live_namespace_of(struct slo_live *l, const struct slo_span_resource *r,
+                                  uint64_t place)
+{
+	struct slo_workload w;
+
+	if (*r->who.namespace_ || !place || !l->pods)
+		return r->who.namespace_;
+	slo_live_workload(l, slo_identity_get(l->c.identity, place, 0, l->now_ns), &w);
+	return w.namespace_;
+}
+
 static bool wants_pods(const struct slo_config *cfg)
 {
 	if (cfg->kubernetes.kind == SLO_CONFIG_KUBERNETES_AUTO)
@@ -95,7 +106,12 @@ void slo_live_recognise(struct slo_live *l, uint64_t place, const struct slo_ide
 	if (len > 8 && strcmp(w.service + len - 8, ".service") == 0)
 		len -= 8;
 	for (size_t i = 0; len && i < l->service_count; i++) {
-		if (strncmp(l->service[i].name, w.service, len) == 0 && !l->service[i].name[len]) {
+		const struct slo_live_service *s = &l->service[i];
+
+		/* Where both sides know a namespace it is the same one. */
+		if (*w.namespace_ && *s->namespace_ && strcmp(w.namespace_, s->namespace_) != 0)
+			continue;
+		if (strncmp(s->name, w.service, len) == 0 && !s->name[len]) {
 			slo_live_add_place(l, &l->service[i], place);
 			return;
 		}

@@ -220,8 +220,8 @@ static void diff_tells_what_can_change_at_run_time(void **state)
 	assert_true(has_change(changes, n, "agent.btf", false));
 	assert_true(has_change(changes, n, "agent.host_root", false));
 	assert_true(has_change(changes, n, "agent.instance", false));
-	assert_true(has_change(changes, n, "slo.old.service", false));
-	assert_true(has_change(changes, n, "slo.new.service", false));
+	assert_true(has_change(changes, n, "slo.old.service", true));
+	assert_true(has_change(changes, n, "slo.new.service", true));
 	for (size_t i = 0; i < n; i++)
 		assert_true(strcmp(changes[i].name, "webhook.secret") != 0 ||
 		            strcmp(changes[i].to, "***") == 0);

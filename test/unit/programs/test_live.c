@@ -190,6 +190,190 @@ static void requests_count_though_a_clock_was_ahead(void **state)
 	slo_live_freep(&l);
 }
 
+#define ERRORS(name, service)                \
+	"[slo." name "]\nservice = " service \
+	"\nsli = error_rate\nthreshold = 0.01\nobjective = 0.95\n"
+
+static const struct slo_live_incident *only_incident(const struct slo_live *l)
+{
+	assert_int_equal(l->history_count, 1);
+	return &l->history[0];
+}
+
+static void an_objective_that_is_gone_ends_its_incident_at_the_start(void **state)
+{
+	struct slo_live *l = start(ERRORS("a", "chat") ERRORS("b", "other"));
+
+	(void)state;
+	fail_for_an_hour(l, "", "chat");
+	slo_live_evaluate(l);
+	assert_true(only_incident(l)->open);
+	slo_live_freep(&l);
+
+	l = start(ERRORS("b", "other"));
+	assert_false(only_incident(l)->open);
+	assert_true(only_incident(l)->withdrawn);
+	assert_int_equal(l->count.resolved, 1);
+	assert_int_equal(l->left_count, 0);
+	slo_live_freep(&l);
+
+	l = start(ERRORS("b", "other"));
+	assert_false(only_incident(l)->open);
+	assert_int_equal(l->count.resolved, 0); /* once */
+	slo_live_freep(&l);
+}
+
+static int reload(struct slo_live *l, const char *objectives)
+{
+	slo_config_auto struct slo_config *cfg = configure(objectives);
+
+	return slo_live_reload(l, cfg, NULL);
+}
+
+static void a_reload_takes_the_objectives(void **state)
+{
+	struct slo_live *l = start(ERRORS("a", "chat") ERRORS("b", "chat"));
+	struct slo_live_objective *b;
+	char kept[33];
+
+	(void)state;
+	fail_for_an_hour(l, "", "chat");
+	slo_live_evaluate(l);
+	assert_int_equal(open_incidents(l), 2);
+	b = objective_of(l, "", "b");
+	memcpy(kept, b->track.id, sizeof(kept));
+	/* Windows whose alert could never fire. */
+	assert_int_equal(reload(l, "[slo.a]\nservice = chat\nsli = error_rate\nthreshold = 0.01\n"
+	                           "objective = 0.5\n"),
+	                 -EINVAL);
+	assert_int_equal(open_incidents(l), 2);
+	assert_int_equal(reload(l, ERRORS("b", "chat") ERRORS("c", "chat") ERRORS("d", "later")),
+	                 0);
+	assert_int_equal(open_incidents(l), 1);
+	assert_int_equal(l->count.resolved, 1);
+	assert_int_equal(l->objective_count, 3);
+	assert_string_equal(objective_of(l, "", "b")->track.id, kept);
+	assert_int_equal(objective_of(l, "", "c")->valid, 0);
+	fail_for_an_hour(l, "", "chat");
+	fail_for_an_hour(l, "ns", "later");
+	assert_int_equal(objective_of(l, "", "c")->valid, 180);
+	assert_int_equal(objective_of(l, "ns", "d")->valid, 180);
+	/* Without any, the default ones. */
+	assert_int_equal(reload(l, ""), 0);
+	assert_int_equal(l->objective_count, 4);
+	assert_int_equal(open_incidents(l), 0);
+	assert_int_equal(objective_of(l, "ns", "later.ttft_ms")->valid, 0);
+	slo_live_freep(&l);
+}
+
+static void reloads_do_not_use_up_the_room_for_services(void **state)
+{
+	struct slo_live *l = start("");
+	char text[256];
+
+	(void)state;
+	for (int i = 0; i < 2 * SLO_LIVE_SERVICES; i++) {
+		(void)snprintf(text, sizeof(text), ERRORS("a", "s%d"), i);
+		assert_int_equal(reload(l, text), 0);
+	}
+	assert_int_equal(l->objective_count, 1);
+	assert_int_equal(l->service_count, 1);
+	slo_live_freep(&l);
+}
+
+static void services_of_a_name_in_two_namespaces_are_two(void **state)
+{
+	struct slo_live *l = start(ERRORS("all", "chat") ERRORS("prod", "prod/chat"));
+
+	(void)state;
+	assert_int_equal(l->objective_count, 2);
+	for (int i = 0; i < 3; i++)
+		say(l, "staging", "chat", SLO_SLI_ERROR_RATE, 0, 0);
+	say(l, "prod", "chat", SLO_SLI_ERROR_RATE, 0, 1);
+	assert_int_equal(l->objective_count, 3);
+	assert_int_equal(objective_of(l, "staging", "all")->valid, 3);
+	assert_int_equal(objective_of(l, "staging", "all")->bad, 0);
+	assert_int_equal(objective_of(l, "prod", "all")->valid, 1);
+	assert_int_equal(objective_of(l, "prod", "prod")->bad, 1);
+	assert_true(objective_of(l, "prod", "all")->service->key !=
+	            objective_of(l, "staging", "all")->service->key);
+	fail_for_an_hour(l, "prod", "chat");
+	slo_live_evaluate(l);
+	assert_int_equal(open_incidents(l), 2);
+	slo_live_freep(&l);
+
+	/* After a restart each has its own requests, and the incidents are whose they were. */
+	l = start(ERRORS("all", "chat") ERRORS("prod", "prod/chat"));
+	slo_live_evaluate(l);
+	assert_int_equal(open_incidents(l), 2);
+	assert_true(objective_of(l, "prod", "all")->track.open);
+	assert_int_equal(objective_of(l, "prod", "all")->result.window[6].valid, 181);
+	say(l, "staging", "chat", SLO_SLI_ERROR_RATE, 0, 0);
+	slo_live_evaluate(l);
+	assert_false(objective_of(l, "staging", "all")->track.open);
+	assert_int_equal(objective_of(l, "staging", "all")->result.window[6].valid, 4);
+	slo_live_freep(&l);
+}
+
+static void learn(struct slo_live *l, const char *name, double value)
+{
+	const struct slo_live_service *s = slo_live_service(l, name, "");
+
+	for (int i = 0; i < 50; i++)
+		assert_true(slo_baselines_add(l->baselines, s->key, SLO_EVID_QUEUE_SHARE, value));
+}
+
+static double learnt(struct slo_live *l, const char *name)
+{
+	const struct slo_live_service *s = slo_live_service(l, name, "");
+
+	return slo_baselines_get(l->baselines, s->key, SLO_EVID_QUEUE_SHARE).n;
+}
+
+/* The run between met neither, and wrote the state. */
+static void a_run_that_does_not_meet_a_service_keeps_its_baseline(void **state)
+{
+	struct slo_live *l = start("");
+
+	(void)state;
+	learn(l, "rare", 0.25);
+	learn(l, "often", 0.25);
+	slo_live_freep(&l);
+	l = start("");
+	learn(l, "often", 0.25);
+	slo_live_freep(&l);
+	l = start("");
+	assert_true(learnt(l, "rare") > 45);
+	assert_true(learnt(l, "often") > 90);
+	slo_live_freep(&l);
+}
+
+static void of_known_services_the_latest_are_kept(void **state)
+{
+	char name[16];
+
+	(void)state;
+	for (int run = 0; run < 3; run++) {
+		struct slo_live *l = start("");
+
+		for (int i = 0; i < SLO_LIVE_SERVICES; i++) {
+			(void)snprintf(name, sizeof(name), "r%d-%d", run, i);
+			learn(l, name, 0.25);
+		}
+		slo_live_freep(&l);
+	}
+	for (int run = 2; run >= 1; run--) {
+		struct slo_live *l = start("");
+		bool kept;
+
+		assert_int_equal(l->known_count, SLO_LIVE_SERVICES);
+		(void)snprintf(name, sizeof(name), "r%d-7", run);
+		kept = learnt(l, name) > 45;
+		assert_int_equal(kept, run == 2);
+		slo_live_freep(&l);
+	}
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -224,6 +408,12 @@ int main(void)
 		TEST(every_objective_may_have_an_incident_open),
 		TEST(what_has_ended_makes_room_first),
 		TEST(requests_count_though_a_clock_was_ahead),
+		TEST(an_objective_that_is_gone_ends_its_incident_at_the_start),
+		TEST(a_reload_takes_the_objectives),
+		TEST(reloads_do_not_use_up_the_room_for_services),
+		TEST(services_of_a_name_in_two_namespaces_are_two),
+		TEST(a_run_that_does_not_meet_a_service_keeps_its_baseline),
+		TEST(of_known_services_the_latest_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
