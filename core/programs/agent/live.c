@@ -100,6 +100,7 @@ void slo_live_freep(struct slo_live **live)
 	slo_kubernetes_freep(&l->pods);
 	slo_http_client_freep(&l->client);
 	slo_metrics_freep(&l->metrics);
+	slo_container_index_freep(&l->containers);
 	slo_live_spans_fini(l);
 	slo_live_slo_fini(l);
 	slo_correlator_freep(&l->correlator);

@@ -6,6 +6,7 @@
 #ifndef SLO_AGENT_LIVE_H
 #define SLO_AGENT_LIVE_H
 
+#include "compat/container_index.h"
 #include "compat/identity_cache.h"
 #include "core/base/clock.h"
 #include "core/config/config.h"
@@ -159,6 +160,9 @@ struct slo_live {
 	struct slo_live_objective objective[SLO_LIVE_OBJECTIVES];
 	size_t objective_count;
 	struct slo_live_place places[SLO_LIVE_PLACE_CACHE];
+	struct slo_container_index *containers; /* NULL: nobody named one yet */
+	uint64_t lookups_since_ns;
+	unsigned int lookups; /* of processes in this second */
 	struct slo_live_incident history[SLO_LIVE_HISTORY]; /* in the order they opened */
 	size_t history_count;
 	struct slo_live_track

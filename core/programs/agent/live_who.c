@@ -14,6 +14,8 @@
 #include "core/programs/agent/live.h"
 
 #define PLACE_KEPT_NS (10 * SLO_NS_PER_SEC)
+#define NO_PLACE_KEPT_NS SLO_NS_PER_SEC /* a container may be younger than the last look */
+#define LOOKUPS_PER_S 1000 /* of processes; senders of spans say what they like */
 
 void slo_live_place_key(uint64_t place, char buf[32])
 {
@@ -120,23 +122,6 @@ void slo_live_recognise(struct slo_live *l, uint64_t place, const struct slo_ide
 
 /* --- where a sender runs ------------------------------------------------------------------------------------ */
 
-struct by_container {
-	const char *id;
-	uint64_t found;
-};
-
-static int match_container(void *user, uint64_t id, const char *path)
-{
-	struct by_container *b = user;
-	struct slo_identity who;
-
-	if (!slo_identity_parse_path(path, &who))
-		return 0;
-	if (strcmp(who.container_id, b->id) == 0 || strcmp(who.pod_uid, b->id) == 0)
-		b->found = id;
-	return b->found != 0;
-}
-
 static int open_hierarchy(const struct slo_live *l)
 {
 	struct slo_cgroups cgroups;
@@ -148,15 +133,16 @@ static int open_hierarchy(const struct slo_live *l)
 	return mount ? slo_host_open(l->c.host_root, mount, O_RDONLY | O_DIRECTORY) : -1;
 }
 
-static uint64_t place_of_container(const struct slo_live *l, const char *id)
+static uint64_t place_of_container(struct slo_live *l, const char *id)
 {
-	slo_cleanup(slo_closep) int base = open_hierarchy(l);
-	struct by_container b = { .id = id };
-	struct slo_cgroup_walk walk;
+	slo_cleanup(slo_closep) int base = -1;
 
-	if (base >= 0)
-		(void)slo_cgroup_walk(base, SLO_CGROUP_INDEX_MAX, match_container, &b, &walk);
-	return b.found;
+	if (!l->containers) {
+		base = open_hierarchy(l);
+		if (base < 0 || slo_container_index_new(&l->containers, base, 0, NULL) < 0)
+			return 0;
+	}
+	return slo_container_index_find(l->containers, id, l->now_ns);
 }
 
 /* The path of this hierarchy in /proc/PID/cgroup: "0::PATH" of v2, else the line with the controller. */
@@ -204,7 +190,16 @@ static uint64_t place_of_pid(const struct slo_live *l, uint32_t pid)
 	return id;
 }
 
-static uint64_t find_place(const struct slo_live *l, const struct slo_span_resource *r)
+static bool may_look(struct slo_live *l)
+{
+	if (l->now_ns - l->lookups_since_ns > SLO_NS_PER_SEC) {
+		l->lookups_since_ns = l->now_ns;
+		l->lookups = 0;
+	}
+	return l->lookups++ < LOOKUPS_PER_S;
+}
+
+static uint64_t find_place(struct slo_live *l, const struct slo_span_resource *r)
 {
 	bool here = !*r->who.node || strcmp(r->who.node, l->c.node) == 0;
 	uint64_t place = 0;
@@ -213,7 +208,7 @@ static uint64_t find_place(const struct slo_live *l, const struct slo_span_resou
 		place = place_of_container(l, r->who.container_id);
 	if (!place && *r->who.pod_uid)
 		place = place_of_container(l, r->who.pod_uid);
-	if (!place && here && r->pid && !*r->who.container_id && !*r->who.pod_uid)
+	if (!place && here && r->pid && !*r->who.container_id && !*r->who.pod_uid && may_look(l))
 		place = place_of_pid(l, r->pid);
 	return place;
 }
@@ -227,7 +222,8 @@ uint64_t slo_live_place_of(struct slo_live *l, const struct slo_span_resource *r
 	key = slo_hash_bytes(key, r->who.pod_uid, strlen(r->who.pod_uid));
 	key = slo_hash_bytes(key, r->who.node, strlen(r->who.node)) | 1;
 	p = &l->places[key % SLO_LIVE_PLACE_CACHE];
-	if (p->key != key || l->now_ns - p->since_ns > PLACE_KEPT_NS) {
+	if (p->key != key ||
+	    l->now_ns - p->since_ns > (p->place ? PLACE_KEPT_NS : NO_PLACE_KEPT_NS)) {
 		*p = (struct slo_live_place){ .key = key, .since_ns = l->now_ns };
 		p->place = find_place(l, r);
 	}
