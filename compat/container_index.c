@@ -12,7 +12,8 @@
 #include "core/base/map.h"
 
 #define IDS_MAX 16384
-#define WALK_SHARE 20 /* a walk of 5 ms: the next one 100 ms later at the earliest, and never within a second */
+#define WALK_SHARE \
+	20 /* a walk of 5 ms: the next one 100 ms later at the earliest, and never within a second */
 
 struct slo_container_index {
 	int dirfd;

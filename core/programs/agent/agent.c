@@ -326,6 +326,8 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 		r = slo_agent_drop_privileges(a->host_root, err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "dropping privileges");
+	if (a->live)
+		slo_live_state_check(a->live);
 	slo_agent_log_choice(a);
 	return 0;
 }

@@ -257,8 +257,10 @@ static int bind_private(struct slo_control *c, struct slo_err *err)
 
 	(void)umask(before);
 	if (r < 0)
-		return slo_err_set(err, r, "control %s: %s; choose another [agent] control",
-		                   c->at.sun_path, strerror(-r));
+		return slo_err_set(err, r,
+		                   "control %s: %s; choose another [agent] control%s",
+		                   c->at.sun_path, strerror(-r),
+		                   r == -EACCES ? ", or RuntimeDirectory= in the unit" : "");
 	c->bound = true;
 	if (listen(c->listen_fd, CLIENTS))
 		return slo_err_set(err, -errno, "control %s: %s", c->at.sun_path, strerror(errno));

@@ -305,6 +305,8 @@ void slo_live_metrics_tick(struct slo_live *l);
 
 /* live_state.c: what survives a restart. */
 int slo_live_state_open(struct slo_live *l, struct slo_err *err);
+/* Once privileges are dropped: says where the folder can be written no more. */
+void slo_live_state_check(const struct slo_live *l);
 /* After the objectives are known. */
 void slo_live_state_read(struct slo_live *l);
 /* The text of a state file. False: it is none of this build. */

@@ -66,16 +66,55 @@ static int make_folders(char *path)
 	return mkdir(path, 0750) && errno != EEXIST ? -errno : 0;
 }
 
+/* By making a file: permission bits say nothing of a filesystem that is read-only, or of capabilities that are gone. */
+static int try_folder(int dir)
+{
+	static const char name[] = ".llm-slo-try";
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return errno == EACCES || errno == EPERM || errno == EROFS ? -errno : 0;
+	(void)close(fd);
+	(void)unlinkat(dir, name, 0);
+	return 0;
+}
+
+static int refuse_folder(const char *dir, int code, struct slo_err *err)
+{
+	if (code == -EACCES || code == -EPERM)
+		return slo_err_set(err, code,
+		                   "%s: uid %u cannot write there: %s (chown it to that user, or "
+		                   "StateDirectory= in the unit)",
+		                   dir, (unsigned int)geteuid(), strerror(-code));
+	return slo_err_set(err, code, "%s: %s", dir, strerror(-code));
+}
+
+void slo_live_state_check(const struct slo_live *l)
+{
+	char dir[2 * SLO_CONFIG_TEXT_LEN];
+	struct slo_err err = { 0 };
+	int r = l->lock >= 0 ? try_folder(l->lock) : 0;
+
+	if (r == 0 || !slo_live_path(l, "", dir, sizeof(dir)))
+		return;
+	(void)refuse_folder(dir, r, &err);
+	slo_log_warn("[agent] state_dir: baselines and incidents will not survive a restart: %s",
+	             err.msg);
+}
+
 static int lock_folder(struct slo_live *l, char *dir, struct slo_err *err)
 {
 	int r = make_folders(dir);
 	int fd;
 
 	if (r < 0)
-		return slo_err_set(err, r, "%s: %s", dir, strerror(-r));
+		return refuse_folder(dir, r, err);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return slo_err_set(err, -errno, "%s: %s", dir, strerror(errno));
+	r = fd < 0 ? -errno : try_folder(fd);
+	if (r < 0) {
+		slo_closep(&fd);
+		return refuse_folder(dir, r, err);
+	}
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		(void)close(fd);
 		return slo_err_set(

@@ -374,12 +374,43 @@ static void of_known_services_the_latest_are_kept(void **state)
 	}
 }
 
+/* Told at the start, with the way out; only where nobody asked for that folder the agent goes on without. */
+static void a_state_folder_that_cannot_be_written_is_told_at_the_start(void **state)
+{
+	slo_config_auto struct slo_config *cfg = configure("");
+	const struct slo_live_config c = { .cfg = cfg,
+		                           .node = "n1",
+		                           .mode = "minimal",
+		                           .host_root = -1,
+		                           .measured = measured,
+		                           .source = source,
+		                           .health = health };
+	struct slo_live *l = NULL;
+	struct slo_err err = { 0 };
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/state", dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	if (geteuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	else
+		assert_int_equal(chmod(path, 0555), 0);
+	assert_int_equal(slo_live_new(&l, &c, &err), -EACCES);
+	assert_int_equal(seteuid(getuid()), 0);
+	assert_non_null(strstr(err.msg, "[agent] state_dir: "));
+	assert_non_null(strstr(err.msg, "cannot write there: Permission denied"));
+	assert_non_null(strstr(err.msg, "StateDirectory="));
+	(void)chmod(path, 0755);
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
 	(void)snprintf(dir, sizeof(dir), "/tmp/slo-live-XXXXXX");
 	slo_log_set_level(SLO_LOG_ERR);
-	return mkdtemp(dir) ? 0 : -1;
+	/* Others may look: what they may not is the tests' own matter. */
+	return mkdtemp(dir) ? chmod(dir, 0755) : -1;
 }
 
 static int remove_dir(void **state)
@@ -414,6 +445,7 @@ int main(void)
 		TEST(services_of_a_name_in_two_namespaces_are_two),
 		TEST(a_run_that_does_not_meet_a_service_keeps_its_baseline),
 		TEST(of_known_services_the_latest_are_kept),
+		TEST(a_state_folder_that_cannot_be_written_is_told_at_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
