@@ -6,12 +6,12 @@
 #include "bpf/tls_filter.h"
 
 /* One for each direction: programs of one such map have to be alike in all that the kernel looks at. */
-#define ROUTES(name)                                      \
-	struct {                                          \
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);    \
-		__uint(max_entries, SLO_ABI_ROUTE_MAX);   \
-		__type(key, __u32);                       \
-		__type(value, __u32);                     \
+#define ROUTES(name)                                    \
+	struct {                                        \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);  \
+		__uint(max_entries, SLO_ABI_ROUTE_MAX); \
+		__type(key, __u32);                     \
+		__type(value, __u32);                   \
 	} name SEC(".maps")
 
 ROUTES(route_out);

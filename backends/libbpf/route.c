@@ -48,7 +48,8 @@ static int prepare_maps(struct bpf_object *obj, const struct slo_bpf_obj *tls,
 	return 0;
 }
 
-static int load(struct slo_route *r, const struct slo_bpf_obj *tls, const struct slo_attach_env *env)
+static int load(struct slo_route *r, const struct slo_bpf_obj *tls,
+                const struct slo_attach_env *env)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "route",
 	            .btf_custom_path = env->btf_path);

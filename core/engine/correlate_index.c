@@ -416,6 +416,7 @@ int slo_correlator_add_span(struct slo_correlator *c, const struct slo_corr_span
 	}
 	s.order = c->order;
 	*span_at(c, c->spans.next) = s;
+	slo_corr_reopen_ties(c, &s);
 	if (slo_corr_length_ns(&s) > c->longest_ns)
 		c->longest_ns = slo_corr_length_ns(&s);
 	c->generation++;

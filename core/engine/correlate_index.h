@@ -6,7 +6,9 @@
  * With SLO_CORR_POINT each pair is judged on its own. With SLO_CORR_INTERVAL a signal belongs to
  * the spans of its best tier at the least distance; of one trace only to the innermost (shortest,
  * then begun last, then arrived first) of them; and where k different traces are left, each at
- * confidence / k. Spans without a trace id are traces of their own.
+ * confidence / k. Spans without a trace id are traces of their own. Where a process is all that
+ * several traces have in common with a signal (pod_pid), those on its connection go before the
+ * others.
  *
  * What a signal says about its workload is no matter of this module: one too ambiguous to enrich
  * any span still counts there in full.

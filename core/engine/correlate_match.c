@@ -111,9 +111,14 @@ static bool may_reach(int64_t start_ns, uint32_t note, int64_t time_ns)
 	       note == UINT32_MAX - 1;
 }
 
-/* Spans of @tier that begin within [@from, @to], and end at @alive_ns or later. */
+/* Of a contest: the pairs that count, and the list in which their spans are looked for. */
+struct entries {
+	enum slo_corr_tier tier, list;
+};
+
+/* Spans that begin within [@from, @to], and end at @alive_ns or later. */
 static void enter_all(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
-                      enum slo_corr_tier tier, int64_t from, int64_t to, int64_t alive_ns,
+                      struct entries of, int64_t from, int64_t to, int64_t alive_ns,
                       struct contest *best)
 {
 	struct slo_time_entry e;
@@ -121,16 +126,45 @@ static void enter_all(struct slo_correlator *c, const struct slo_corr_signal_rec
 	int64_t distance_ns;
 	uint64_t key;
 
-	if (from > to || !slo_corr_key(&signal->who, tier, &key))
+	if (from > to || !slo_corr_key(&signal->who, of.list, &key))
 		return;
-	slo_corr_list_spans(c, tier);
-	at = slo_time_index_seek(c->span_list[tier], key, from);
-	while (!is_hopeless(c, tier, best) &&
-	       slo_time_index_next(c->span_list[tier], &at, to, &e)) {
+	slo_corr_list_spans(c, of.list);
+	at = slo_time_index_seek(c->span_list[of.list], key, from);
+	while (!is_hopeless(c, of.tier, best) &&
+	       slo_time_index_next(c->span_list[of.list], &at, to, &e)) {
 		if (may_reach(e.time, e.note, alive_ns) &&
-		    judge(c, &c->span[e.id], signal, &distance_ns) == tier)
+		    judge(c, &c->span[e.id], signal, &distance_ns) == of.tier)
 			enter(c, best, e.id, distance_ns);
 	}
+}
+
+/* Spans that may hold @signal within come first, see hold_contest(). */
+static void enter_near(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+                       struct entries of, struct contest *best)
+{
+	int64_t time = signal->time_ns, begin = shift(time, -c->longest_ns);
+	int64_t limit = tier_limit(c, of.tier);
+
+	enter_all(c, signal, of, begin, time, shift(time, -limit), best);
+	enter_all(c, signal, of, shift(begin, -limit), shift(begin, -1), shift(time, -limit), best);
+	enter_all(c, signal, of, shift(time, 1), shift(time, limit), time, best);
+}
+
+/*
+ * A process that many traces share at once: of spans that are equally near by it, those on the connection of @signal take
+ * the place of the others in @best, where there are any. The tier stays, and what is nearer still goes first.
+ */
+static void break_tie(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+                      struct contest *best)
+{
+	const struct entries of = { SLO_TIER_POD_PID, SLO_TIER_POD_CONN };
+	struct contest named = { 0 };
+
+	if (!signal->who.conn || !c->span_list[of.list])
+		return;
+	enter_near(c, signal, of, &named);
+	if (named.traces && named.distance_ns == best->distance_ns)
+		*best = named;
 }
 
 /*
@@ -141,17 +175,13 @@ static enum slo_corr_tier hold_contest(struct slo_correlator *c,
                                        const struct slo_corr_signal_record *signal,
                                        struct contest *best)
 {
-	int64_t time = signal->time_ns, begin = shift(time, -c->longest_ns);
-
 	*best = (struct contest){ 0 };
 	for (int t = 0; t < SLO_TIER_MAX_ && slo_corr_enriches(c, (enum slo_corr_tier)t); t++) {
 		enum slo_corr_tier tier = (enum slo_corr_tier)t;
-		int64_t limit = tier_limit(c, tier);
 
-		enter_all(c, signal, tier, begin, time, shift(time, -limit), best);
-		enter_all(c, signal, tier, shift(begin, -limit), shift(begin, -1),
-		          shift(time, -limit), best);
-		enter_all(c, signal, tier, shift(time, 1), shift(time, limit), time, best);
+		enter_near(c, signal, (struct entries){ tier, tier }, best);
+		if (best->traces > 1 && tier == SLO_TIER_POD_PID)
+			break_tie(c, signal, best);
 		if (best->traces)
 			return tier;
 	}
@@ -224,9 +254,37 @@ void slo_corr_lose_witness(struct slo_correlator *c, uint32_t slot)
 		slo_corr_unfinal(c, &c->signal[c->span[slot].first_final - 1]);
 }
 
+static void reopen_range(struct slo_correlator *c, uint64_t key, int64_t from, int64_t to)
+{
+	struct slo_time_cursor at;
+	struct slo_time_entry e;
+
+	slo_corr_list_signals(c, SLO_TIER_POD_CONN, key);
+	at = slo_time_index_seek(c->signal_list[SLO_TIER_POD_CONN], key, from);
+	while (slo_time_index_next(c->signal_list[SLO_TIER_POD_CONN], &at, to, &e)) {
+		struct slo_corr_signal_record *signal = &c->signal[e.id];
+
+		if (signal->verdict.final && signal->verdict.tier == SLO_TIER_POD_PID)
+			slo_corr_unfinal(c, signal);
+	}
+}
+
+void slo_corr_reopen_ties(struct slo_correlator *c, const struct slo_corr_span_record *span)
+{
+	int64_t limit = tier_limit(c, SLO_TIER_POD_PID);
+	uint64_t key;
+
+	if (c->cfg.rule.distance == SLO_CORR_POINT || !c->span_list[SLO_TIER_POD_CONN] ||
+	    !slo_corr_key(&span->who, SLO_TIER_POD_CONN, &key))
+		return;
+	for (int traced = 0; traced < 2; traced++)
+		reopen_range(c, traced ? key | SLO_CORR_TRACED : key, shift(span->start_ns, -limit),
+		             shift(span->end_ns, limit));
+}
+
 /*
- * Held anew where spans came or went, but for a hopeless contest that no better tier can settle:
- * on busy processes that is what most signals are, and each new span would ask again.
+ * Held anew where spans came or went, but for a hopeless contest that no better tier can settle, nor a span on the
+ * signal's connection, which slo_corr_reopen_ties() waits for: on busy processes that is what most signals are, and each new span would ask again.
  */
 static const struct slo_corr_verdict *verdict_of(struct slo_correlator *c,
                                                  struct slo_corr_signal_record *signal)

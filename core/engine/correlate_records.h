@@ -124,6 +124,8 @@ static inline bool slo_corr_signal_key(const struct slo_corr_numbers *who, enum 
 void slo_corr_list_signals(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key);
 /* The spans that came since are listed, too. */
 void slo_corr_list_spans(struct slo_correlator *c, enum slo_corr_tier tier);
+/* Signals on the connection of @span, which comes, that were hopeless by their process: it may be whose they are. */
+void slo_corr_reopen_ties(struct slo_correlator *c, const struct slo_corr_span_record *span);
 /* The span in @slot goes, or @signal: what hung on it does no more. */
 void slo_corr_lose_witness(struct slo_correlator *c, uint32_t slot);
 void slo_corr_unfinal(struct slo_correlator *c, struct slo_corr_signal_record *signal);

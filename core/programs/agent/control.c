@@ -257,8 +257,7 @@ static int bind_private(struct slo_control *c, struct slo_err *err)
 
 	(void)umask(before);
 	if (r < 0)
-		return slo_err_set(err, r,
-		                   "control %s: %s; choose another [agent] control%s",
+		return slo_err_set(err, r, "control %s: %s; choose another [agent] control%s",
 		                   c->at.sun_path, strerror(-r),
 		                   r == -EACCES ? ", or RuntimeDirectory= in the unit" : "");
 	c->bound = true;

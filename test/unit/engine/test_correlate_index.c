@@ -61,37 +61,62 @@ static bool equally_near(const struct slo_corr_match *a, const struct slo_corr_m
 	return a->tier == b->tier && a->distance_ns == b->distance_ns;
 }
 
+/* The different traces of the spans in @near; *@ret_beaten: a deeper one of @s' own trace is among them. */
+static unsigned int traces_of(const bool near[SPANS], size_t s, bool *ret_beaten)
+{
+	unsigned int traces = 0;
+
+	*ret_beaten = !near[s];
+	for (size_t i = 0; i < SPANS; i++) {
+		bool counted = false;
+
+		if (!near[i])
+			continue;
+		if (i != s && same_trace(&spans[i], &spans[s]) && deeper(&spans[i], &spans[s]))
+			*ret_beaten = true;
+		for (size_t j = 0; j < i; j++)
+			counted |= near[j] && same_trace(&spans[i], &spans[j]);
+		traces += !counted;
+	}
+	return traces;
+}
+
+/* Of equals by their process, those on the signal's connection; all, where there are none. */
+static void narrow(bool near[SPANS], size_t e)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < SPANS; i++)
+		any |= near[i] && *spans[i].who.conn &&
+		       strcmp(spans[i].who.conn, signals[e].who.conn) == 0;
+	for (size_t i = 0; any && i < SPANS; i++)
+		near[i] = near[i] && strcmp(spans[i].who.conn, signals[e].who.conn) == 0;
+}
+
 /*
  * How many traces share @e with span @s: 0 where it belongs to others. *@ret_tied: all traces that
- * are as near as the nearest, @s among them.
+ * are as near as the nearest.
  */
 static unsigned int sharers(const struct slo_corr_rule *rule, size_t first, size_t s, size_t e,
                             unsigned int *ret_tied)
 {
 	struct slo_corr_match mine = slo_correlate(rule, &spans[s], &signals[e]);
-	bool beaten = false;
-	unsigned int traces = 0;
+	bool near[SPANS] = { false }, beaten;
 
 	*ret_tied = 0;
 	for (size_t i = first; i < span_count; i++) {
 		struct slo_corr_match m = slo_correlate(rule, &spans[i], &signals[e]);
-		bool counted = false;
 
 		if (m.tier < mine.tier || (m.tier == mine.tier && m.distance_ns < mine.distance_ns))
 			return 0;
-		if (!equally_near(&m, &mine))
-			continue;
-		if (i != s && same_trace(&spans[i], &spans[s]) && deeper(&spans[i], &spans[s]))
-			beaten = true;
-		for (size_t j = first; j < i; j++) {
-			struct slo_corr_match other = slo_correlate(rule, &spans[j], &signals[e]);
-
-			counted |= equally_near(&other, &mine) && same_trace(&spans[i], &spans[j]);
-		}
-		traces += !counted;
+		near[i] = equally_near(&m, &mine);
 	}
-	*ret_tied = traces;
-	return beaten ? 0 : traces;
+	*ret_tied = traces_of(near, s, &beaten);
+	if (*ret_tied > 1 && mine.tier == SLO_TIER_POD_PID) {
+		narrow(near, e);
+		*ret_tied = traces_of(near, s, &beaten);
+	}
+	return beaten ? 0 : *ret_tied;
 }
 
 struct scored {
@@ -439,6 +464,43 @@ static void verdicts_follow_the_spans_that_arrive(void **state)
 	}
 }
 
+/* One process, three requests at once, each on a connection of its own: a retransmit on one of them is that one's. */
+static void of_equals_in_a_process_the_connection_decides(void **state)
+{
+	const struct slo_correlator_config cfg = { .rule = rules[1],
+		                                   .max_signals = 8,
+		                                   .max_spans = 8 };
+	static const char *const traces[] = { "t1", "t2", "t3" };
+	static const char *const conns[] = { "a:1->b:443/tcp", "a:2->b:443/tcp", "a:3->b:443/tcp" };
+	const struct slo_corr_signal signal = {
+		{ .pod = "p", .pid = 1, .conn = conns[1] }, T0, SLO_SIG_TCP_RETRANSMITS, 2
+	};
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_corr_result r;
+	uint64_t id[4];
+
+	(void)state;
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	for (int i = 0; i < 3; i++) {
+		const struct slo_corr_span span = {
+			{ .trace_id = traces[i], .pod = "p", .pid = 1, .conn = conns[i] },
+			T0 - 9 * MS,
+			T0 + 9 * MS
+		};
+
+		assert_int_equal(slo_correlator_add_span(c, &span, &id[i]), 0);
+		if (i == 0)
+			continue;
+		assert_int_equal(slo_correlator_match(c, id[1], &r), 0);
+		assert_int_equal(r.count, 1);
+		assert_int_equal(r.hit[0].tier, SLO_TIER_POD_PID);
+		assert_true(r.hit[0].confidence == 0.9);
+		assert_int_equal(slo_correlator_match(c, id[0], &r), 0);
+		assert_int_equal(r.count, 0);
+		assert_int_equal(r.elsewhere, 1);
+	}
+}
+
 /* Hopeless among spans without trace ids, until the span of its own trace arrives. */
 static void late_span_of_its_trace_settles_a_shared_signal(void **state)
 {
@@ -676,6 +738,7 @@ int main(void)
 		cmocka_unit_test(index_agrees_with_brute_force_as_both_come_and_go),
 		cmocka_unit_test(only_the_newest_count_where_room_runs_out),
 		cmocka_unit_test(verdicts_follow_the_spans_that_arrive),
+		cmocka_unit_test(of_equals_in_a_process_the_connection_decides),
 		cmocka_unit_test(late_span_of_its_trace_settles_a_shared_signal),
 		cmocka_unit_test(records_expire_after_their_time),
 		cmocka_unit_test(names_are_forgotten_with_their_records),
