@@ -309,6 +309,7 @@ test_hard() {
 	step hard/clock env SLO_AGENT="$PWD/build/static/llm-slo-agent" SLO_CTL="$PWD/build/static/sloctl" test/vm/run.sh 6.1 clock
 	step hard/learnt test/live/learnt.py "$PWD/build/debug/llm-slo-agent"
 	step input test/live/input.py "$PWD/build/debug/llm-slo-agent"
+	step ask test/live/ask.py "$PWD/build/debug/llm-slo-agent" "$PWD/build/debug/sloctl"
 }
 
 test_soak() {

@@ -283,8 +283,9 @@ _llm_slo() {
 		--out | -O) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--config | -c) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		--control) return ;;
+		--log) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
-		words="--out --config --control --no-logs --help --version"
+		words="--out --config --control --log --no-logs --help --version"
 		;;
 	"docs")
 		case $prev in

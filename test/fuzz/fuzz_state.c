@@ -43,12 +43,13 @@ static struct slo_live *make(const char *objectives)
 	struct slo_config_issues *issues = calloc(1, sizeof(*issues));
 	char text[512];
 	const struct slo_config_text ini = { SLO_CONFIG_INI, "fuzz.ini", text,
-		                             (size_t)snprintf(text, sizeof(text),
-		                                              "[agent]\nstate_dir =\n[receiver]\n"
-		                                              "listen =\nretain_spans = 1024\n"
-		                                              "retain_signals = 1024\n[metrics]\n"
-		                                              "listen =\n[kubernetes]\nkind = off\n%s",
-		                                              objectives) };
+		                             (size_t)snprintf(
+						     text, sizeof(text),
+						     "[agent]\nstate_dir =\n[receiver]\n"
+						     "listen =\nretain_spans = 1024\n"
+						     "retain_signals = 1024\n[metrics]\n"
+						     "listen =\n[kubernetes]\nkind = off\n%s",
+						     objectives) };
 	struct slo_config *cfg = NULL;
 	struct slo_live_config c = { .node = "n",
 		                     .mode = "minimal",
@@ -117,8 +118,12 @@ static size_t mend(const uint8_t *data, size_t size, char *file)
 	              incidents * sizeof(struct slo_live_incident) +
 	              tracks * sizeof(struct slo_live_track);
 	int64_t now = (int64_t)slo_clock_realtime_ns();
-	const size_t head[] = { baseline, sizeof(struct slo_live_incident),
-		                sizeof(struct slo_live_track), services, incidents, tracks,
+	const size_t head[] = { baseline,
+		                sizeof(struct slo_live_incident),
+		                sizeof(struct slo_live_track),
+		                services,
+		                incidents,
+		                tracks,
 		                sizeof(struct slo_live_known) };
 
 	memset(file, 0, HEAD + body);
@@ -151,7 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!any) {
 		any = make("");
-		one = make("[slo.a]\nservice = chat\nsli = ttft_ms\nthreshold = 800\nobjective = 0.99\n");
+		one = make(
+			"[slo.a]\nservice = chat\nsli = ttft_ms\nthreshold = 800\nobjective = 0.99\n");
 	}
 	l = size && data[size - 1] & 1 ? one : any;
 	if (size && data[0] & 1)

@@ -34,10 +34,10 @@ control = {control}
 DAY = 86400
 
 
-def event(bad, age=0.0):
+def event(bad, age=0.0, namespace=""):
     at = time.time() - age
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1e6):06d}Z"
-    return json.dumps({"event_id": os.urandom(8).hex(), "timestamp": stamp, "cluster": "c", "namespace": "", "workload": "w",
+    return json.dumps({"event_id": os.urandom(8).hex(), "timestamp": stamp, "cluster": "c", "namespace": namespace, "workload": "w",
                        "service": "chat", "request_id": "r", "sli_name": "error_rate", "sli_value": float(bad),
                        "unit": "ratio", "status": "breach" if bad else "ok"})
 

@@ -53,10 +53,11 @@ static void print_one(const json_t *item)
 {
 	const json_t *in = json_object_get(item, "incident");
 	const json_t *impact = json_object_get(in, "slo_impact");
+	char name[256], when[24];
 
-	(void)printf("%-8s %-24s %-20s %-16s %6.1f  %-34s %s %.2f%s\n",
-	             slo_control_text(item, "state"), slo_control_text(in, "timestamp"),
-	             slo_control_text(in, "service"), slo_control_text(impact, "sli"),
+	(void)printf("%-8s %-20s %-20s %-16s %6.1f  %-20s %s %.2f%s\n",
+	             slo_control_text(item, "state"), slo_control_time(in, "timestamp", when),
+	             slo_control_service(in, name), slo_control_text(impact, "sli"),
 	             slo_control_number(impact, "burn_rate"), slo_control_text(in, "incident_id"),
 	             slo_control_text(in, "predicted_fault_domain"),
 	             slo_control_number(in, "confidence"),
@@ -78,7 +79,7 @@ static unsigned int print_all(const struct incidents_args *args, const json_t *a
 			(void)putchar('\n');
 		} else {
 			if (!n)
-				(void)printf("%-8s %-24s %-20s %-16s %6s  %-34s %s\n", "state",
+				(void)printf("%-8s %-20s %-20s %-16s %6s  %-20s %s\n", "state",
 				             "time", "service", "sli", "burn", "id", "domain");
 			print_one(item);
 		}

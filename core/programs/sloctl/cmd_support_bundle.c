@@ -24,6 +24,7 @@ struct bundle_args {
 	const char *out;
 	const char *config;
 	const char *control;
+	const char *log;
 	bool no_logs;
 };
 
@@ -37,7 +38,9 @@ static const struct slo_option rows[] = {
 	  .help = "the agent's configuration (" SLO_CONFIG_DEFAULT_PATH ")" },
 	{ .name = "control", .arg = "SOCKET", .type = SLO_OPT_STRING, .offset = AT(control),
 	  .help = "the agent's socket ([agent] control)" },
-	{ .name = "no-logs", .type = SLO_OPT_BOOL, .offset = AT(no_logs), .help = "leave the journal of the agent's unit out" },
+	{ .name = "log", .arg = "FILE", .type = SLO_OPT_STRING, .offset = AT(log),
+	  .help = "the agent's log, where it is not in the journal" },
+	{ .name = "no-logs", .type = SLO_OPT_BOOL, .offset = AT(no_logs), .help = "leave the log out" },
 };
 /* clang-format on */
 
@@ -137,8 +140,25 @@ static void mask_urls(char *text, size_t len)
 	}
 }
 
-static void add_output(struct bundle *b, const char *name, const char *const argv[])
+/* How journalctl says that it has nothing; it ends well all the same. */
+static bool is_empty_journal(const char *text, size_t len)
 {
+	static const char *const words[] = { "-- No entries --", "No journal files were found" };
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(words); i++) {
+		size_t n = strlen(words[i]);
+
+		if (len >= n && memcmp(text, words[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* @hint: what to do about a part that could not be had; "": nothing to be said. */
+static void add_output(struct bundle *b, const char *name, const char *const argv[],
+                       const char *hint)
+{
+	char why[256];
 	int pipe_fd[2], status = 0;
 	size_t len;
 	pid_t child;
@@ -157,13 +177,15 @@ static void add_output(struct bundle *b, const char *name, const char *const arg
 		(void)kill(child, SIGTERM);
 		(void)waitpid(child, &status, 0);
 	}
-	if (!len)
-		miss(b, name,
-		     WIFEXITED(status) && WEXITSTATUS(status) == 127
-		             ? "there is no such program here"
-		             : "it said nothing");
-	if (!len)
+	if (!len || is_empty_journal(b->part, len)) {
+		(void)snprintf(why, sizeof(why), "%s: %s%s", argv[0],
+		               WIFEXITED(status) && WEXITSTATUS(status) == 127
+		                       ? "there is no such program here"
+		                       : "it has nothing",
+		               hint);
+		miss(b, name, why);
 		return;
+	}
 	mask_urls(b->part, len);
 	add(b, name, b->part, len);
 }
@@ -209,6 +231,32 @@ static void add_answers(struct bundle *b, const char *path)
 	}
 }
 
+/* Outside of systemd the log is the agent's standard error, and where that goes nobody here knows. */
+#define LOG_HINT                                                                                \
+	"; the agent logs to its standard error: add what kept it (docker logs, kubectl logs, " \
+	"a supervisor's file) by --log FILE"
+
+/* The last PART_MAX bytes. */
+static void add_log_file(struct bundle *b, const char *path)
+{
+	slo_cleanup(slo_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	ssize_t n = -1;
+	char why[256];
+
+	if (size >= 0)
+		n = pread(fd, b->part, PART_MAX,
+		          size > (off_t)PART_MAX ? size - (off_t)PART_MAX : 0);
+	if (n <= 0) {
+		(void)snprintf(why, sizeof(why), "%.150s: %s", path,
+		               n < 0 ? strerror(errno) : "it is empty");
+		miss(b, "log.txt", why);
+		return;
+	}
+	mask_urls(b->part, (size_t)n);
+	add(b, "log.txt", b->part, (size_t)n);
+}
+
 static void add_parts(struct bundle *b, const struct bundle_args *args, const char *path)
 {
 	const char *const prereq[] = { SELF, "prereq", "check", "--output", "json", NULL };
@@ -219,11 +267,13 @@ static void add_parts(struct bundle *b, const struct bundle_args *args, const ch
 	if (!args->config)
 		config[3] = NULL;
 	add_versions(b);
-	add_output(b, "prereq.json", prereq);
-	add_output(b, "config.ini", config);
+	add_output(b, "prereq.json", prereq, "");
+	add_output(b, "config.ini", config, "");
 	add_answers(b, path);
-	if (!args->no_logs)
-		add_output(b, "log.txt", logs);
+	if (args->log)
+		add_log_file(b, args->log);
+	else if (!args->no_logs)
+		add_output(b, "log.txt", logs, LOG_HINT);
 	if (b->missed)
 		add(b, "missing.txt", b->missing, strlen(b->missing));
 	if (!b->error)

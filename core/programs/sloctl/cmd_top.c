@@ -108,11 +108,12 @@ static void print_span(double ms)
 
 static void print_objective(const json_t *slo)
 {
+	char name[256];
 	json_t *w;
 	size_t i;
 
 	(void)printf("%-20s %-16s %-18s budget %5.1f %%  burn", slo_control_text(slo, "name"),
-	             slo_control_text(slo, "service"), slo_control_text(slo, "state"),
+	             slo_control_service(slo, name), slo_control_text(slo, "state"),
 	             slo_control_number(slo, "budget_remaining") * 100);
 	json_array_foreach(json_object_get(slo, "windows"), i, w)
 	{
@@ -131,13 +132,14 @@ static void print_objective(const json_t *slo)
 static void print_open(const json_t *item)
 {
 	const json_t *in = json_object_get(item, "incident");
+	char name[256], when[24];
 
 	if (strcmp(slo_control_text(item, "state"), "open") != 0)
 		return;
 	(void)printf("open: %s  %s  %s (%.2f)  since %s\n", slo_control_text(in, "incident_id"),
-	             slo_control_text(in, "service"),
-	             slo_control_text(in, "predicted_fault_domain"),
-	             slo_control_number(in, "confidence"), slo_control_text(in, "timestamp"));
+	             slo_control_service(in, name), slo_control_text(in, "predicted_fault_domain"),
+	             slo_control_number(in, "confidence"),
+	             slo_control_time(in, "started_at", when));
 }
 
 static void print_text(const json_t *top)

@@ -136,6 +136,23 @@ const char *slo_control_text(const json_t *object, const char *key)
 	return s ? s : "";
 }
 
+const char *slo_control_service(const json_t *object, char buf[256])
+{
+	const char *namespace_ = slo_control_text(object, "namespace");
+
+	(void)snprintf(buf, 256, "%.120s%s%.120s", namespace_, *namespace_ ? "/" : "",
+	               slo_control_text(object, "service"));
+	return buf;
+}
+
+const char *slo_control_time(const json_t *object, const char *key, char buf[24])
+{
+	const char *text = slo_control_text(object, key);
+
+	(void)snprintf(buf, 24, "%.19s%s", text, *text ? "Z" : "");
+	return buf;
+}
+
 double slo_control_number(const json_t *object, const char *key)
 {
 	return json_number_value(json_object_get(object, key));
@@ -145,6 +162,7 @@ int slo_control_explain(const char *path, const char *service, char *buf, size_t
                         struct slo_err *err)
 {
 	json_t *all = NULL, *item;
+	char name[256];
 	int r = slo_control_ask(path, "incidents", NULL, &all, err);
 	size_t i;
 
@@ -162,8 +180,7 @@ int slo_control_explain(const char *path, const char *service, char *buf, size_t
 		(void)snprintf(buf, size, "%s, confidence %.2f, incident %s (service %s)",
 		               slo_control_text(in, "predicted_fault_domain"),
 		               json_number_value(json_object_get(in, "confidence")),
-		               slo_control_text(in, "incident_id"),
-		               slo_control_text(in, "service"));
+		               slo_control_text(in, "incident_id"), slo_control_service(in, name));
 		r = 0;
 		break;
 	}

@@ -24,6 +24,10 @@ int slo_control_explain(const char *path, const char *service, char *buf, size_t
 
 /* Of an object of an answer; "" and 0 where there is none. */
 const char *slo_control_text(const json_t *object, const char *key);
+/* "NAMESPACE/SERVICE", or the service alone where there is no namespace. */
+const char *slo_control_service(const json_t *object, char buf[256]);
+/* Of a time in RFC 3339, UTC: without its fraction. */
+const char *slo_control_time(const json_t *object, const char *key, char buf[24]);
 double slo_control_number(const json_t *object, const char *key);
 
 #endif
