@@ -57,30 +57,24 @@ static const char *const status_codes[] = {
 	NULL,
 };
 
-#define END                                      \
-	{                                        \
-		NULL, 0, TEXT, false, NULL, NULL \
-	}
-#define ONE(name, number, type)                       \
-	{                                             \
-		name, number, type, false, NULL, NULL \
-	}
-#define MANY(name, number, type)                     \
-	{                                            \
-		name, number, type, true, NULL, NULL \
-	}
-#define MESSAGE_OF(name, number, fields)                   \
-	{                                                  \
-		name, number, MESSAGE, false, fields, NULL \
-	}
-#define MESSAGES_OF(name, number, fields)                 \
-	{                                                 \
-		name, number, MESSAGE, true, fields, NULL \
-	}
-#define ENUM_OF(name, number, names)                   \
-	{                                              \
-		name, number, ENUM, false, NULL, names \
-	}
+/* clang-format off */
+#define ROW(name, number, type, repeated, fields, names) { name, number, type, repeated, fields, names }
+#define ONE(name, number, type) ROW(name, number, type, false, NULL, NULL)
+#define MANY(name, number, type) ROW(name, number, type, true, NULL, NULL)
+#define MESSAGE_OF(name, number, fields) ROW(name, number, MESSAGE, false, fields, NULL)
+#define MESSAGES_OF(name, number, fields) ROW(name, number, MESSAGE, true, fields, NULL)
+#define ENUM_OF(name, number, names) ROW(name, number, ENUM, false, NULL, names)
+#define END ROW(NULL, 0, TEXT, false, NULL, NULL)
+/* What most messages have: attributes, and how many the sender left out. */
+#define ATTRIBUTES(attributes, dropped) \
+	MESSAGES_OF("attributes", attributes, attr_fields), \
+	ONE("droppedAttributesCount", dropped, UINT32)
+/* Whose a span or a link is. */
+#define IDS(message) \
+	ONE("traceId", SLO_OTLP_##message##_TRACE_ID, HEX), \
+	ONE("spanId", SLO_OTLP_##message##_SPAN_ID, HEX), \
+	ONE("traceState", SLO_OTLP_##message##_TRACE_STATE, TEXT)
+/* clang-format on */
 
 static const struct field any_fields[];
 static const struct field attr_fields[] = {
@@ -114,31 +108,25 @@ static const struct field entity_fields[] = {
 	END,
 };
 static const struct field resource_fields[] = {
-	MESSAGES_OF("attributes", SLO_OTLP_RESOURCE_ATTRIBUTES, attr_fields),
-	ONE("droppedAttributesCount", SLO_OTLP_RESOURCE_DROPPED, UINT32),
+	ATTRIBUTES(SLO_OTLP_RESOURCE_ATTRIBUTES, SLO_OTLP_RESOURCE_DROPPED),
 	MESSAGES_OF("entityRefs", SLO_OTLP_RESOURCE_ENTITY_REFS, entity_fields),
 	END,
 };
 static const struct field scope_fields[] = {
 	ONE("name", SLO_OTLP_SCOPE_NAME, TEXT),
 	ONE("version", SLO_OTLP_SCOPE_VERSION, TEXT),
-	MESSAGES_OF("attributes", SLO_OTLP_SCOPE_ATTRIBUTES, attr_fields),
-	ONE("droppedAttributesCount", SLO_OTLP_SCOPE_DROPPED, UINT32),
+	ATTRIBUTES(SLO_OTLP_SCOPE_ATTRIBUTES, SLO_OTLP_SCOPE_DROPPED),
 	END,
 };
 static const struct field event_fields[] = {
 	ONE("timeUnixNano", SLO_OTLP_EVENT_TIME, FIXED64),
 	ONE("name", SLO_OTLP_EVENT_NAME, TEXT),
-	MESSAGES_OF("attributes", SLO_OTLP_EVENT_ATTRIBUTES, attr_fields),
-	ONE("droppedAttributesCount", SLO_OTLP_EVENT_DROPPED, UINT32),
+	ATTRIBUTES(SLO_OTLP_EVENT_ATTRIBUTES, SLO_OTLP_EVENT_DROPPED),
 	END,
 };
 static const struct field link_fields[] = {
-	ONE("traceId", SLO_OTLP_LINK_TRACE_ID, HEX),
-	ONE("spanId", SLO_OTLP_LINK_SPAN_ID, HEX),
-	ONE("traceState", SLO_OTLP_LINK_TRACE_STATE, TEXT),
-	MESSAGES_OF("attributes", SLO_OTLP_LINK_ATTRIBUTES, attr_fields),
-	ONE("droppedAttributesCount", SLO_OTLP_LINK_DROPPED, UINT32),
+	IDS(LINK),
+	ATTRIBUTES(SLO_OTLP_LINK_ATTRIBUTES, SLO_OTLP_LINK_DROPPED),
 	ONE("flags", SLO_OTLP_LINK_FLAGS, FIXED32),
 	END,
 };
@@ -148,16 +136,13 @@ static const struct field status_fields[] = {
 	END,
 };
 static const struct field span_fields[] = {
-	ONE("traceId", SLO_OTLP_SPAN_TRACE_ID, HEX),
-	ONE("spanId", SLO_OTLP_SPAN_SPAN_ID, HEX),
-	ONE("traceState", SLO_OTLP_SPAN_TRACE_STATE, TEXT),
+	IDS(SPAN),
 	ONE("parentSpanId", SLO_OTLP_SPAN_PARENT_ID, HEX),
 	ONE("name", SLO_OTLP_SPAN_NAME, TEXT),
 	ENUM_OF("kind", SLO_OTLP_SPAN_KIND, span_kinds),
 	ONE("startTimeUnixNano", SLO_OTLP_SPAN_START, FIXED64),
 	ONE("endTimeUnixNano", SLO_OTLP_SPAN_END, FIXED64),
-	MESSAGES_OF("attributes", SLO_OTLP_SPAN_ATTRIBUTES, attr_fields),
-	ONE("droppedAttributesCount", SLO_OTLP_SPAN_DROPPED_ATTRIBUTES, UINT32),
+	ATTRIBUTES(SLO_OTLP_SPAN_ATTRIBUTES, SLO_OTLP_SPAN_DROPPED_ATTRIBUTES),
 	MESSAGES_OF("events", SLO_OTLP_SPAN_EVENTS, event_fields),
 	ONE("droppedEventsCount", SLO_OTLP_SPAN_DROPPED_EVENTS, UINT32),
 	MESSAGES_OF("links", SLO_OTLP_SPAN_LINKS, link_fields),

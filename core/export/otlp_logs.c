@@ -127,6 +127,30 @@ static void put_trace_id(struct record *r, const char *hex, uint8_t id[SLO_TRACE
 	r->log.trace_id.len = SLO_TRACE_ID_LEN;
 }
 
+/* A text of a record, as an attribute where it is known. */
+struct text_row {
+	const char *key;
+	size_t offset; /* of a const char * */
+};
+
+static void put_texts(struct record *r, const void *from, const struct text_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *text;
+
+		memcpy(&text, (const char *)from + rows[i].offset, sizeof(text));
+		slo_otlp_attr_known(&r->attrs, rows[i].key, text);
+	}
+}
+
+#define EVENT(field) offsetof(struct slo_sli_event, field)
+
+static const struct text_row event_texts[] = {
+	{ "event_id", EVENT(event_id) },
+	{ "workload", EVENT(workload) },
+	{ "request_id", EVENT(request_id) },
+};
+
 int slo_otlp_log_sli(struct slo_otlp_group *g, const struct slo_sli_event *ev)
 {
 	const struct slo_sli_desc *sli = slo_sli_desc(ev->sli);
@@ -141,9 +165,7 @@ int slo_otlp_log_sli(struct slo_otlp_group *g, const struct slo_sli_event *ev)
 	(void)snprintf(r.text, sizeof(r.text), "%s %.6g %s (%s)", sli->name, ev->value, sli->unit,
 	               slo_sli_status_name(ev->status));
 	put_trace_id(&r, ev->trace_id, id);
-	slo_otlp_attr_known(&r.attrs, "event_id", ev->event_id);
-	slo_otlp_attr_known(&r.attrs, "workload", ev->workload);
-	slo_otlp_attr_known(&r.attrs, "request_id", ev->request_id);
+	put_texts(&r, ev, event_texts, SLO_ARRAY_SIZE(event_texts));
 	slo_otlp_attr_str(&r.attrs, "sli_name", sli->name);
 	slo_otlp_attr_double(&r.attrs, "sli_value", ev->value);
 	slo_otlp_attr_str(&r.attrs, "unit", sli->unit);
@@ -165,6 +187,21 @@ static enum severity severity_of(const struct slo_notice *n)
 	                                                                   : rows[n->severity];
 }
 
+#define NOTICE(field) offsetof(struct slo_notice, field)
+
+static const struct text_row notice_texts[] = {
+	{ "notice_id", NOTICE(id) },
+	{ "incident_id", NOTICE(incident_id) },
+	{ "dedup_key", NOTICE(dedup_key) },
+	{ "cluster", NOTICE(cluster) },
+	{ "namespace", NOTICE(namespace_) },
+	{ "service", NOTICE(service) },
+	{ "slo", NOTICE(slo) },
+	{ "sli", NOTICE(sli) },
+	{ "predicted_fault_domain", NOTICE(domain) },
+	{ "next_step", NOTICE(next_step) },
+};
+
 int slo_otlp_log_notice(struct slo_otlp_group *g, const struct slo_notice *n)
 {
 	struct record r;
@@ -172,16 +209,7 @@ int slo_otlp_log_notice(struct slo_otlp_group *g, const struct slo_notice *n)
 	begin(&r, n->unix_ns, severity_of(n));
 	(void)snprintf(r.name, sizeof(r.name), "llm.slo.incident.%s",
 	               slo_notice_kind_name(n->kind));
-	slo_otlp_attr_known(&r.attrs, "notice_id", n->id);
-	slo_otlp_attr_known(&r.attrs, "incident_id", n->incident_id);
-	slo_otlp_attr_known(&r.attrs, "dedup_key", n->dedup_key);
-	slo_otlp_attr_known(&r.attrs, "cluster", n->cluster);
-	slo_otlp_attr_known(&r.attrs, "namespace", n->namespace_);
-	slo_otlp_attr_known(&r.attrs, "service", n->service);
-	slo_otlp_attr_known(&r.attrs, "slo", n->slo);
-	slo_otlp_attr_known(&r.attrs, "sli", n->sli);
-	slo_otlp_attr_known(&r.attrs, "predicted_fault_domain", n->domain);
-	slo_otlp_attr_known(&r.attrs, "next_step", n->next_step);
+	put_texts(&r, n, notice_texts, SLO_ARRAY_SIZE(notice_texts));
 	slo_otlp_attr_str(&r.attrs, "severity", slo_notice_severity_name(n->severity));
 	slo_otlp_attr_double(&r.attrs, "confidence", n->confidence);
 	slo_otlp_attr_double(&r.attrs, "burn_rate", n->burn_rate);

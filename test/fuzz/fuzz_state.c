@@ -10,8 +10,8 @@
 #include "core/base/crc32c.h"
 #include "core/base/log.h"
 #include "core/codec/incident_json.h"
-#include "core/programs/agent/live.h"
 #include "core/programs/explain.h"
+#include "test/unit/programs/live_rig.h"
 
 #define HEAD 48
 #define CHECK_AT 16
@@ -19,54 +19,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static uint64_t measured(void *user)
-{
-	(void)user;
-	return 0;
-}
-
-static enum slo_source source(void *user, enum slo_signal sig)
-{
-	(void)user;
-	(void)sig;
-	return SLO_SRC_PROCFS;
-}
-
-static void health(void *user, struct slo_live_health *ret)
-{
-	(void)user;
-	*ret = (struct slo_live_health){ .overhead_pct = -1 };
-}
-
 static struct slo_live *make(const char *objectives)
 {
-	struct slo_config_issues *issues = calloc(1, sizeof(*issues));
-	char text[512];
-	const struct slo_config_text ini = { SLO_CONFIG_INI, "fuzz.ini", text,
-		                             (size_t)snprintf(
-						     text, sizeof(text),
-						     "[agent]\nstate_dir =\n[receiver]\n"
-						     "listen =\nretain_spans = 1024\n"
-						     "retain_signals = 1024\n[metrics]\n"
-						     "listen =\n[kubernetes]\nkind = off\n%s",
-						     objectives) };
-	struct slo_config *cfg = NULL;
-	struct slo_live_config c = { .node = "n",
-		                     .mode = "minimal",
-		                     .host_root = -1,
-		                     .measured = measured,
-		                     .source = source,
-		                     .health = health };
 	struct slo_live *l = NULL;
+	struct slo_err err = { 0 };
 
 	slo_log_set_level(SLO_LOG_ERR);
-	if (slo_config_parse(&cfg, &ini, issues, NULL) < 0)
+	if (rig_start(&l, "", objectives, &err) < 0)
 		abort();
-	c.cfg = cfg;
-	if (slo_live_new(&l, &c, NULL) < 0)
-		abort();
-	slo_config_freep(&cfg);
-	free(issues);
 	return l;
 }
 

@@ -10,10 +10,9 @@ import re
 import subprocess
 import sys
 import tarfile
-import time
 
-from hard import Sink, id_of
-from input import Logged, event
+from input import burn, event
+from surroundings import id_of
 
 RESPONSES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/cdgate/fail/r.json")
 
@@ -94,16 +93,9 @@ def bundle(ask, agent, incident):
 
 
 def main():
-    sink = Sink()
-    agent = Logged(sys.argv[1], sink)
+    agent = burn(sys.argv[1], namespace="prod")
     ask = Asker(sys.argv[2], agent.socket)
-    agent.start()
-    end = time.monotonic() + 30
-    while time.monotonic() < end and not sink.told:
-        agent.write(*[failed()] * 5)
-        time.sleep(0.1)
-    assert sink.told, agent.log()
-    incident = id_of(sink.told[0][1])
+    incident = id_of(agent.hooks.told[0][1])
     agent.write(*[failed()] * 50)  # it stays open meanwhile
     domain = tables(ask, incident)
     gate(ask, incident, domain)

@@ -13,19 +13,13 @@ import subprocess
 import sys
 import time
 
-from hard import Agent, Sink, check_told, status_of
+from surroundings import Agent, check_told, status_of
 
 SETTINGS = """[slo.all]
 service = chat
 sli = error_rate
 threshold = 0.01
 objective = 0.95
-[slo.errors]
-service = chat
-sli = error_rate
-threshold = 0.01
-objective = 0.95
-windows = 5s, 6s, 7s, 8s, 9s, 10s, 11s
 [receiver]
 slo_input = {log}
 [agent]
@@ -43,12 +37,14 @@ def event(bad, age=0.0, namespace=""):
 
 
 class Logged(Agent):
-    def __init__(self, path, sink, log=None):
-        super().__init__(path, sink, "")
+    def __init__(self, path, log=None):
+        super().__init__(path)
         self.written = log or f"{self.dir.name}/app.log"
         self.socket = f"{self.dir.name}/agent.sock"
-        with open(self.config, "a") as f:
-            f.write(SETTINGS.format(log=self.written, control=self.socket))
+        with open(self.config) as f:
+            text = f.read().replace("control =\n", "")
+        with open(self.config, "w") as f:
+            f.write(text + SETTINGS.format(log=self.written, control=self.socket))
 
     def write(self, *lines, end="\n"):
         with open(self.written, "a") as f:
@@ -71,8 +67,7 @@ class Logged(Agent):
         return row["windows"][-1]["valid"], row["windows"][-1]["bad"]
 
     def received(self, outcome, kind="slo_event"):
-        row = f'llm_slo_agent_received_records_total{{kind="{kind}",outcome="{outcome}"}}'
-        return sum(float(line.split()[-1]) for line in self.counts() if line.startswith(row))
+        return self.count("agent_received_records_total", kind, outcome)
 
 
 def wait(what, agent, seconds=15):
@@ -83,7 +78,7 @@ def wait(what, agent, seconds=15):
 
 
 def counted_once(path):
-    agent = Logged(path, Sink())
+    agent = Logged(path)
     agent.start()
     wait(lambda: "waits for a file" in agent.log(), agent)
     agent.write(event(False), event(True))
@@ -126,56 +121,55 @@ def counted_once(path):
     print("counted once: 8 of 8 events over 2 rotations, a truncation, kill -9 and a restart; 3 bad lines, 2 outside the time")
 
 
-def incident(path):
-    sink = Sink()
-    agent = Logged(path, sink)
+def burn(path, **of):
+    """An agent with an incident open."""
+    agent = Logged(path)
     agent.start()
     end = time.monotonic() + 25
-    while time.monotonic() < end and not sink.told:
-        agent.write(*[event(True)] * 5)
+    while time.monotonic() < end and not agent.hooks.told:
+        agent.write(*[event(True, **of)] * 5)
         time.sleep(0.1)
-    assert sink.told, agent.log()
-    while time.monotonic() < end + 25 and status_of(sink.told[-1][1]) != "resolved":
+    assert agent.hooks.told, agent.log()
+    return agent
+
+
+def incident(path):
+    agent = burn(path)
+    end = time.monotonic() + 25
+    while time.monotonic() < end and status_of(agent.hooks.told[-1][1]) != "resolved":
         agent.write(*[event(False)] * 5)
         time.sleep(0.1)
     agent.stop()
-    print(f"incident: {check_told(sink.told)} opened and resolved by what a log says")
+    print(f"incident: {check_told(agent.hooks.told)} opened and resolved by what a log says")
 
 
 def withdrawn(path):
     """Objectives that are taken out of the configuration: one while the agent runs, one while it does not."""
-    sink = Sink()
-    agent = Logged(path, sink)
-    agent.start()
-    end = time.monotonic() + 25
-    while time.monotonic() < end and not sink.told:
-        agent.write(*[event(True)] * 5)
-        time.sleep(0.1)
-    assert sink.told, agent.log()
+    agent = burn(path)
     with open(agent.config) as f:
         whole = f.read()
     with open(agent.config, "w") as f:
         f.write(whole.replace("[slo.errors]", "[slo.other]").replace("service = chat", "service = nobody"))
     agent.process.send_signal(signal.SIGHUP)
-    wait(lambda: status_of(sink.told[-1][1]) == "resolved", agent)
+    wait(lambda: status_of(agent.hooks.told[-1][1]) == "resolved", agent)
     assert "is no objective any more" in agent.log()
     with open(agent.config, "w") as f:
         f.write(whole)
     agent.process.send_signal(signal.SIGHUP)
     agent.write(*[event(True)] * 5)
-    wait(lambda: status_of(sink.told[-1][1]) == "open", agent)
+    wait(lambda: status_of(agent.hooks.told[-1][1]) == "open", agent)
     agent.kill()
     with open(agent.config, "w") as f:
         f.write(whole.replace("[slo.errors]", "[slo.other]").replace("service = chat", "service = nobody"))
     agent.start()
-    wait(lambda: status_of(sink.told[-1][1]) == "resolved", agent)
+    wait(lambda: status_of(agent.hooks.told[-1][1]) == "resolved", agent)
     agent.stop()
-    assert check_told(sink.told) == 2
+    assert check_told(agent.hooks.told) == 2
     print("withdrawn: 2 incidents ended with their objective, by a reload and by a restart")
 
 
 def standard_input(path):
-    agent = Logged(path, Sink(), log="-")
+    agent = Logged(path, log="-")
     with open(f"{agent.dir.name}/log", "ab") as log:
         process = subprocess.Popen([path, "--config", agent.config, "--output", "jsonl"], stdin=subprocess.PIPE,
                                    stdout=subprocess.DEVNULL, stderr=log)

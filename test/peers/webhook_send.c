@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/net/webhook.h"
+#include "test/unit/net/notice.h"
 
 #define WAIT_MS 5000
 
@@ -18,37 +19,23 @@ static unsigned int index_of(const char *const *names, unsigned int count, const
 	exit(2);
 }
 
-static struct slo_notice notice_of(const char *kind, const char *severity)
+/* Of now: a receiver may drop what is old. */
+static struct slo_notice notice(const char *kind_name, const char *severity)
 {
 	static const char *const kinds[] = { "open", "update", "resolve", "test" };
 	static const char *const severities[] = { "critical", "error", "warning", "info" };
-	static const char json[] = "{\"incident_id\":\"inc-7\"}";
 	static char id[64];
 	int64_t now = (int64_t)slo_clock_realtime_ns();
+	enum slo_notice_kind kind =
+		(enum slo_notice_kind)index_of(kinds, SLO_NOTICE_KIND_MAX_, kind_name);
+	struct slo_notice n = notice_of(kind, id);
 
 	(void)snprintf(id, sizeof(id), "msg-%lld", (long long)now);
-	return (struct slo_notice){
-		.kind = (enum slo_notice_kind)index_of(kinds, SLO_NOTICE_KIND_MAX_, kind),
-		.severity = (enum slo_severity)index_of(severities, SLO_SEVERITY_MAX_, severity),
-		.id = id,
-		.dedup_key = "00112233445566778899aabbccddeeff",
-		.incident_id = "inc-7",
-		.summary = "gateway: TTFT of chat burns its budget 20 times too fast",
-		.cluster = "c1",
-		.namespace_ = "prod",
-		.service = "gateway",
-		.slo = "chat",
-		.sli = "ttft_ms",
-		.domain = "network_dns",
-		.next_step = "look at the resolver",
-		.confidence = 0.93,
-		.burn_rate = 20,
-		.started_unix_ns = now - 60 * (int64_t)SLO_NS_PER_SEC,
-		.unix_ns = now,
-		.ended_unix_ns = strcmp(kind, "resolve") == 0 ? now : 0,
-		.json = json,
-		.json_len = sizeof(json) - 1,
-	};
+	n.severity = (enum slo_severity)index_of(severities, SLO_SEVERITY_MAX_, severity);
+	n.started_unix_ns = now - 60 * (int64_t)SLO_NS_PER_SEC;
+	n.unix_ns = now;
+	n.ended_unix_ns = kind == SLO_NOTICE_RESOLVE ? now : 0;
+	return n;
 }
 
 int main(int argc, char **argv)
@@ -66,7 +53,7 @@ int main(int argc, char **argv)
 
 	if (argc != 5)
 		return 2;
-	n = notice_of(argv[3], argv[4]);
+	n = notice(argv[3], argv[4]);
 	cfg.format = (enum slo_webhook_format)index_of(formats, SLO_WEBHOOK_MAX_, argv[1]);
 	if (slo_http_client_new(&client, &http, &err) < 0)
 		return 1;

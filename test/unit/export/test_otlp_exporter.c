@@ -15,6 +15,7 @@
 
 #include "core/base/clock.h"
 #include "core/net/gzip.h"
+#include "test/unit/base/remove_dir.h"
 #include "test/unit/net/server.h"
 
 #define OK_REPLY                                                                           \
@@ -507,18 +508,6 @@ static void retry_after_is_waited_for(void **state)
 }
 
 /* --- outages -------------------------------------------------------------------------------------------------- */
-
-static void remove_dir(const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-	(void)rmdir(path);
-}
 
 static void outage_costs_delay_alone(void **state)
 {

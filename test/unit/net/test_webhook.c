@@ -18,36 +18,12 @@
 #include "core/net/sign.h"
 #include "core/net/webhook_message.h"
 #include "server.h"
+#include "test/unit/base/remove_dir.h"
+#include "test/unit/net/notice.h"
 
 #define STATUS(code) "HTTP/1.1 " code " X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 #define ROUTING_KEY "0123456789abcdef0123456789abcdef"
-#define KEY "00112233445566778899aabbccddeeff"
-
-static struct slo_notice notice_of(enum slo_notice_kind kind, const char *id)
-{
-	return (struct slo_notice){ .kind = kind,
-		                    .severity = SLO_SEVERITY_CRITICAL,
-		                    .id = id,
-		                    .dedup_key = KEY,
-		                    .incident_id = "inc-1",
-		                    .summary =
-		                            "gateway: TTFT burns 20x <its> budget & more \"now\"",
-		                    .cluster = "c1",
-		                    .namespace_ = "prod",
-		                    .service = "gateway",
-		                    .slo = "chat",
-		                    .sli = "ttft_ms",
-		                    .domain = "network_dns",
-		                    .next_step = "look at the resolver",
-		                    .confidence = 0.93,
-		                    .burn_rate = 20,
-		                    .started_unix_ns = 1700000000000000000,
-		                    .unix_ns = 1700000060000000000,
-		                    .ended_unix_ns =
-		                            kind == SLO_NOTICE_RESOLVE ? 1700000060000000000 : 0,
-		                    .json = "{\"incident_id\":\"inc-1\"}",
-		                    .json_len = 23 };
-}
+#define KEY TEST_NOTICE_KEY
 
 /* --- signatures ----------------------------------------------------------------------------------------------- */
 
@@ -264,18 +240,6 @@ static struct rig rig_of(enum slo_webhook_format format, const struct server_rep
 	return rig;
 }
 
-static void empty(const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-	(void)rmdir(path);
-}
-
 static void close_rig(struct rig *rig)
 {
 	char queue[80];
@@ -286,8 +250,8 @@ static void close_rig(struct rig *rig)
 	if (!rig->dir[0])
 		return;
 	(void)snprintf(queue, sizeof(queue), "%s/queue", rig->dir);
-	empty(queue);
-	empty(rig->dir);
+	remove_dir(queue);
+	remove_dir(rig->dir);
 }
 
 static struct slo_webhook_stats stats_of(const struct rig *rig)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objectives and incidents of the live pipeline over restarts: requests come as slo-events, whose time is their own. */
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,62 +13,19 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/programs/agent/live.h"
+#include "test/unit/base/remove_dir.h"
+#include "test/unit/programs/live_rig.h"
 
 #define MINUTE_NS (60 * (int64_t)SLO_NS_PER_SEC)
 
-static char dir[64];
-
-static uint64_t measured(void *user)
-{
-	(void)user;
-	return 0;
-}
-
-static enum slo_source source(void *user, enum slo_signal sig)
-{
-	(void)user;
-	(void)sig;
-	return SLO_SRC_PROCFS;
-}
-
-static void health(void *user, struct slo_live_health *ret)
-{
-	(void)user;
-	*ret = (struct slo_live_health){ .overhead_pct = -1 };
-}
-
-static struct slo_config *configure(const char *objectives)
-{
-	slo_cleanup(slo_freep) struct slo_config_issues *issues = calloc(1, sizeof(*issues));
-	char text[4096];
-	struct slo_config_text from = { SLO_CONFIG_INI, "test.ini", text, 0 };
-	struct slo_config *cfg = NULL;
-	struct slo_err err = { 0 };
-
-	from.len = (size_t)snprintf(text, sizeof(text),
-	                            "[agent]\nstate_dir = %s/state\n[receiver]\nlisten =\n"
-	                            "[metrics]\nlisten =\n[kubernetes]\nkind = off\n%s",
-	                            dir, objectives);
-	if (slo_config_parse(&cfg, &from, issues, &err) < 0)
-		fail_msg("%s", err.msg);
-	return cfg;
-}
+static char dir[64], state_dir[80];
 
 static struct slo_live *start(const char *objectives)
 {
-	slo_config_auto struct slo_config *cfg = configure(objectives);
-	const struct slo_live_config c = { .cfg = cfg,
-		                           .node = "n1",
-		                           .mode = "minimal",
-		                           .host_root = -1,
-		                           .measured = measured,
-		                           .source = source,
-		                           .health = health };
 	struct slo_live *l = NULL;
 	struct slo_err err = { 0 };
 
-	if (slo_live_new(&l, &c, &err) < 0)
+	if (rig_start(&l, state_dir, objectives, &err) < 0)
 		fail_msg("%s", err.msg);
 	return l;
 }
@@ -225,8 +181,11 @@ static void an_objective_that_is_gone_ends_its_incident_at_the_start(void **stat
 
 static int reload(struct slo_live *l, const char *objectives)
 {
-	slo_config_auto struct slo_config *cfg = configure(objectives);
+	struct slo_err err = { 0 };
+	slo_config_auto struct slo_config *cfg = rig_config(state_dir, objectives, &err);
 
+	if (!cfg)
+		fail_msg("%s", err.msg);
 	return slo_live_reload(l, cfg, NULL);
 }
 
@@ -377,31 +336,21 @@ static void of_known_services_the_latest_are_kept(void **state)
 /* Told at the start, with the way out; only where nobody asked for that folder the agent goes on without. */
 static void a_state_folder_that_cannot_be_written_is_told_at_the_start(void **state)
 {
-	slo_config_auto struct slo_config *cfg = configure("");
-	const struct slo_live_config c = { .cfg = cfg,
-		                           .node = "n1",
-		                           .mode = "minimal",
-		                           .host_root = -1,
-		                           .measured = measured,
-		                           .source = source,
-		                           .health = health };
 	struct slo_live *l = NULL;
 	struct slo_err err = { 0 };
-	char path[128];
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/state", dir);
-	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(mkdir(state_dir, 0755), 0);
 	if (geteuid() == 0)
 		assert_int_equal(seteuid(65534), 0);
 	else
-		assert_int_equal(chmod(path, 0555), 0);
-	assert_int_equal(slo_live_new(&l, &c, &err), -EACCES);
+		assert_int_equal(chmod(state_dir, 0555), 0);
+	assert_int_equal(rig_start(&l, state_dir, "", &err), -EACCES);
 	assert_int_equal(seteuid(getuid()), 0);
 	assert_non_null(strstr(err.msg, "[agent] state_dir: "));
 	assert_non_null(strstr(err.msg, "cannot write there: Permission denied"));
 	assert_non_null(strstr(err.msg, "StateDirectory="));
-	(void)chmod(path, 0755);
+	(void)chmod(state_dir, 0755);
 }
 
 static int make_dir(void **state)
@@ -410,31 +359,22 @@ static int make_dir(void **state)
 	(void)snprintf(dir, sizeof(dir), "/tmp/slo-live-XXXXXX");
 	slo_log_set_level(SLO_LOG_ERR);
 	/* Others may look: what they may not is the tests' own matter. */
-	return mkdtemp(dir) ? chmod(dir, 0755) : -1;
+	if (!mkdtemp(dir) || chmod(dir, 0755))
+		return -1;
+	(void)snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
+	return 0;
 }
 
-static int remove_dir(void **state)
+static int remove_dirs(void **state)
 {
-	char path[320];
-	DIR *d;
-
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/state", dir);
-	d = opendir(path);
-	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-		(void)snprintf(path, sizeof(path), "%s/state/%s", dir, e->d_name);
-		(void)unlink(path);
-	}
-	if (d)
-		(void)closedir(d);
-	(void)snprintf(path, sizeof(path), "%s/state", dir);
-	(void)rmdir(path);
+	remove_dir(state_dir);
 	return rmdir(dir);
 }
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dirs)
 	const struct CMUnitTest tests[] = {
 		TEST(every_objective_may_have_an_incident_open),
 		TEST(what_has_ended_makes_room_first),
