@@ -35,7 +35,7 @@ run() {
 	local line
 	line=$(commands | sed -n "$1p")
 	echo "$line"
-	nsenter -m"$tmp/mnt/ns" env "PATH=$tmp/bin:$PATH" sh -ec "cd '$tree'; $line"
+	nsenter --mount="$tmp/mnt/ns" env "PATH=$tmp/bin:$PATH" sh -ec "cd '$tree'; $line"
 }
 
 host() {
@@ -43,7 +43,7 @@ host() {
 	mount -t tmpfs -o mode=755 none "$tmp/mnt" && mount --make-private "$tmp/mnt"
 	touch "$tmp/mnt/ns"
 	# shellcheck disable=SC2016
-	unshare -m"$tmp/mnt/ns" sh -ec '[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || { umount -lR /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup; }
+	unshare --mount="$tmp/mnt/ns" sh -ec '[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || { umount -lR /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup; }
 		mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing'
 }
 
@@ -55,7 +55,7 @@ prereq() {
 logs_hold_signals() {
 	local _
 	for _ in $(seq 30); do
-		nsenter -m"$tmp/mnt/ns" "$tmp/bin/podman" logs llm-slo-agent >"$tmp/out" 2>"$tmp/err" || return 1
+		nsenter --mount="$tmp/mnt/ns" "$tmp/bin/podman" logs llm-slo-agent >"$tmp/out" 2>"$tmp/err" || return 1
 		if grep -q '"signal":"runqueue_delay_ms"' "$tmp/out" && grep -q 'agent ready' "$tmp/err"; then return 0; fi
 		sleep 1
 	done
@@ -64,7 +64,7 @@ logs_hold_signals() {
 }
 
 ends() {
-	[[ ! -e $tmp/mnt/ns ]] || nsenter -m"$tmp/mnt/ns" "$tmp/bin/podman" rm -f -t 10 llm-slo-agent
+	[[ ! -e $tmp/mnt/ns ]] || nsenter --mount="$tmp/mnt/ns" "$tmp/bin/podman" rm -f -t 10 llm-slo-agent
 }
 
 main() {
