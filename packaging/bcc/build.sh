@@ -40,9 +40,9 @@ compile() { # ROOT
 	(cd "$tree" && cp --parents -r backends/bcc bpf/slo_abi.h core compat -t "$1/src")
 	# Hidden: libbcc brings a libbpf of its own, which must not get ours.
 	chroot "$1" sh -ec 'cd /src && make -s -C libbpf/src install install_uapi_headers BUILD_STATIC_ONLY=1 PREFIX=/usr/local LIBDIR=/usr/local/lib &&
-		gcc -std=gnu11 -O2 -D_GNU_SOURCE -DSLO_VERSION="\"'"$(project_version)"'\"" -I. -I/usr/local/include -ffile-prefix-map=/src=. \
+		gcc -std=gnu11 -O2 -fPIE -pie -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GNU_SOURCE -DSLO_VERSION="\"'"$(project_version)"'\"" -I. -I/usr/local/include -ffile-prefix-map=/src=. \
 		backends/bcc/helper/*.c backends/bcc/image.c backends/bcc/handover.c core/base/*.c -o /llm-slo-bcc \
-		-Wl,--as-needed,-z,relro,-z,now -Wl,--exclude-libs,ALL -L/usr/local/lib -l:libbpf.a -lbcc -lelf -lz -lm && strip /llm-slo-bcc' >>"$out.log" 2>&1 || {
+		-Wl,--as-needed,-z,relro,-z,now -Wl,--exclude-libs,ALL -L/usr/local/lib -l:libbpf.a -lbcc -lelf -lz -lm && strip --remove-section=.comment --remove-section=.note /llm-slo-bcc' >>"$out.log" 2>&1 || {
 		tail -20 "$out.log" >&2
 		die "llm-slo-bcc does not compile in $SUITE; all of it is in $out.log"
 	}

@@ -53,16 +53,19 @@ product() {
 debian_root() {
 	local suite=$1 folder=$2 packages=$3 uri cache keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	cache=${XDG_CACHE_HOME:-$HOME/.cache}/llm-slo/roots/$suite-$(sha256sum <<<"$packages" | cut -c1-12).tar
+	mkdir -p "${cache%/*}"
+	exec 7>"$cache.lock"
+	flock 7
 	if [[ ! -s $cache || -n $(find "$cache" -mtime +7) ]]; then
 		uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sort -u | sed -n 1p)
-		mkdir -p "${cache%/*}"
 		mmdebstrap --variant=minbase --keyring="$keyring" --include="$packages" --aptopt='Acquire::Check-Valid-Until "false"' \
-			"$suite" "$cache.new.tar" "deb $uri $suite main" >"$tmp/mmdebstrap.log" 2>&1 || {
+			"$suite" "$cache.new.tar" "deb $uri $suite main" >"$tmp/mmdebstrap.log" 2>&1 7>&- || {
 			tail -20 "$tmp/mmdebstrap.log" >&2
 			return 1
 		}
 		mv "$cache.new.tar" "$cache"
 	fi
+	exec 7>&-
 	mkdir -p "$folder"
 	tar -C "$folder" --exclude='./dev/*' -xpf "$cache"
 }
