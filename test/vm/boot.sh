@@ -73,6 +73,7 @@ parse() {
 pick_kernel() {
 	local dir
 	[[ -z $bzimage ]] || return 0
+	[[ $(matrix_get "$kernel" arch) == amd64 ]] || die "$kernel is of another architecture: ./build.sh vm $kernel"
 	dir=$("$tree/kernels/fetch.sh" "$kernel")
 	bzimage=$dir/vmlinux
 	[[ -e $bzimage ]] || bzimage=$dir/vmlinuz

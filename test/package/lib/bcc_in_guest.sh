@@ -54,7 +54,7 @@ measures() {
 
 told_by_prereq() {
 	sloctl prereq check >/tmp/prereq
-	grep -E '^ +ok +bcc .*<- this host' /tmp/prereq || { cat /tmp/prereq && return 1; }
+	grep -E '^ +ok +bcc ' /tmp/prereq && grep '^backend bcc' /tmp/prereq || { cat /tmp/prereq && return 1; }
 }
 
 # What was compiled is kept: the next start needs neither helper nor headers.
