@@ -21,13 +21,13 @@ struct connect_call {
 };
 BPF_TABLE(SLO_LRU, __u64, struct connect_call, conn_calls, 4096);
 
-static __always_inline void conn_begin(struct sock *sk, __u64 key)
+static __always_inline void conn_begin(void *ctx, struct sock *sk, __u64 key)
 {
 	struct slo_abi_sock s = { .start_ns = bpf_ktime_get_ns() };
 	__u64 thread = bpf_get_current_pid_tgid();
 
 	conn_calls.delete(&thread);
-	slo_sock_owner(sk, &s.owner);
+	slo_sock_owner(ctx, sk, &s.owner);
 	s.admitted = (slo_is_on(SLO_ABI_CONNECT_LATENCY) || slo_is_on(SLO_ABI_CONNECT_ERRORS)) &&
 	             slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
 	if (slo_socks.update(&key, &s))
@@ -147,9 +147,9 @@ static __always_inline void conn_state(void *ctx, struct sock *sk, int oldstate,
 	__u64 key = (__u64)sk;
 
 	if (newstate == TCP_SYN_SENT)
-		conn_begin(sk, key);
+		conn_begin(ctx, sk, key);
 	else if (newstate == TCP_LISTEN)
-		slo_sock_listens(sk);
+		slo_sock_listens(ctx, sk);
 	else if ((newstate == TCP_ESTABLISHED || newstate == TCP_CLOSE) &&
 	         (oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV))
 		conn_ended(ctx, sk, key, oldstate, newstate);
@@ -181,7 +181,7 @@ int sock_state_kp(struct pt_regs *ctx)
 
 int sock_listen_kp(struct pt_regs *ctx)
 {
-	slo_sock_listens((struct sock *)PT_REGS_PARM1(ctx));
+	slo_sock_listens(ctx, (struct sock *)PT_REGS_PARM1(ctx));
 	return 0;
 }
 
@@ -223,14 +223,14 @@ static __always_inline void conn_refused(void *ctx, const struct connect_call *c
 	int aggregated;
 
 	slo_keep(o);
-	slo_owner_current(o);
+	slo_owner_current(ctx, o);
 	if (!slo_admit(SLO_ABI_CONNECT_ERRORS, o))
 		return;
 	key.cgroup_id = o->cgroup_id;
 	key.family = call->family;
 	key.dport = call->dport;
 	key.tag = (__u8)err;
-	__builtin_memcpy(key.daddr, call->daddr, 16);
+	slo_copy(key.daddr, call->daddr, 16);
 	aggregated = conn_aggregate(&e, &key, o);
 	if (!slo_count(&e, SLO_ABI_CONNECT_ERRORS, o, aggregated, 1))
 		return;

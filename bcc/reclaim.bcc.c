@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Stalls in memory reclaim by tracepoints (4.7), as bpf/reclaim.bpf.c. The running task is the victim. */
+/*
+ * Stalls in memory reclaim by tracepoints (4.7), as bpf/reclaim.bpf.c. The running task is the victim. Before that by kprobes:
+ * reclaim begins with a function of its own, and where it ends delay accounting is told.
+ */
 #include "bcc/slo_bcc.h"
 
 /* A stall under way, the outermost: reclaim may throttle, and compact, inside of it. */
@@ -12,33 +15,30 @@ struct reclaim_stall {
 BPF_TABLE("hash", __u32, struct reclaim_stall, reclaim_stalls, 8192);
 
 /* Kernel threads reclaim for a living. */
-static __always_inline int reclaim_is_kernel_thread(void)
+static __always_inline int reclaim_is_kernel_thread(void *ctx)
 {
-#if SLO_HAVE_TASK
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = slo_task(ctx);
 	unsigned int flags = 0;
 
-	slo_read(&flags, &task->flags);
+	if (task)
+		slo_read(&flags, &task->flags);
 	return flags & PF_KTHREAD;
-#else
-	return 0;
-#endif
 }
 
-static __always_inline void reclaim_begin(__u32 kind, __u32 order)
+static __always_inline void reclaim_begin(void *ctx, __u32 kind, __u32 order)
 {
 	struct reclaim_stall *outer, s = { .kind = kind, .order = order };
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct slo_abi_owner owner = {}, *o = &owner;
 
-	if (reclaim_is_kernel_thread())
+	if (reclaim_is_kernel_thread(ctx))
 		return;
 	/* A kind does not nest in itself: the same one again means that its end was missed. */
 	outer = reclaim_stalls.lookup(&tid);
 	if (outer && outer->kind != kind)
 		return;
 	slo_keep(o);
-	slo_owner_current(o);
+	slo_owner_current(ctx, o);
 	if (!slo_admit(SLO_ABI_MEM_RECLAIM, o))
 		return;
 	s.start_ns = bpf_ktime_get_ns();
@@ -54,7 +54,7 @@ static __always_inline void reclaim_report(void *ctx, const struct reclaim_stall
 	struct slo_abi_event e = {};
 
 	slo_keep(o);
-	slo_owner_current(o);
+	slo_owner_current(ctx, o);
 	if (!slo_latency(&e, SLO_ABI_MEM_RECLAIM, o, &m))
 		return;
 	e.extra.reclaim.kind = s->kind;
@@ -79,7 +79,7 @@ static __always_inline void reclaim_end(void *ctx, __u32 kind, __u64 pages)
 #ifdef SLO_OFF_DIRECT_ORDER
 int reclaim_direct_begin_tp(void *ctx)
 {
-	reclaim_begin(SLO_ABI_RECLAIM_DIRECT, slo_field(__u32, ctx, SLO_OFF_DIRECT_ORDER));
+	reclaim_begin(ctx, SLO_ABI_RECLAIM_DIRECT, slo_field(__u32, ctx, SLO_OFF_DIRECT_ORDER));
 	return 0;
 }
 
@@ -93,7 +93,7 @@ int reclaim_direct_end_tp(void *ctx)
 #ifdef SLO_OFF_MEMCG_ORDER
 int reclaim_memcg_begin_tp(void *ctx)
 {
-	reclaim_begin(SLO_ABI_RECLAIM_MEMCG, slo_field(__u32, ctx, SLO_OFF_MEMCG_ORDER));
+	reclaim_begin(ctx, SLO_ABI_RECLAIM_MEMCG, slo_field(__u32, ctx, SLO_OFF_MEMCG_ORDER));
 	return 0;
 }
 
@@ -104,10 +104,34 @@ int reclaim_memcg_end_tp(void *ctx)
 }
 #endif
 
+/* try_to_free_pages(zonelist, order, ...) */
+int reclaim_direct_begin_kp(struct pt_regs *ctx)
+{
+	reclaim_begin(ctx, SLO_ABI_RECLAIM_DIRECT, (__u32)PT_REGS_PARM2(ctx));
+	return 0;
+}
+
+int reclaim_memcg_begin_kp(struct pt_regs *ctx)
+{
+	reclaim_begin(ctx, SLO_ABI_RECLAIM_MEMCG, 0);
+	return 0;
+}
+
+/* Whichever it was that began. */
+int reclaim_end_kp(struct pt_regs *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct reclaim_stall *known = reclaim_stalls.lookup(&tid);
+
+	if (known)
+		reclaim_end(ctx, known->kind, 0);
+	return 0;
+}
+
 /* Their arguments changed in every other release; none is needed. */
 int reclaim_compact_begin_tp(void *ctx)
 {
-	reclaim_begin(SLO_ABI_RECLAIM_COMPACT, 0);
+	reclaim_begin(ctx, SLO_ABI_RECLAIM_COMPACT, 0);
 	return 0;
 }
 
@@ -132,10 +156,10 @@ int reclaim_throttled_tp(void *ctx)
 		outer->throttled_ns += ns;
 		return 0;
 	}
-	if (reclaim_is_kernel_thread())
+	if (reclaim_is_kernel_thread(ctx))
 		return 0;
 	slo_keep(o);
-	slo_owner_current(o);
+	slo_owner_current(ctx, o);
 	if (!slo_admit(SLO_ABI_MEM_RECLAIM, o))
 		return 0;
 	s.start_ns = bpf_ktime_get_ns() - ns;

@@ -21,11 +21,14 @@ static __always_inline void retr_owner(struct sock *sk, struct slo_abi_owner *o)
 	struct slo_abi_listener l = {};
 	struct slo_abi_sock *connected = slo_socks.lookup(&key);
 	struct slo_abi_owner *known = 0;
+	int is_known = 0;
 
-	slo_listener_key(&l, sk);
 	if (connected) {
 		*o = connected->owner;
-	} else {
+		is_known = 1;
+	}
+	slo_listener_key(&l, sk);
+	if (!is_known) {
 		known = slo_listeners.lookup(&l);
 		if (known) {
 			*o = *known;

@@ -83,8 +83,14 @@ static __always_inline __u32 runq_turn(__u64 cgroup_id, __u64 now, __u64 wait_ns
 	}
 	if (t->turn[0].holder != cgroup_id) {
 #pragma unroll
-		for (int i = TURNS - 1; i > 0; i--)
-			t->turn[i] = t->turn[i - 1];
+		for (int i = TURNS - 1; i > 0; i--) {
+			struct runq_turn newer = t->turn[i - 1];
+
+			slo_keep(newer.holder);
+			slo_keep(newer.since_ns);
+			t->turn[i].holder = newer.holder;
+			t->turn[i].since_ns = newer.since_ns;
+		}
 		t->turn[0].holder = cgroup_id;
 		t->turn[0].since_ns = now;
 	}
@@ -184,7 +190,7 @@ int runq_switched_kp(struct pt_regs *ctx)
 		runq_turn(0, now, 0);
 		return 0;
 	}
-	slo_owner_current(o);
+	slo_owner_current(ctx, o);
 	runq_finish(ctx, o, 0, now, queued);
 	return 0;
 }

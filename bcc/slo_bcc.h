@@ -21,7 +21,16 @@
 
 #include "bpf/slo_abi.h"
 
-#define slo_add(p, n) ((void)__sync_fetch_and_add((p), (n)))
+/*
+ * The verifiers of 4.4 to 4.10 lose a pointer into a map when anything is added to it, and know that it is not NULL in the
+ * one register that was tested. So: test right behind the lookup, then slo_keep() it; copy words, not structures that lie
+ * inside; read into the stack, never into a map. The number in slo_add() keeps two of different fields from being made one.
+ */
+#define slo_add(p, n)                                  \
+	({                                             \
+		(void)__sync_fetch_and_add((p), (n));  \
+		asm volatile("" : : "i"(__COUNTER__)); \
+	})
 #if LINUX_VERSION_CODE < KERNEL_VERSION(4, 12, 0)
 #define SLO_CONST_INDEX
 #endif
@@ -115,16 +124,39 @@ static __always_inline __u32 slo_sock_netns(struct sock *sk)
 }
 
 /* The running task. Only where it is known to act for itself. */
-static __always_inline void slo_owner_current(struct slo_abi_owner *o)
+/*
+ * The running task. Before 4.8 no helper tells it, and all programs are kprobes: what the probe interrupted ran on the task's
+ * stack, at whose lower end the task stands. In an interrupt that is another stack, and its end is nothing: the pid tells.
+ */
+static __always_inline struct task_struct *slo_task(void *ctx)
+{
+#if SLO_HAVE_TASK
+	return (struct task_struct *)bpf_get_current_task();
+#else
+	__u64 end = PT_REGS_SP((struct pt_regs *)ctx) & ~(__u64)(THREAD_SIZE - 1);
+	struct task_struct *task = 0;
+	__u32 pid = 0;
+
+	slo_read(&task, &((struct thread_info *)end)->task);
+	slo_read(&pid, (__u32 *)&task->pid);
+	return pid && pid == (__u32)bpf_get_current_pid_tgid() ? task : 0;
+#endif
+}
+
+static __always_inline void slo_owner_current(void *ctx, struct slo_abi_owner *o)
 {
 	__u64 id = bpf_get_current_pid_tgid();
+	char comm[SLO_ABI_COMM_LEN] = {};
+	struct task_struct *task;
 
 	o->tgid = id >> 32;
 	o->tid = (__u32)id;
-	bpf_get_current_comm(o->comm, sizeof(o->comm));
-#if SLO_HAVE_TASK
-	o->cgroup_id = slo_task_cgroup_id((struct task_struct *)bpf_get_current_task());
-#endif
+	/* The address of a part of *o would be no stack's to a verifier of 4.4. */
+	bpf_get_current_comm(comm, sizeof(comm));
+	slo_copy(o->comm, comm, sizeof(comm));
+	task = slo_task(ctx);
+	if (task)
+		o->cgroup_id = slo_task_cgroup_id(task);
 }
 
 static __always_inline struct slo_abi_stats *slo_stats_of(__u32 signal)
@@ -226,7 +258,7 @@ static __always_inline int slo_dispose(struct slo_abi_event *e, struct slo_abi_s
 	e->tid = o->tid;
 	e->cgroup_id = o->cgroup_id;
 	e->netns = o->netns;
-	__builtin_memcpy(e->comm, o->comm, SLO_ABI_COMM_LEN);
+	slo_copy(e->comm, o->comm, SLO_ABI_COMM_LEN);
 	return 1;
 }
 
@@ -236,11 +268,12 @@ static __always_inline int slo_dispose(struct slo_abi_event *e, struct slo_abi_s
  */
 static __always_inline void slo_submit(void *ctx, struct slo_abi_event *e)
 {
-	struct slo_abi_stats *st = slo_stats_of(e->signal);
 	int r = slo_events.perf_submit(ctx, e, sizeof(*e));
+	struct slo_abi_stats *st = slo_stats_of(e->signal);
 
 	if (!st)
 		return;
+	slo_keep(st);
 	if (r)
 		slo_add(&st->lost_ring, 1);
 	else
@@ -270,12 +303,19 @@ static __always_inline int slo_latency(struct slo_abi_event *e, __u32 signal,
 	struct slo_abi_hist_key key = { .cgroup_id = o->cgroup_id,
 		                        .tag = m->tag | signal << SLO_ABI_TAG_SIGNAL_SHIFT,
 		                        .dev = m->dev };
-	struct slo_abi_stats *st = slo_stats_of(signal);
 	struct slo_abi_ctl *ctl = slo_ctl_of(signal);
+	struct slo_abi_stats *st;
 	int aggregated;
 
-	if (!st || !ctl || ctl->off)
+	if (!ctl)
 		return 0;
+	slo_keep(ctl);
+	if (ctl->off)
+		return 0;
+	st = slo_stats_of(signal);
+	if (!st)
+		return 0;
+	slo_keep(st);
 	aggregated = slo_hist_update(e, &key, m->ns, ctl->epoch, o);
 	if (!slo_dispose(e, st, aggregated, m->force || ctl->emit_all || m->ns >= ctl->threshold,
 	                 o))
@@ -290,11 +330,16 @@ static __always_inline int slo_latency(struct slo_abi_event *e, __u32 signal,
 static __always_inline int slo_count(struct slo_abi_event *e, __u32 signal,
                                      const struct slo_abi_owner *o, int aggregated, __u64 n)
 {
-	struct slo_abi_stats *st = slo_stats_of(signal);
 	struct slo_abi_ctl *ctl = slo_ctl_of(signal);
+	struct slo_abi_stats *st;
 
-	if (!st || !ctl)
+	if (!ctl)
 		return 0;
+	slo_keep(ctl);
+	st = slo_stats_of(signal);
+	if (!st)
+		return 0;
+	slo_keep(st);
 	if (!slo_dispose(e, st, aggregated, ctl->emit_all || n >= ctl->threshold, o))
 		return 0;
 	e->signal = signal;

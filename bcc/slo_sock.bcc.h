@@ -16,19 +16,19 @@ static __always_inline void slo_listener_key(struct slo_abi_listener *l, struct 
 	l->port = port;
 }
 
-static __always_inline void slo_sock_owner(struct sock *sk, struct slo_abi_owner *o)
+static __always_inline void slo_sock_owner(void *ctx, struct sock *sk, struct slo_abi_owner *o)
 {
-	slo_owner_current(o);
+	slo_owner_current(ctx, o);
 	o->netns = slo_sock_netns(sk);
 }
 
-static __always_inline void slo_sock_listens(struct sock *sk)
+static __always_inline void slo_sock_listens(void *ctx, struct sock *sk)
 {
 	struct slo_abi_listener l = {};
 	struct slo_abi_owner o = {};
 
 	slo_listener_key(&l, sk);
-	slo_sock_owner(sk, &o);
+	slo_sock_owner(ctx, sk, &o);
 	slo_listeners.update(&l, &o);
 }
 

@@ -33,6 +33,10 @@ static const struct slo_bcc_hook_row hooks[] = {
 	[SLO_BCC_WAKEUP_KP] = { "runq_wakeup_kp", SLO_BCC_KPROBE, "ttwu_do_wakeup" },
 	[SLO_BCC_WAKEUP_NEW_KP] = { "runq_wakeup_new_kp", SLO_BCC_KPROBE, "wake_up_new_task" },
 	[SLO_BCC_DISK_RAW] = { "disk_complete_raw", SLO_BCC_RAW_TP, "block_rq_complete" },
+	[SLO_BCC_DISK_START_KP] = { "disk_start_kp", SLO_BCC_KPROBE, "blk_account_io_start" },
+	[SLO_BCC_DISK_ISSUE_MQ_KP] = { "disk_issue_kp", SLO_BCC_KPROBE, "blk_mq_start_request" },
+	[SLO_BCC_DISK_ISSUE_KP] = { "disk_issue_kp", SLO_BCC_KPROBE, "blk_start_request" },
+	[SLO_BCC_DISK_DONE_KP] = { "disk_done_kp", SLO_BCC_KPROBE, "blk_account_io_done" },
 	[SLO_BCC_DIRECT_BEGIN] = { "reclaim_direct_begin_tp", SLO_BCC_TRACEPOINT,
 	                           "vmscan/mm_vmscan_direct_reclaim_begin" },
 	[SLO_BCC_DIRECT_END] = { "reclaim_direct_end_tp", SLO_BCC_TRACEPOINT,
@@ -47,6 +51,12 @@ static const struct slo_bcc_hook_row hooks[] = {
 	                          "compaction/mm_compaction_end" },
 	[SLO_BCC_THROTTLED] = { "reclaim_throttled_tp", SLO_BCC_TRACEPOINT,
 	                        "vmscan/mm_vmscan_throttled" },
+	[SLO_BCC_DIRECT_BEGIN_KP] = { "reclaim_direct_begin_kp", SLO_BCC_KPROBE,
+	                              "try_to_free_pages" },
+	[SLO_BCC_MEMCG_BEGIN_KP] = { "reclaim_memcg_begin_kp", SLO_BCC_KPROBE,
+	                             "try_to_free_mem_cgroup_pages" },
+	[SLO_BCC_RECLAIM_END_KP] = { "reclaim_end_kp", SLO_BCC_KPROBE,
+	                             "__delayacct_freepages_end" },
 };
 SLO_TABLE_COMPLETE(hooks, SLO_BCC_HOOK_MAX_);
 
@@ -130,6 +140,11 @@ static const struct slo_bcc_rung rungs[] = {
 	{ .obj = SLO_BCC_OBJ_DISK, .mechanism = "bcc, stamps", .needs = 1, .need = { SLO_BCC_DISK_RAW },
 	  .hooks = "raw tracepoint block_rq_complete",
 	  .note = "the process is unknown; not seen: waits before a request is made, disks that keep no times" },
+	{ .obj = SLO_BCC_OBJ_DISK, .mechanism = "bcc, kprobes", .needs = 3,
+	  .need = { SLO_BCC_DISK_START_KP, SLO_BCC_DISK_ISSUE_MQ_KP, SLO_BCC_DISK_DONE_KP },
+	  .extra = { { { SLO_BCC_DISK_ISSUE_KP }, 1, "of disks without blk-mq the queue is not told from the device" } },
+	  .hooks = "kprobes blk_account_io_start, blk_mq_start_request, blk_start_request, blk_account_io_done",
+	  .note = "not seen: waits before a request is made" },
 
 	{ .obj = SLO_BCC_OBJ_RECLAIM, .mechanism = "bcc, tracepoints", .needs = 2,
 	  .need = { SLO_BCC_DIRECT_BEGIN, SLO_BCC_DIRECT_END },
@@ -140,6 +155,11 @@ static const struct slo_bcc_rung rungs[] = {
 	  .hooks = "tracepoints vmscan/mm_vmscan_{direct,memcg}_reclaim_{begin,end}, mm_vmscan_throttled, "
 		   "compaction/mm_compaction_{begin,end}",
 	  .note = "" },
+	{ .obj = SLO_BCC_OBJ_RECLAIM, .mechanism = "bcc, kprobes", .needs = 2,
+	  .need = { SLO_BCC_DIRECT_BEGIN_KP, SLO_BCC_RECLAIM_END_KP },
+	  .extra = { { { SLO_BCC_MEMCG_BEGIN_KP }, 1, "reclaim at a cgroup's own limit is not seen" } },
+	  .hooks = "kprobes try_to_free_pages, try_to_free_mem_cgroup_pages, __delayacct_freepages_end",
+	  .note = "compaction and throttling are not told apart" },
 };
 
 static const struct slo_bcc_field fields[] = {

@@ -47,7 +47,8 @@ mount_cgroup() {
 		mkdir -p "$1/unified" && mount -t cgroup2 cgroup2 "$1/unified"
 		;;
 	*)
-		mount -t cgroup2 cgroup2 "$1" || fail "this kernel has no cgroup2"
+		# Before 4.5 there is none.
+		mount -t cgroup2 cgroup2 "$1" || { mount_cgroup1 "$1" && return; }
 		for c in $(cat "$1/cgroup.controllers"); do echo "+$c" >"$1/cgroup.subtree_control"; done
 		;;
 	esac

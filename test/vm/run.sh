@@ -67,7 +67,7 @@ binary() {
 
 export_env() {
 	local pair name
-	export SLO_TREE=$tree SLO_SERIES=$series SLO_AGENT SLO_CTL
+	export SLO_TREE=$tree SLO_SERIES=$series SLO_GIVEN=$given SLO_AGENT SLO_CTL
 	SLO_AGENT=$(binary "${SLO_AGENT:-}" llm-slo-agent)
 	SLO_CTL=$(binary "${SLO_CTL:-}" sloctl)
 	[[ -x $SLO_AGENT && -x $SLO_CTL ]] ||
@@ -79,12 +79,18 @@ export_env() {
 	done < <(matrix_signals "$series")
 }
 
-# A series that ends so is measured by programs compiled at run time: with what, and that truth tests ask for them.
+# With what programs are compiled at run time: for a series that ends so, whose truth tests ask for them, and for a given kernel
+# whose headers are given.
 bcc_env() {
-	[[ $series == *-bcc && -z $given ]] || return 0
-	export SLO_BACKEND=bcc SLO_BCC_HELPER SLO_BCC_KERNEL_HEADERS
+	[[ $series == *-bcc || -n $given && -n ${SLO_HEADERS:-} ]] || return 0
+	export SLO_BCC_HELPER SLO_BCC_KERNEL_HEADERS
 	SLO_BCC_HELPER=$(binary "${SLO_BCC_HELPER:-}" llm-slo-bcc)
-	SLO_BCC_KERNEL_HEADERS=${SLO_BCC_KERNEL_HEADERS:-$("$tree/kernels/fetch.sh" --headers "$series")}
+	if [[ -n $given ]]; then
+		SLO_BCC_KERNEL_HEADERS=$SLO_HEADERS
+	else
+		export SLO_BACKEND=bcc
+		SLO_BCC_KERNEL_HEADERS=${SLO_BCC_KERNEL_HEADERS:-$("$tree/kernels/fetch.sh" --headers "$series")}
+	fi
 	[[ -x $SLO_BCC_HELPER ]] ||
 		echo "${0##*/}: warning: no $SLO_BCC_HELPER; './build.sh build release' makes it where libbpfcc-dev is" >&2
 }

@@ -394,11 +394,20 @@ def cgroup2_root():
     return None
 
 
+def pids_root():
+    """Where the pids controller of v1 is mounted, or None."""
+    with open("/proc/self/mounts") as f:
+        for where, kind, options in (line.split()[1:4] for line in f):
+            if kind == "cgroup" and "pids" in options.split(","):
+                return where
+    return None
+
+
 class Cgroup:
-    """A cgroup2 folder below the root, made with its parents; id is what the records carry."""
+    """A folder below the root of cgroup2, else of pids, made with its parents; id is what the records carry."""
 
     def __init__(self, name):
-        root = cgroup2_root()
+        root = cgroup2_root() or pids_root()
         self.path, self._made = os.path.join(root, name), []
         path = root
         for part in name.split("/"):

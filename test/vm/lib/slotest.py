@@ -29,8 +29,18 @@ SERIES = os.environ.get("SLO_SERIES", "host")
 ON_HOST = SERIES == "host"
 AGENT = os.environ.get("SLO_AGENT", "")
 AGENT_ARGS = os.environ.get("SLO_AGENT_ARGS", "").split()
+KERNEL = tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+
+
+def _backend():
+    """What the ladder comes to on such a kernel."""
+    if os.path.exists("/sys/kernel/btf/vmlinux"):
+        return "libbpf"
+    return "btf_free" if KERNEL >= (4, 15) else "bcc"
+
+
 # The backend under test, and the names of checks whose facts its records do not carry. "external": libbpf by a BTF file.
-BACKEND = os.environ.get("SLO_BACKEND") or ("libbpf" if os.path.exists("/sys/kernel/btf/vmlinux") else "btf_free")
+BACKEND = os.environ.get("SLO_BACKEND") or _backend()
 UNTOLD = {"btf_free": {"netns", "srtt_ms"}}.get(BACKEND, set())
 SELF = "--self" in sys.argv  # only make the causes and check the truths; no agent
 
