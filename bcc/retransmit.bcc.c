@@ -105,17 +105,22 @@ static __always_inline void retr_report(void *ctx, struct sock_common *c, struct
 	slo_submit(ctx, &e);
 }
 
-static __always_inline void retr_segment(void *ctx, struct sock *sk, struct sk_buff *skb, int err)
+/* A lone segment may say 0 or 1. */
+static __always_inline __u32 retr_segments(struct sk_buff *skb)
+{
+	__u16 segs = 0;
+
+	bpf_probe_read(&segs, sizeof(segs), &((struct tcp_skb_cb *)&skb->cb[0])->tcp_gso_segs);
+	return segs ? segs : 1;
+}
+
+static __always_inline void retr_segment(void *ctx, struct sock *sk, __u32 segs, __u32 reason)
 {
 	struct slo_abi_owner owner = {}, *o = &owner;
-	__u16 segs = 0;
 
 	slo_keep(o);
 	retr_owner(sk, o);
-	/* A lone segment may say 0 or 1. */
-	bpf_probe_read(&segs, sizeof(segs), &((struct tcp_skb_cb *)&skb->cb[0])->tcp_gso_segs);
-	retr_report(ctx, &sk->__sk_common, o, err ? SLO_ABI_RETR_FAILED : retr_reason(sk),
-	            segs ? segs : 1);
+	retr_report(ctx, &sk->__sk_common, o, reason, segs);
 }
 
 static __always_inline void retr_answer(void *ctx, struct sock *sk, struct request_sock *req)
@@ -131,13 +136,14 @@ static __always_inline void retr_answer(void *ctx, struct sock *sk, struct reque
 #ifdef SLO_OFF_RETR_SK
 int retr_skb_tp(void *ctx)
 {
+	struct sock *sk = slo_field(struct sock *, ctx, SLO_OFF_RETR_SK);
 	int err = 0;
 
 #ifdef SLO_OFF_RETR_ERR
 	err = slo_field(int, ctx, SLO_OFF_RETR_ERR);
 #endif
-	retr_segment(ctx, slo_field(struct sock *, ctx, SLO_OFF_RETR_SK),
-	             slo_field(struct sk_buff *, ctx, SLO_OFF_RETR_SKB), err);
+	retr_segment(ctx, sk, retr_segments(slo_field(struct sk_buff *, ctx, SLO_OFF_RETR_SKB)),
+	             err ? SLO_ABI_RETR_FAILED : retr_reason(sk));
 	return 0;
 }
 #endif
@@ -151,10 +157,34 @@ int retr_synack_tp(void *ctx)
 }
 #endif
 
+/*
+ * From 4.7 as many segments as the caller says are cut off and sent, before that one. A tail loss probe comes by the inner
+ * function alone.
+ */
+static __always_inline void retr_asked(struct pt_regs *ctx, int is_inner)
+{
+	struct sock *sk = (struct sock *)PT_REGS_PARM1(ctx);
+	__u32 segs = 1, reason = retr_reason(sk);
+
+	if (is_inner != (reason == SLO_ABI_RETR_TLP))
+		return;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 7, 0)
+	segs = retr_segments((struct sk_buff *)PT_REGS_PARM2(ctx));
+	if (segs > (__u32)PT_REGS_PARM3(ctx))
+		segs = (__u32)PT_REGS_PARM3(ctx);
+#endif
+	retr_segment(ctx, sk, segs, reason);
+}
+
 int retr_skb_kp(struct pt_regs *ctx)
 {
-	retr_segment(ctx, (struct sock *)PT_REGS_PARM1(ctx), (struct sk_buff *)PT_REGS_PARM2(ctx),
-	             0);
+	retr_asked(ctx, 0);
+	return 0;
+}
+
+int retr_probe_kp(struct pt_regs *ctx)
+{
+	retr_asked(ctx, 1);
 	return 0;
 }
 

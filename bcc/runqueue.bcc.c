@@ -181,6 +181,8 @@ int runq_switched_kp(struct pt_regs *ctx)
 {
 	struct slo_abi_owner owner = {}, *o = &owner;
 	__u64 now = bpf_ktime_get_ns(), queued;
+	struct task_struct *task;
+	__u32 prio = 0;
 
 	slo_keep(o);
 	runq_left((struct task_struct *)PT_REGS_PARM1(ctx), now);
@@ -191,6 +193,9 @@ int runq_switched_kp(struct pt_regs *ctx)
 		return 0;
 	}
 	slo_owner_current(ctx, o);
-	runq_finish(ctx, o, 0, now, queued);
+	task = slo_task(ctx);
+	if (task)
+		slo_read(&prio, &task->prio);
+	runq_finish(ctx, o, prio, now, queued);
 	return 0;
 }

@@ -14,6 +14,7 @@ static const struct slo_bcc_hook_row hooks[] = {
 	[SLO_BCC_DNS_BIND] = { "dns_bind_kp", SLO_BCC_KPROBE, "udp_lib_get_port" },
 	[SLO_BCC_RETR_TP] = { "retr_skb_tp", SLO_BCC_TRACEPOINT, "tcp/tcp_retransmit_skb" },
 	[SLO_BCC_RETR_KP] = { "retr_skb_kp", SLO_BCC_KPROBE, "tcp_retransmit_skb" },
+	[SLO_BCC_RETR_TLP_KP] = { "retr_probe_kp", SLO_BCC_KPROBE, "__tcp_retransmit_skb" },
 	[SLO_BCC_SYNACK_TP] = { "retr_synack_tp", SLO_BCC_TRACEPOINT, "tcp/tcp_retransmit_synack" },
 	[SLO_BCC_SYNACK_KP] = { "retr_synack_kp", SLO_BCC_KPROBE, "tcp_rtx_synack" },
 	[SLO_BCC_STATE_TP] = { "sock_state_tp", SLO_BCC_TRACEPOINT, "sock/inet_sock_set_state" },
@@ -73,11 +74,11 @@ static const struct slo_bcc_obj_row objects[] = {
 SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 
 /* clang-format off */
+#define DNS_NOTE "UDP only; an answer counts when it is read, and one that is never read is a timeout"
 #define DNS_COMMON                                                                                                        \
 	.obj = SLO_BCC_OBJ_DNS, .needs = 2,                                                                               \
 	.extra = { { { SLO_BCC_DNS_SEND6 }, 1, "IPv6 is not seen" },                                                              \
-		   { { SLO_BCC_DNS_BIND }, 1, "a resolver is not known before its first answer" } },                              \
-	.note = "UDP only; an answer counts when it is read, and one that is never read is a timeout"
+		   { { SLO_BCC_DNS_BIND }, 1, "a resolver is not known before its first answer" } }
 
 #define RUNQ_NOTE "waits for the cgroup's own quota are not told from others'"
 #define RETR_NOTE "the process of sockets opened before the agent started is unknown"
@@ -88,11 +89,13 @@ SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 
 static const struct slo_bcc_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "bcc, kprobes", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_consume_udp, udp_lib_get_port" },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_consume_udp, udp_lib_get_port", .note = DNS_NOTE },
 	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.7", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_4_7 },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, __skb_free_datagram_locked, udp_lib_get_port" },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, __skb_free_datagram_locked, udp_lib_get_port",
+	  .note = DNS_NOTE },
 	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.4", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_OLD },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_free_datagram_locked, udp_lib_get_port" },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_free_datagram_locked, udp_lib_get_port",
+	  .note = DNS_NOTE ", as is one in IP fragments" },
 
 	{ .obj = SLO_BCC_OBJ_RETRANSMIT, .mechanism = "bcc, tracepoints", .needs = 2,
 	  .need = { SLO_BCC_RETR_TP, SLO_BCC_STATE_TP },
@@ -108,9 +111,10 @@ static const struct slo_bcc_rung rungs[] = {
 	  .note = RETR_NOTE },
 	{ .obj = SLO_BCC_OBJ_RETRANSMIT, .mechanism = "bcc, kprobes", .needs = 2,
 	  .need = { SLO_BCC_RETR_KP, SLO_BCC_STATE_KP },
-	  .extra = { { { SLO_BCC_SYNACK_KP }, 1, "SYN-ACKs sent again are not seen" },
+	  .extra = { { { SLO_BCC_RETR_TLP_KP }, 1, "tail loss probes are not seen" },
+		     { { SLO_BCC_SYNACK_KP }, 1, "SYN-ACKs sent again are not seen" },
 		     { { SLO_BCC_LISTEN_KP }, 1, "the owner of accepted sockets is unknown" } },
-	  .hooks = "kprobes tcp_retransmit_skb, tcp_rtx_synack, tcp_set_state, inet_csk_listen_start",
+	  .hooks = "kprobes tcp_retransmit_skb, __tcp_retransmit_skb, tcp_rtx_synack, tcp_set_state, inet_csk_listen_start",
 	  .note = "attempts that fail on this host are counted, too; " RETR_NOTE },
 
 	{ .obj = SLO_BCC_OBJ_CONNECT, .mechanism = "bcc, tracepoint", .needs = 1,
@@ -159,7 +163,7 @@ static const struct slo_bcc_rung rungs[] = {
 	  .need = { SLO_BCC_DIRECT_BEGIN_KP, SLO_BCC_RECLAIM_END_KP },
 	  .extra = { { { SLO_BCC_MEMCG_BEGIN_KP }, 1, "reclaim at a cgroup's own limit is not seen" } },
 	  .hooks = "kprobes try_to_free_pages, try_to_free_mem_cgroup_pages, __delayacct_freepages_end",
-	  .note = "compaction and throttling are not told apart" },
+	  .note = "compaction and throttling are not told, nor the pages" },
 };
 
 static const struct slo_bcc_field fields[] = {

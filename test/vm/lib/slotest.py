@@ -42,6 +42,10 @@ def _backend():
 # The backend under test, and the names of checks whose facts its records do not carry. "external": libbpf by a BTF file.
 BACKEND = os.environ.get("SLO_BACKEND") or _backend()
 UNTOLD = {"btf_free": {"netns", "srtt_ms"}}.get(BACKEND, set())
+# Words of a mechanism's note, and what tests then cannot ask for.
+LIMITS = {"is a timeout, as is one in IP fragments": {"answers in fragments"},
+          "before their first SYN (no route) are not counted": {"no_route"},
+          "compaction and throttling are not told": {"compaction", "pages reclaimed"}}
 SELF = "--self" in sys.argv  # only make the causes and check the truths; no agent
 
 _tests = []
@@ -245,6 +249,9 @@ class Agent:
         limits = [line for line in self.log().splitlines() if "limited signal=" in line]
         if any("pid and comm unknown" in line or "pid, comm and cgroup unknown" in line for line in limits):
             UNTOLD.update({"pid", "tid", "comm", "hop"})
+        for words, facts in LIMITS.items():
+            if any(words in line for line in limits):
+                UNTOLD.update(facts)
         if any("cgroup is unknown" in line or "pid, comm and cgroup unknown" in line for line in limits):
             UNTOLD.add("cgroup_id")
 

@@ -197,6 +197,7 @@ def zones():
 @test
 def compaction_that_one_asks_for():
     """A write to compact_memory compacts each zone that has memory, in the writer's own name."""
+    slotest.needs("compaction")
 
     victim = Victim(slolimit.compact, comm="slocompact")
     victim.go()
