@@ -328,7 +328,7 @@ test_peers() {
 	local script
 	for script in test/peers/*.sh; do
 		# These only bring a peer and print its path.
-		[[ ! $script =~ /(otelcol|python)\.sh$ ]] || continue
+		[[ ! $script =~ /(otelcol|python|node)\.sh$ ]] || continue
 		step "peers/$(basename "$script" .sh)" "$script" build/debug
 	done
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Senders that are not ours against the OTLP receiver: OpenTelemetry's Python SDK and messages, curl, the Collector.
+"""Senders that are not ours against the OTLP receiver: OpenTelemetry's SDKs for Python and Node.js, curl, the Collector.
 
-usage: otlp_in.py RECEIVER [COLLECTOR]
+usage: otlp_in.py RECEIVER [COLLECTOR [NODE_FOLDER]]
 """
 import base64
 import gzip
@@ -295,6 +295,19 @@ def test_sdk():
     return "21 spans, plain and gzip"
 
 
+def test_node_sdk():
+    """Its HTTP exporters write protobuf, and JSON in their own way."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "otlp_send.js")
+    for kind in ("proto", "http"):
+        for compression in ("none", "gzip"):
+            receiver = Receiver()
+            subprocess.run(["node", script, f"http://127.0.0.1:{receiver.port}/v1/traces", kind, compression], check=True,
+                           timeout=60, env={**os.environ, "SLO_OTEL_NODE": sys.argv[3]})
+            check_sdk_spans(receiver.spans(21))
+            assert receiver.stop()["bad_requests"] == 0
+    return "21 spans, protobuf and JSON, plain and gzip"
+
+
 def test_curl_json():
     receiver = Receiver()
     request = ExportTraceServiceRequest()
@@ -571,6 +584,10 @@ def main():
         tests += [test_collector_sends, test_collector_takes_what_was_spliced]
     else:
         print("skip the Collector's: it cannot be had here")
+    if len(sys.argv) > 3 and sys.argv[3]:
+        tests.append(test_node_sdk)
+    else:
+        print("skip Node.js's SDK: it cannot be had here")
     for test in tests:
         begin = time.monotonic()
         print(f"ok {test.__name__[5:]}: {test()} ({time.monotonic() - begin:.1f} s)", flush=True)

@@ -8,5 +8,6 @@ build=${1:-build/debug}
 
 python=$(test/peers/python.sh)
 collector=$(test/peers/otelcol.sh) || { [[ $? == 77 ]] && collector=""; }
+node=$(test/peers/node.sh) || { [[ $? == 77 ]] && node=""; }
 ulimit -n 4096
-exec "$python" test/peers/otlp_in.py "$build/test/otlp_receiver" "$collector"
+exec "$python" test/peers/otlp_in.py "$build/test/otlp_receiver" "$collector" "$node"
