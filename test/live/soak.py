@@ -15,8 +15,9 @@ import story  # noqa: E402
 
 # The default objective's: far from what is normal here, for the machine is not ours alone.
 THRESHOLD_MS = 800
-# Of the shortened windows' longest pair: an incident of factor 1 rests on them.
-WINDOW_S = max(story.WINDOWS)
+# Nearer to the real ones of minutes to days than those of the story: a hiccup of a busy machine is no incident.
+WINDOWS = (30, 40, 60, 90, 120, 180, 300)
+LATE_S = 10  # so late a span may come in
 
 
 def counted(s):
@@ -26,9 +27,13 @@ def counted(s):
 
 
 def justified(incident, requests):
-    """More than the budget of the requests before it were slow, by the application's own clock."""
-    near = [slow for at, slow in requests if incident["at"] - WINDOW_S - story.EVALUATION - 1 <= at <= incident["at"]]
-    return sum(near) > (1 - story.OBJECTIVE) * len(near)
+    """Of a window's requests too many were slow by the application's own clock; its last seconds may not have come in yet."""
+    for begin in (incident["at"] - w - 1 for w in WINDOWS):
+        near = [(at, slow) for at, slow in requests if begin <= at <= incident["at"]]
+        for n, (at, _) in enumerate(near, 1):
+            if at >= incident["at"] - LATE_S and sum(slow for _, slow in near[:n]) > (1 - story.OBJECTIVE) * n:
+                return True
+    return False
 
 
 def main():
@@ -36,7 +41,7 @@ def main():
     if os.geteuid() != 0:
         print("needs root")
         return 77
-    s = story.Story(sys.argv[1], sys.argv[2], threshold_ms=THRESHOLD_MS)
+    s = story.Story(sys.argv[1], sys.argv[2], threshold_ms=THRESHOLD_MS, windows=WINDOWS)
     try:
         s.wait("a quiet time", lambda: False, seconds)
         opened = [r for r in s.incidents() if r["status"] == "open"]
@@ -50,6 +55,8 @@ def main():
           f"{s.threshold_ms} ms, {len(opened)} incidents")
     for r in opened:
         print("incident", r)
+        print("  slow requests, seconds before it:", [round(r["at"] - at, 1) for at, bad in slow if bad and 0 <= r["at"] - at <= WINDOWS[-1]],
+              "of", len([1 for at, _ in slow if 0 <= r["at"] - at <= WINDOWS[-1]]), f"in {WINDOWS[-1]} s")
     if not mine or agents != len(mine):
         print("FAIL: requests made and requests counted differ")
         return 1
