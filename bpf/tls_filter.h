@@ -58,8 +58,12 @@ static __always_inline int is_hot(__u32 bucket)
 {
 	__u32 zero = 0;
 	struct slo_abi_tls_hot *hot = bpf_map_lookup_elem(&tls_hot, &zero);
+	__u64 i = bucket;
 
-	return hot && hot->count[bucket & (SLO_ABI_TLS_BUCKETS - 1)];
+	/* As above: 5.10's verifier forgets it too. */
+	slo_opaque(i);
+	i &= SLO_ABI_TLS_BUCKETS - 1;
+	return hot && hot->count[i];
 }
 #endif
 
