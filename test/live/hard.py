@@ -144,10 +144,10 @@ def killed():
     for i in range(args.rounds):
         agent.sink.mode = rng.choice(("well", "busy", "cut"))
         if strace and i % 2:
-            call, nth = rng.choice(WRITES), rng.randrange(1, 5)
+            call, nth = rng.choice(WRITES), rng.choice((1, 1, 2, 3))
             agent.start(strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
                         "-e", f"inject={call}:signal=KILL:when={nth}")
-            agent.feed(bad, 6, lambda: not agent.alive())
+            agent.feed(bad, 8, lambda: not agent.alive())
             in_write += not agent.alive()
         else:
             agent.start()
