@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import hard  # noqa: E402
+import surroundings  # noqa: E402
 
 SLOTS, FIRST_G, STEP = 320, -8.0, 0.1  # core/engine/baseline.h
 HEADER = "16s8I"  # core/programs/agent/live_state.c
@@ -37,13 +37,13 @@ def requests(agent, status, seconds):
 
 def server_errors(agent):
     """{g(share of 5xx replies): weight} of what the service's baseline has seen of that kind."""
-    with open(f"{agent.dir.name}/state/hard/state.bin", "rb") as f:
+    with open(f"{agent.state}/hard/state.bin", "rb") as f:
         data = f.read()
     head = struct.unpack_from(HEADER, data)
-    size, services = head[2], head[5]
+    size, services, row = head[2], head[5], head[8]
     assert services == 1, f"{services} services in the state"
     # the throttled share is the first kind read off spans, that of 5xx the second: the twelve signals come before
-    at = struct.calcsize(HEADER) + 8 + 13 * (SLOTS + 2) * 4
+    at = struct.calcsize(HEADER) + row + 13 * (SLOTS + 2) * 4
     assert size % ((SLOTS + 2) * 4) == 0, "core/engine/baseline.h and this differ"
     slots = struct.unpack_from(f"{SLOTS}f", data, at)
     return {FIRST_G + STEP * i: w for i, w in enumerate(slots) if w}
@@ -51,8 +51,8 @@ def server_errors(agent):
 
 def main():
     # no window ever has so many requests: the fault goes on and no incident opens
-    hard.CONFIG = hard.CONFIG.replace("valid_min = 2", "valid_min = 1000000")
-    agent = hard.Agent(sys.argv[1], hard.Sink())
+    surroundings.CONFIG = surroundings.CONFIG.replace("valid_min = 2", "valid_min = 1000000")
+    agent = surroundings.Agent(sys.argv[1])
     agent.start()
     requests(agent, 200, 6)
     requests(agent, 503, 6)

@@ -53,26 +53,38 @@ def named_in_time(rows, domain):
     return None
 
 
-def act(begin, end, domain, enriched="llm.ebpf.correlation_confidence", slo="chat"):
-    """One fault from its beginning to the end of its incident."""
-    if not told(s.settle(10, 120), "calm before it: the application keeps its objective, no incident is open"):
-        return
-    seen, spans, start = len(s.incidents()), len(s.sink.spans), time.monotonic()
-    rows = lambda: [r for r in s.incidents()[seen:] if r["slo"] == slo]  # noqa: E731
+def make_fault(begin, end, rows, domain):
+    """(opened, named) of its incident, or None; the fault is over either way."""
     try:
         begin()
-        took = s.wait("the verdict", lambda: named_in_time(rows(), domain), 60)
-        found = named_in_time(rows(), domain)
-        told(found, f"an incident is opened, and {domain} is named within two evaluations")
+        s.wait("the verdict", lambda: named_in_time(rows(), domain), 60)
+        return named_in_time(rows(), domain)
     finally:
         end()
-    if not found:
+
+
+def act(begin, end, domain, enriched="llm.ebpf.correlation_confidence", slo="chat"):
+    """One fault from its beginning to the end of its incident.
+
+    Where the machine is not ours alone its own slowness may open an incident as the fault begins, which then joins that
+    one, and names no moment from which to count: a second try, if an incident there was.
+    """
+    for attempt in ("first", "second"):
+        if not told(s.settle(10, 120), "calm before it: the application keeps its objective, no incident is open"):
+            return
+        seen, spans, start = len(s.incidents()), len(s.sink.spans), time.monotonic()
+        rows = lambda since=seen: [r for r in s.incidents()[since:] if r["slo"] == slo]  # noqa: E731
+        found = make_fault(begin, end, rows, domain)
+        if found or not rows():
+            break
+        print(f"  {attempt} try: {[(r['status'], r['domain'], r['at']) for r in rows()]}", flush=True)
+    if not told(found, f"an incident is opened, and {domain} is named within two evaluations"):
         return
-    opened, named = found
+    ended, (opened, named) = time.monotonic(), found
     gone = s.wait("the end", lambda: any(r["id"] == opened["id"] and r["status"] == "resolved" for r in rows()), 90)
     told(gone is not None, "it is resolved after the fault")
-    print(f"  named after {took:.1f} s, {named['at'] - opened['at']:.1f} s after the opening, probability {named['probability']}, "
-          f"resolved {gone or 0:.1f} s after the fault, {time.monotonic() - start:.1f} s in all", flush=True)
+    print(f"  named {named['at'] - opened['at']:.1f} s after the opening, probability {named['probability']}, resolved {gone or 0:.1f} s "
+          f"after the fault, which took {ended - start:.1f} s", flush=True)
     holds(f"spans carry {enriched}", any(enriched.encode() in b for b in s.sink.spans[spans:]))
     calls(opened["id"])
 
@@ -96,21 +108,21 @@ def late_dns_answers_are_network_dns():
 # --- less CPU ------------------------------------------------------------------------------------------------------
 
 
-def starve():
-    """A quota of a third of what it needs, whatever that is on this machine."""
+def a_third_of_its_need():
+    """Percent of a CPU, whatever that is on this machine."""
     used = lambda: s.cgroup.numbers("cpu.stat")["usage_usec"]  # noqa: E731
     before = used()
     time.sleep(5)
-    percent = max(1, round((used() - before) / 5e4 / 3))
-    print(f"  quota: {percent} % of a CPU", flush=True)
-    s.cgroup.quota(percent)
+    return max(1, round((used() - before) / 5e4 / 3))
 
 
 @test
 def a_cpu_quota_is_cpu_throttle():
     if HOST:
         skip("its cpu hierarchy is not the one that spans and records name")
-    act(starve, lambda: s.cgroup.quota(None), "cpu_throttle")
+    percent = a_third_of_its_need()
+    print(f"  quota: {percent} % of a CPU", flush=True)
+    act(lambda: s.cgroup.quota(percent), lambda: s.cgroup.quota(None), "cpu_throttle")
 
 
 @test
