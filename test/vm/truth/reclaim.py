@@ -112,7 +112,9 @@ def explained(what, mine, before, after, agent, away_ms=0, key="freepages"):
     between(f"{what}: stalls = delay accounting's", len(mine), count - missed(agent), count, "what is counted as missed")
     got = sum(r["value"] for r in mine)
     # on both sides the same call; between the clocks lie the tracepoints and, now and then, an interrupt or a preemption
-    between(f"{what}: ms = delay accounting's", got, ms * 0.98 - 0.01 * count, ms * 1.25 + 0.1 * count + 2 + away_ms,
+    # before 4.7 the hook of the end is delay accounting's own function: what runs there is in its account and not in ours
+    inside_ms = 0.01 if slotest.KERNEL >= (4, 7) else 0.1
+    between(f"{what}: ms = delay accounting's", got, ms * 0.98 - inside_ms * count, ms * 1.25 + 0.1 * count + 2 + away_ms,
             f"2 % under; 25 % (14 % were seen beside another guest), 0.1 ms each and {2 + away_ms} ms over, for the hooks enclose it and take time themselves")
 
 
@@ -345,6 +347,7 @@ def a_machine_short_of_memory():
 
 @test
 def huge_pages_from_memory_in_pieces():
+    slotest.needs("compaction")
     if slotest.ON_HOST:
         slotest.skip("not on a host that others use")
     # a guest's own, so they stay: whoever asks for huge pages compacts, and kcompactd does not do it before
