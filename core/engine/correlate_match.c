@@ -116,23 +116,26 @@ struct entries {
 	enum slo_corr_tier tier, list;
 };
 
-/* Spans that begin within [@from, @to], and end at @alive_ns or later. */
+/* Spans that begin within [from, to], and end at alive_ns or later. */
+struct stretch {
+	int64_t from, to, alive_ns;
+};
+
 static void enter_all(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
-                      struct entries of, int64_t from, int64_t to, int64_t alive_ns,
-                      struct contest *best)
+                      struct entries of, struct stretch in, struct contest *best)
 {
 	struct slo_time_entry e;
 	struct slo_time_cursor at;
 	int64_t distance_ns;
 	uint64_t key;
 
-	if (from > to || !slo_corr_key(&signal->who, of.list, &key))
+	if (in.from > in.to || !slo_corr_key(&signal->who, of.list, &key))
 		return;
 	slo_corr_list_spans(c, of.list);
-	at = slo_time_index_seek(c->span_list[of.list], key, from);
+	at = slo_time_index_seek(c->span_list[of.list], key, in.from);
 	while (!is_hopeless(c, of.tier, best) &&
-	       slo_time_index_next(c->span_list[of.list], &at, to, &e)) {
-		if (may_reach(e.time, e.note, alive_ns) &&
+	       slo_time_index_next(c->span_list[of.list], &at, in.to, &e)) {
+		if (may_reach(e.time, e.note, in.alive_ns) &&
 		    judge(c, &c->span[e.id], signal, &distance_ns) == of.tier)
 			enter(c, best, e.id, distance_ns);
 	}
@@ -144,10 +147,13 @@ static void enter_near(struct slo_correlator *c, const struct slo_corr_signal_re
 {
 	int64_t time = signal->time_ns, begin = shift(time, -c->longest_ns);
 	int64_t limit = tier_limit(c, of.tier);
+	const struct stretch around = { begin, time, shift(time, -limit) };
+	const struct stretch before = { shift(begin, -limit), shift(begin, -1), around.alive_ns };
+	const struct stretch after = { shift(time, 1), shift(time, limit), time };
 
-	enter_all(c, signal, of, begin, time, shift(time, -limit), best);
-	enter_all(c, signal, of, shift(begin, -limit), shift(begin, -1), shift(time, -limit), best);
-	enter_all(c, signal, of, shift(time, 1), shift(time, limit), time, best);
+	enter_all(c, signal, of, around, best);
+	enter_all(c, signal, of, before, best);
+	enter_all(c, signal, of, after, best);
 }
 
 /*

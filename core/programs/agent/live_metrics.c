@@ -47,12 +47,13 @@ static void fill_objectives(struct slo_live *l)
 		const struct slo_live_objective *o = &l->objective[i];
 		char name[24];
 
-		for (size_t k = 0; k < o->burn.window_count; k++)
+		for (size_t k = 0; k < o->burn.window_count; k++) {
 			(void)slo_metrics_set(l->metrics, SLO_MET_BURN_RATE,
 			                      SLO_LABELS(o->name, o->service->name,
 			                                 window_name(o->burn.window_ms[k], name),
 			                                 o->service->namespace_),
 			                      o->result.window[k].burn);
+		}
 		(void)slo_metrics_set(l->metrics, SLO_MET_BUDGET,
 		                      SLO_LABELS(o->name, o->service->name, o->service->namespace_),
 		                      o->result.budget_remaining);
@@ -76,12 +77,12 @@ static void fill_incidents(struct slo_live *l)
 	for (size_t i = 0; i < l->history_count; i++) {
 		const struct slo_live_incident *in = &l->history[i];
 
-		if (in->open)
-			(void)slo_metrics_add(l->metrics, SLO_MET_INCIDENTS_OPEN,
-			                      SLO_LABELS(in->objective, in->service,
-			                                 slo_domain_name(in->verdict.top),
-			                                 in->namespace_),
-			                      1);
+		if (!in->open)
+			continue;
+		(void)slo_metrics_add(l->metrics, SLO_MET_INCIDENTS_OPEN,
+		                      SLO_LABELS(in->objective, in->service,
+		                                 slo_domain_name(in->verdict.top), in->namespace_),
+		                      1);
 	}
 }
 

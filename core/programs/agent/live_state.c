@@ -23,9 +23,10 @@
 #define STATE_MAX ((size_t)16 << 20)
 #define SERVICES_MAX (2 * SLO_LIVE_SERVICES) /* those of this run, and of earlier ones */
 #define TRACKS_MAX (2 * SLO_LIVE_OBJECTIVES)
+#define NS_PER_DAY (86400 * SLO_NS_PER_SEC)
 /* A baseline that nobody used for so long is another service's by now. */
-#define KNOWN_NS ((int64_t)(30 * 86400 * SLO_NS_PER_SEC))
-#define LATELY_NS ((int64_t)(3 * 86400 * SLO_NS_PER_SEC)) /* what burn rates look at */
+#define KNOWN_NS ((int64_t)(30 * NS_PER_DAY))
+#define LATELY_NS ((int64_t)(3 * NS_PER_DAY)) /* what burn rates look at */
 
 /* Sizes name the layout: a file of another build is set aside, not guessed at. */
 struct header {
