@@ -197,6 +197,8 @@ def squeeze():
 def a_memory_limit_is_memory_pressure():
     if HOST:
         skip("without a swap of its own a limit drops clean pages in no time, or kills")
+    if os.environ.get("SLO_STORY") != "all":
+        skip("how tight a limit must be to hurt differs between kernels (enough on 6.1, not on 5.10): SLO_STORY=all tries")
     act(squeeze, lambda: s.cgroup.limit("max"), "memory_pressure")
 
 
