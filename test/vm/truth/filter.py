@@ -14,7 +14,7 @@ import slodns
 import slolimit
 import slonet
 import slotest
-from slotest import Agent, apart, check, detail, equal, holds, samples
+from slotest import Agent, check, detail, equal, holds, samples, test
 
 SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "tcp_retransmits_total", "runqueue_delay_ms",
            "disk_io_latency_ms", "syscall_latency_ms", "mem_reclaim_latency_ms")
@@ -28,17 +28,20 @@ net = None
 disk = None  # what to read
 
 
-def _direct_reads(path):
+AREA = 1 << 20  # of each reader: requests of neighbours that meet in the queue become one
+
+
+def _direct_reads(path, reader):
     fd, page = os.open(path, os.O_RDONLY | os.O_DIRECT), slodisk.page()
     for n in range(COUNT):
-        os.preadv(fd, [page], n * 4096)
+        os.preadv(fd, [page], reader * AREA + n * 4096)
     os.close(fd)
 
 
 def _work(gate, pinned):
     """Each signal COUNT times and more, over both families; the hole makes SYN retransmits."""
     os.read(gate, 1)
-    _direct_reads(disk)
+    _direct_reads(disk, pinned)
     holes = []
     for family in (4, 6):
         kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -75,7 +78,6 @@ class Pair:
 
     def run(self):
         os.write(self.gate[1], b"gg")
-        yield 2  # they take longer
         for child in self.children:
             child.result()
         for fd in self.gate:
@@ -83,7 +85,7 @@ class Pair:
 
 
 def judge(agent, pair, is_wanted):
-    yield 1
+    time.sleep(1.0)
     records = agent.stop()
     for name in SIGNALS:
         mine = samples(records, name)
@@ -106,23 +108,23 @@ def judge(agent, pair, is_wanted):
         equal(f"{name}: delivered", agent.stats[name]["delivered"], len(mine))
 
 
-@apart
+@test
 def by_pid():
     pair = Pair()
     agent = Agent(",".join(SIGNALS), pids=[pair.wanted])
-    yield from pair.run()
-    yield from judge(agent, pair, lambda r: r["pid"] == pair.wanted)
+    pair.run()
+    judge(agent, pair, lambda r: r["pid"] == pair.wanted)
 
 
-@apart
+@test
 def by_comm():
     pair = Pair()
     agent = Agent(",".join(SIGNALS), comms=["slowanted"])
-    yield from pair.run()
-    yield from judge(agent, pair, lambda r: r["comm"] == "slowanted")
+    pair.run()
+    judge(agent, pair, lambda r: r["comm"] == "slowanted")
 
 
-@apart
+@test
 def by_cgroup_and_its_children():
     if not slonet.cgroup2_root():
         slotest.skip("no cgroup2 mounted")
@@ -130,17 +132,17 @@ def by_cgroup_and_its_children():
     parent, inner, other = slonet.Cgroup(name), slonet.Cgroup(f"{name}/inner"), slonet.Cgroup(f"{name}-other")
     pair = Pair((inner, other))
     agent = Agent(",".join(SIGNALS), cgroups=[parent.path])
-    yield from pair.run()
-    yield from judge(agent, pair, lambda r: r.get("cgroup_id") in (inner.id, parent.id))
+    pair.run()
+    judge(agent, pair, lambda r: r.get("cgroup_id") in (inner.id, parent.id))
 
 
-@apart
+@test
 def several_pids():
     pair = Pair()
     agent = Agent("dns_latency_ms", pids=[pair.wanted, pair.other])
     slotest.needs("pid")
-    yield from pair.run()
-    yield 0.5
+    pair.run()
+    time.sleep(0.5)
     records = agent.stop()
     pids = [r["pid"] for r in samples(records, "dns_latency_ms")]
     for pid in (pair.wanted, pair.other):
@@ -159,7 +161,7 @@ def make():
     net = slonet.Net()
     if slotest.ON_HOST:
         disk = f"/var/tmp/slo-truth.{os.getpid()}"
-        slodisk.make_file(disk, COUNT * 4096)
+        slodisk.make_file(disk, 2 * AREA)
     else:
         disk = slodisk.NullDisk(0.5).dev
     slodns.start_server(net)
