@@ -248,7 +248,7 @@ given_kernel() {
 
 # vm_any [--kernel BZIMAGE] [--modules DIR] [--headers DIR] [SERIES|host] [test...]
 vm_any() {
-	local options=() given=''
+	local options=() given='' SLO_HEADERS=${SLO_HEADERS:-}
 	while [[ ${1:-} == --* ]]; do
 		(($# > 1)) || die "vm: $1 needs a value"
 		case $1 in

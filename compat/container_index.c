@@ -15,10 +15,12 @@
 #define WALK_SHARE \
 	20 /* a walk of 5 ms: the next one 100 ms later at the earliest, and never within a second */
 
+#define OLD_NS (10 * SLO_NS_PER_SEC)
+
 struct slo_container_index {
 	int dirfd;
 	struct slo_map *ids; /* hash of the text -> cgroup id */
-	uint64_t next_walk_ns;
+	uint64_t next_walk_ns, old_ns;
 	struct slo_container_index_stats stats;
 };
 
@@ -87,6 +89,7 @@ static void walk(struct slo_container_index *x, uint64_t now_ns)
 	x->stats.lost += seen.lost;
 	x->stats.entries = slo_map_count(x->ids);
 	pause = WALK_SHARE * (slo_clock_monotonic_ns() - begin);
+	x->old_ns = now_ns + OLD_NS;
 	x->next_walk_ns = now_ns + (pause > SLO_NS_PER_SEC ? pause : SLO_NS_PER_SEC);
 }
 
@@ -95,9 +98,12 @@ uint64_t slo_container_index_find(struct slo_container_index *x, const char *id,
 	uint64_t key = slo_hash_bytes(0, id, strlen(id));
 	const uint64_t *at = slo_map_find(x->ids, &key);
 
-	if (!at && now_ns < x->next_walk_ns) {
-		x->stats.deferred++;
-	} else if (!at) {
+	/* A container that was started again keeps its id, and its cgroup is a new one. */
+	if (at && now_ns < x->old_ns)
+		return *at;
+	if (now_ns < x->next_walk_ns) {
+		x->stats.deferred += !at;
+	} else {
 		walk(x, now_ns);
 		at = slo_map_find(x->ids, &key);
 	}

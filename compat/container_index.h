@@ -23,8 +23,8 @@ int slo_container_index_new(struct slo_container_index **ret, int dirfd, size_t 
 void slo_container_index_freep(struct slo_container_index **x); /* NULL-safe, sets *x = NULL */
 
 /*
- * The topmost cgroup of @id; 0: none that is known. An unknown id makes a walk: at most one a second, and a twentieth of
- * the time. @now_ns CLOCK_MONOTONIC.
+ * The topmost cgroup of @id; 0: none that is known. An unknown id makes a walk, and so does any after 10 s: at most one a
+ * second, and a twentieth of the time. @now_ns CLOCK_MONOTONIC.
  */
 uint64_t slo_container_index_find(struct slo_container_index *x, const char *id, uint64_t now_ns);
 

@@ -533,6 +533,8 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 	               log.reason[0] ? log.reason : strerror(-r));
 	bpf_object__close(o->obj);
 	o->obj = NULL;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(o->event); i++)
+		slo_perf_spares_fini(&o->event[i].perf);
 	memset(o->event, 0, sizeof(o->event));
 	return r;
 }

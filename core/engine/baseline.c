@@ -171,7 +171,8 @@ static bool is_sound(const struct slo_baseline *b)
 	if (!isfinite(b->unit) || !isfinite(b->total) || !(b->unit >= 0) || !(b->total >= 0))
 		return false;
 	/* The total is kept beside the slots: a little rounding apart, they agree. */
-	return fabs(sum - (double)b->total) <= 1e-3 * (sum + 1) && (b->total <= 0 || b->unit > 0);
+	return fabs(sum - (double)b->total) <= 1e-3 * (sum + 1) &&
+	       (b->total <= 0 || (b->unit >= 1 && b->unit <= UNIT_MAX));
 }
 
 bool slo_baselines_restore(struct slo_baselines *b, uint64_t workload,

@@ -21,7 +21,7 @@ struct place_slot {
 
 struct service_slot {
 	int64_t index;
-	uint32_t requests, bad, throttled, server_errors, stream_errors, queued;
+	uint32_t seen, requests, bad, throttled, server_errors, stream_errors, queued;
 	double latency_ms, queue_ms, queued_latency_ms, retrieval_ms;
 };
 
@@ -221,6 +221,9 @@ void slo_evidence_request(struct slo_evidence_windows *w, uint64_t service, int6
 		return;
 	}
 	slot = service_slot(s, index_of(w, end_ns));
+	/* A reply that was retried belongs to a request that is counted itself. */
+	if (slot)
+		slot->seen += req->is_request || req->is_retrieval || req->error == SLO_LLM_OK;
 	if (slot && req->is_retrieval) {
 		slot->retrieval_ms += ms;
 		s->retrieves = true;
@@ -407,7 +410,7 @@ double slo_evidence_bad_share(const struct slo_evidence_windows *w, uint64_t ser
 		return 0;
 	t = &s->slot[slot_of(index)];
 	/* One that goes on into the next slot is bad in both, and counted where it ends. */
-	return t->index == index ? ratio(t->bad, fmax(t->requests, t->bad)) : 0;
+	return t->index == index ? ratio(t->bad, fmax(t->seen, t->bad)) : 0;
 }
 
 static bool is_silent(const struct slo_evidence_windows *w, const struct slo_evidence_query *q,

@@ -45,15 +45,11 @@ static int expand_cgroups(struct slo_agent *a, const struct slo_config *cfg, str
 	return slo_targets_expand(a->host_root, &names, a->cgroup_ids, TARGET_CGROUPS_MAX, err);
 }
 
-int slo_agent_target(struct slo_agent *a, const struct slo_config *cfg, struct slo_err *err)
+/* All that needs no look at the host; the lists stay @cfg's. */
+static void borrow(struct slo_agent *a, const struct slo_config *cfg)
 {
 	struct slo_targets *t = &a->be_cfg.targets;
-	int r = expand_cgroups(a, cfg, err);
 
-	if (r < 0)
-		return r;
-	t->cgroup_ids = a->cgroup_ids;
-	t->cgroup_count = (size_t)r;
 	t->tgids = cfg->targets.pid.pid;
 	t->tgid_count = cfg->targets.pid.count;
 	memset(a->comms, 0, SLO_CONFIG_LIST_MAX * sizeof(*a->comms));
@@ -67,6 +63,17 @@ int slo_agent_target(struct slo_agent *a, const struct slo_config *cfg, struct s
 	a->be_cfg.events_per_second = cfg->sampling.events_per_second_limit;
 	a->be_cfg.burst = cfg->sampling.burst_limit;
 	memcpy(a->be_cfg.threshold, cfg->thresholds, sizeof(a->be_cfg.threshold));
+}
+
+int slo_agent_target(struct slo_agent *a, const struct slo_config *cfg, struct slo_err *err)
+{
+	int r = expand_cgroups(a, cfg, err);
+
+	if (r < 0)
+		return r;
+	a->be_cfg.targets.cgroup_ids = a->cgroup_ids;
+	a->be_cfg.targets.cgroup_count = (size_t)r;
+	borrow(a, cfg);
 	return 0;
 }
 
@@ -424,7 +431,10 @@ void slo_agent_reload(struct slo_agent *a)
 	}
 	if (retarget(a, next, &err) < 0 || (a->live && slo_live_reload(a->live, next, &err) < 0)) {
 		slo_log_err("reload refused, the old configuration stays: %s", err.msg);
-		(void)retarget(a, a->cfg, NULL);
+		/* Also where an old target is gone by now: nothing may point into what is freed here. */
+		borrow(a, a->cfg);
+		if (retarget(a, a->cfg, &err) < 0)
+			slo_log_err("the old targets come back when they are there: %s", err.msg);
 		return;
 	}
 	log_changes(a->cfg, next);

@@ -46,7 +46,7 @@ static int open_file(struct slo_live *l, struct slo_live_objective *o, struct sl
 	(void)snprintf(key.name, sizeof(key.name), "%.16s|%.24s|%.20s|%g", hex, o->service->name,
 	               slo_sli_desc(o->sli)->name, o->threshold);
 	r = slo_minute_ring_open(&o->file, path, &key, &report, &why);
-	if (slo_live_is_full(r)) {
+	if (slo_live_is_full(r) || r == -EACCES || r == -EPERM) {
 		slo_log_warn("requests are counted in memory alone objective=%s reason=\"%s\"",
 		             o->name, why.msg);
 		return count_in_memory(o, err);
@@ -226,6 +226,17 @@ static void name_service(struct slo_live_service *s, const char *name, const cha
 		s->key = slo_hash_bytes(s->key, s->namespace_, strlen(s->namespace_));
 }
 
+/* The oldest is the likeliest to be gone: containers come and go. Another service may run there too. */
+static void drop_oldest(struct slo_live *l, struct slo_live_service *s)
+{
+	uint64_t place = s->place[0];
+
+	s->place_count--;
+	memmove(s->place, s->place + 1, s->place_count * sizeof(s->place[0]));
+	if (!*slo_live_service_at(l, place))
+		slo_evidence_forget(l->evidence, place);
+}
+
 /* NULL: no room. One that was only ever wanted, and is no more, makes some. */
 static struct slo_live_service *new_service(struct slo_live *l, const char *name,
                                             const char *namespace_)
@@ -240,20 +251,11 @@ static struct slo_live_service *new_service(struct slo_live *l, const char *name
 		s = &l->service[l->service_count++];
 	if (!s)
 		return NULL;
+	while (s->place_count)
+		drop_oldest(l, s);
 	*s = (struct slo_live_service){ 0 };
 	name_service(s, name, namespace_);
 	return s;
-}
-
-/* The oldest is the likeliest to be gone: containers come and go. Another service may run there too. */
-static void drop_oldest(struct slo_live *l, struct slo_live_service *s)
-{
-	uint64_t place = s->place[0];
-
-	s->place_count--;
-	memmove(s->place, s->place + 1, s->place_count * sizeof(s->place[0]));
-	if (!*slo_live_service_at(l, place))
-		slo_evidence_forget(l->evidence, place);
 }
 
 /* The one that a [slo.NAME] waits for and that this is; one that names the namespace, too, goes first. */

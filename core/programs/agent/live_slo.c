@@ -101,8 +101,7 @@ static bool count_one(struct slo_live *l, struct slo_live_objective *o, int64_t 
 {
 	bool good = slo_sli_is_good(o->sli, value, o->threshold);
 
-	if (unix_ns > (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS ||
-	    !slo_burn_add(&o->ring, unix_ns, good)) {
+	if (!slo_burn_add(&o->ring, unix_ns, good)) {
 		l->count.late_requests++;
 		return true;
 	}
@@ -117,12 +116,22 @@ static void remember_trace(struct slo_live *l, const struct slo_span *span)
 		(void)snprintf(l->trace_id + 2 * i, 3, "%02x", span->trace_id[i]);
 }
 
+/* Of a clock that is ahead: what it says would hide all that comes until then. */
+static bool is_future(int64_t unix_ns)
+{
+	return unix_ns > (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS;
+}
+
 void slo_live_count(struct slo_live *l, struct slo_live_service *s, const struct slo_span *span)
 {
 	int64_t end_ns = slo_live_time(l, span->end_ns);
 	int64_t start_ns = end_ns - (span->end_ns - span->start_ns);
 	bool bad = false;
 
+	if (is_future(end_ns)) {
+		l->count.late_requests += span->llm.is_request || span->llm.is_retrieval;
+		return;
+	}
 	/* A reply that was retried inside a request is no request of its own, but it is evidence. */
 	if (!span->llm.is_request && !span->llm.is_retrieval) {
 		if (s && span->llm.error != SLO_LLM_OK)
@@ -167,9 +176,12 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 		return;
 	}
 	l->count.sli_events++;
-	if (ev->unix_ns > s->last_ns &&
-	    ev->unix_ns <= (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS)
-		s->last_ns = ev->unix_ns;
+	if (is_future(end)) {
+		l->count.late_requests++;
+		return;
+	}
+	if (end > s->last_ns)
+		s->last_ns = end;
 	for (size_t i = 0; i < l->objective_count; i++) {
 		struct slo_live_objective *o = &l->objective[i];
 

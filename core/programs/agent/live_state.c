@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,6 +23,7 @@
 #define STATE_MAGIC "llm-slo state 2\n"
 #define STATE_MAX ((size_t)16 << 20)
 #define SERVICES_MAX (2 * SLO_LIVE_SERVICES) /* those of this run, and of earlier ones */
+#define NATS_MAX 1e3 /* no likelihood of a double weighs more */
 #define TRACKS_MAX (2 * SLO_LIVE_OBJECTIVES)
 #define NS_PER_DAY (86400 * SLO_NS_PER_SEC)
 /* A baseline that nobody used for so long is another service's by now. */
@@ -189,6 +191,12 @@ static bool is_sound_verdict(const struct slo_attribution *v)
 
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
 		sound = sound && is_bool(&v->evidence[i].raised);
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+		sound = sound && v->posterior[f] >= 0 && v->posterior[f] <= 1 &&
+		        fabs(v->prior_nats[f]) <= NATS_MAX;
+		for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
+			sound = sound && fabs(v->nats[f][i]) <= NATS_MAX;
+	}
 	return sound;
 }
 
@@ -260,7 +268,7 @@ static void restore_service(struct slo_live *l, const struct slo_live_known *k,
 	int64_t now_ns = (int64_t)slo_clock_realtime_ns();
 	struct slo_live_known *row = &l->known[l->known_count];
 
-	if (now_ns - k->last_ns > KNOWN_NS)
+	if (k->last_ns < 0 || now_ns - k->last_ns > KNOWN_NS)
 		return;
 	if (l->known_count == SLO_LIVE_SERVICES) {
 		row = &l->known[0];
@@ -282,12 +290,16 @@ static void restore_service(struct slo_live *l, const struct slo_live_known *k,
 static void restore(struct slo_live *l, const struct header *h, struct reader r)
 {
 	struct slo_baseline of[SLO_EVID_MAX_];
+	int64_t now_ns = (int64_t)slo_clock_realtime_ns();
 	struct slo_live_known known;
 	struct slo_live_track track;
 
 	for (uint32_t i = 0; i < h->services; i++) {
 		memcpy(&known, take(&r, sizeof(known)), sizeof(known));
 		memcpy(of, take(&r, sizeof(of)), sizeof(of));
+		/* Saved while the clock was ahead: it would never be the oldest. */
+		if (known.last_ns > now_ns)
+			known.last_ns = now_ns;
 		if (is_sound_service(&known))
 			restore_service(l, &known, of);
 	}

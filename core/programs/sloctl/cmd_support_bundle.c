@@ -259,13 +259,14 @@ static void add_log_file(struct bundle *b, const char *path)
 
 static void add_parts(struct bundle *b, const struct bundle_args *args, const char *path)
 {
-	const char *const prereq[] = { SELF, "prereq", "check", "--output", "json", NULL };
+	const char *prereq[] = { SELF,   "prereq",   "check",      "--output",
+		                 "json", "--config", args->config, NULL };
 	const char *const logs[] = { "journalctl", "-u", "llm-slo-agent", "-n", "2000",
 		                     "--no-pager", "-o", "short-iso",     NULL };
 	const char *config[] = { SELF, "config", "print", "--config", args->config, NULL };
 
 	if (!args->config)
-		config[3] = NULL;
+		config[3] = prereq[5] = NULL;
 	add_versions(b);
 	add_output(b, "prereq.json", prereq, "");
 	add_output(b, "config.ini", config, "");

@@ -79,6 +79,24 @@ static void a_new_container_is_found_a_second_later(void **state)
 	slo_container_index_freep(&x);
 }
 
+static void one_that_was_started_again_has_a_new_cgroup(void **state)
+{
+	const struct scratch *s = *state;
+	struct slo_container_index *x = make(s->root, 0);
+	uint64_t before;
+
+	make_dirs(s->root, "docker/" ID1);
+	before = slo_container_index_find(x, ID1, SEC);
+	assert_int_equal(renameat(s->root, "docker", s->root, "gone"), 0);
+	make_dirs(s->root, "docker/" ID1);
+	assert_int_equal(slo_container_index_find(x, ID1, 9 * SEC), before);
+	assert_int_equal(unlinkat(s->root, "gone/" ID1, AT_REMOVEDIR), 0);
+	assert_int_equal(slo_container_index_find(x, ID1, 12 * SEC), id_of(s->root, "docker/" ID1));
+	assert_int_not_equal(slo_container_index_find(x, ID1, 12 * SEC), before);
+	assert_int_equal(walks(x), 2);
+	slo_container_index_freep(&x);
+}
+
 static void what_does_not_fit_is_counted(void **state)
 {
 	const struct scratch *s = *state;
@@ -101,6 +119,7 @@ int main(void)
 		TEST(containers_and_pods_are_found_by_one_walk),
 		TEST(churn_makes_one_walk_a_second),
 		TEST(a_new_container_is_found_a_second_later),
+		TEST(one_that_was_started_again_has_a_new_cgroup),
 		TEST(what_does_not_fit_is_counted),
 	};
 

@@ -182,6 +182,25 @@ static void each_failed_allocation_leaves_nothing(void **state)
 	slo_baselines_freep(&b);
 }
 
+static void what_could_not_have_been_learnt_is_not_restored(void **state)
+{
+	const struct slo_baselines_config cfg = { .workloads = 2, .half_life = 10 };
+	static const struct {
+		float unit;
+		bool sound;
+	} rows[] = { { 1, true }, { 0.5F, false }, { 1e-40F, false }, { 3e38F, false } };
+	static struct slo_baseline of[SLO_EVID_MAX_];
+	struct slo_baselines *b = NULL;
+
+	(void)state;
+	assert_int_equal(slo_baselines_new(&b, &cfg, NULL), 0);
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(rows); i++) {
+		of[0] = (struct slo_baseline){ .unit = rows[i].unit, .total = 1, .slot[3] = 1 };
+		assert_int_equal(slo_baselines_restore(b, 7, of), rows[i].sound);
+	}
+	slo_baselines_freep(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +213,7 @@ int main(void)
 		cmocka_unit_test(workloads_and_kinds_are_apart_and_the_table_is_bounded),
 		cmocka_unit_test(senseless_settings_are_refused),
 		cmocka_unit_test(each_failed_allocation_leaves_nothing),
+		cmocka_unit_test(what_could_not_have_been_learnt_is_not_restored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

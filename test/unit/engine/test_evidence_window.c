@@ -297,6 +297,14 @@ static void a_slot_knows_the_share_of_its_requests_that_went_bad(void **state)
 	request(w, 15, 25, true, SLO_LLM_OK);
 	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 15 * SECOND), 1, 1e-9);
 	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 25 * SECOND), 1, 1e-9);
+	/* Of an slo-event nobody knows whether it is a request of its own: it is one that was seen. */
+	for (int i = 0; i < 8; i++) {
+		const struct slo_llm_request event = { .latency_ms = 1, .queue_ms = NAN };
+
+		slo_evidence_request(w, SERVICE, T0 + 45 * SECOND, T0 + 45 * SECOND, &event,
+		                     i == 0);
+	}
+	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 45 * SECOND), 0.125, 1e-9);
 	/* Neither another service, nor a slot of another turn of the ring. */
 	assert_near(slo_evidence_bad_share(w, SERVICE + 1, T0), 0, 1e-9);
 	assert_near(slo_evidence_bad_share(w, SERVICE, T0 + 640 * SECOND), 0, 1e-9);
