@@ -209,7 +209,8 @@ test_check() {
 	done
 }
 
-# Two lanes at a time: their tests mostly sleep and wait; four guests fail now and then for want of CPU. The host's comes last.
+# Two guests at a time: their tests mostly sleep and wait; four fail now and then for want of CPU. The host's lane comes after
+# them, alone: what it tells of neighbours on the CPUs holds for those that it made.
 test_vm() {
 	local series
 	mkdir -p build/vm
@@ -217,8 +218,9 @@ test_vm() {
 	SLO_OTEL_PYTHON=$(test/peers/python.sh || true)
 	export SLO_OTEL_PYTHON
 	# shellcheck disable=SC2086
-	printf '%s\n' $VM_SERIES host | xargs -P2 -I{} sh -c 'test/vm/lane.sh {} >build/vm/{}.out 2>&1; [ {} != host ] || exit 0
+	printf '%s\n' $VM_SERIES | xargs -P2 -I{} sh -c 'test/vm/lane.sh {} >build/vm/{}.out 2>&1
 		test/vm/initramfs_selftest.sh {} >build/vm/{}.self 2>&1; echo $? >build/vm/{}.self.code'
+	test/vm/lane.sh host >build/vm/host.out 2>&1 || true
 	for series in $VM_SERIES host; do
 		vm_results "$series"
 	done
