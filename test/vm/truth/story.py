@@ -129,7 +129,7 @@ def a_cpu_quota_is_cpu_throttle():
 def neighbours_on_the_cpu_are_cpu_throttle():
     if not HOST:
         skip("the guests have the quota")
-    act(lambda: s.cpu_hogs(2), s.calm, "cpu_throttle")
+    act(lambda: s.cpu_hogs(6), s.calm, "cpu_throttle")
 
 
 # --- a bad path ----------------------------------------------------------------------------------------------------
