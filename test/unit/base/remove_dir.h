@@ -6,8 +6,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* A folder of files, and itself. */
-static inline void remove_dir(const char *path)
+/* The files of a folder. */
+static inline void empty_dir(const char *path)
 {
 	DIR *d = opendir(path);
 	const struct dirent *e;
@@ -16,6 +16,12 @@ static inline void remove_dir(const char *path)
 		(void)unlinkat(dirfd(d), e->d_name, 0);
 	if (d)
 		(void)closedir(d);
+}
+
+/* And itself. */
+static inline void remove_dir(const char *path)
+{
+	empty_dir(path);
 	(void)rmdir(path);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way out with the n-th allocation failing in turn: what was given is kept or counted. */
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/export/otlp_exporter.h"
 #include "test/unit/base/fail_alloc.h"
+#include "test/unit/base/remove_dir.h"
 
 static const struct slo_workload self = { "c1", "node1", "", "", "", "", "", "" };
 static const struct slo_workload pod = { "c1",    "node1", "ns",  "pod-1",
@@ -37,13 +37,7 @@ static struct slo_otlp_exporter_config config(void)
 
 static void clean(void)
 {
-	DIR *d = opendir(dir);
-	const struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
+	empty_dir(dir);
 }
 
 static int make(void **state)

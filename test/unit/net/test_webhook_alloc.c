@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Webhooks with the n-th allocation failing in turn: an error and nothing left, or the notice is kept; never neither. */
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,29 +12,11 @@
 
 #include "core/net/webhook.h"
 #include "test/unit/base/fail_alloc.h"
-
-#define KEY "00112233445566778899aabbccddeeff"
+#include "test/unit/base/remove_dir.h"
+#include "test/unit/net/notice.h"
 
 static struct slo_http_client *client;
 static char dir[64];
-
-static const struct slo_notice notice = { .kind = SLO_NOTICE_OPEN,
-	                                  .severity = SLO_SEVERITY_CRITICAL,
-	                                  .id = "inc-1-1",
-	                                  .dedup_key = KEY,
-	                                  .incident_id = "inc-1",
-	                                  .summary = "it burns",
-	                                  .cluster = "c",
-	                                  .namespace_ = "n",
-	                                  .service = "s",
-	                                  .slo = "slo",
-	                                  .sli = "ttft_ms",
-	                                  .domain = "network_dns",
-	                                  .next_step = "look",
-	                                  .started_unix_ns = 1700000000000000000,
-	                                  .unix_ns = 1700000060000000000,
-	                                  .json = "{\"incident_id\":\"inc-1\"}",
-	                                  .json_len = 23 };
 
 static struct slo_webhook_config config_of(enum slo_webhook_format format, bool on_disk)
 {
@@ -43,7 +24,7 @@ static struct slo_webhook_config config_of(enum slo_webhook_format format, bool 
 		.format = format,
 		.url = "http://127.0.0.1:9/in", /* nobody */
 		.secret = format == SLO_WEBHOOK_GENERIC ? "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-		                                        : KEY,
+		                                        : TEST_NOTICE_KEY,
 		.legacy_signature = true,
 		.timeout_ms = 1000,
 		.dir = on_disk ? dir : "",
@@ -52,23 +33,12 @@ static struct slo_webhook_config config_of(enum slo_webhook_format format, bool 
 	};
 }
 
-static void empty(const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-}
-
 static void clean(void)
 {
 	char queue[80];
 
 	(void)snprintf(queue, sizeof(queue), "%s/queue", dir);
-	empty(queue);
+	empty_dir(queue);
 }
 
 static int make(void **state)
@@ -89,7 +59,7 @@ static int unmake(void **state)
 	clean();
 	(void)snprintf(queue, sizeof(queue), "%s/queue", dir);
 	(void)rmdir(queue);
-	empty(dir);
+	empty_dir(dir);
 	return rmdir(dir);
 }
 
@@ -126,6 +96,7 @@ static void making_one_may_fail(void **state)
 /* One notice, the @n-th allocation failing: kept or counted. False: none failed. */
 static bool send_one(struct slo_webhook_config *cfg, int n)
 {
+	const struct slo_notice notice = notice_of(SLO_NOTICE_OPEN, "inc-1-1");
 	struct slo_webhook *w = NULL;
 	struct slo_webhook_stats st;
 	struct slo_err err = { 0 };

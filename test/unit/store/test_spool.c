@@ -19,21 +19,11 @@
 #include <cmocka.h>
 
 #include "core/base/clock.h"
+#include "test/unit/base/remove_dir.h"
 
 #define KILLS 100
 
 static char dir[64];
-
-static void empty_dir(void)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		(void)closedir(d);
-}
 
 static int make_dir(void **state)
 {
@@ -42,10 +32,10 @@ static int make_dir(void **state)
 	return mkdtemp(dir) ? 0 : -1;
 }
 
-static int remove_dir(void **state)
+static int drop_dir(void **state)
 {
 	(void)state;
-	empty_dir();
+	empty_dir(dir);
 	return rmdir(dir);
 }
 
@@ -274,7 +264,7 @@ static void torn_tail_is_cut_at_every_byte(void **state)
 	for (off_t cut = 1;; cut++) {
 		struct slo_spool *s;
 
-		empty_dir();
+		empty_dir(dir);
 		s = open_spool(1 << 20, 0);
 		put(s, "first");
 		put(s, "second");
@@ -293,7 +283,7 @@ static void torn_tail_is_cut_at_every_byte(void **state)
 		assert_empty(s);
 		slo_spool_freep(&s);
 	}
-	empty_dir();
+	empty_dir(dir);
 }
 
 static void flip(const char *path, off_t at)
@@ -356,7 +346,7 @@ static void files_of_others_are_refused_or_ignored(void **state)
 	take(s, "a");
 	slo_spool_freep(&s);
 	assert_int_equal(access(path, F_OK), 0); /* "notes" is left alone */
-	empty_dir();
+	empty_dir(dir);
 }
 
 /* --- kill -9 -------------------------------------------------------------------------------------------------- */
@@ -518,25 +508,22 @@ static void full_disk_is_told_and_survived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(records_come_back_in_order, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(records_come_back_in_order, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(restart_forgets_nothing_and_repeats_nothing,
-		                                make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(one_owner_at_a_time, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(oldest_go_first_past_the_cap, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(each_lost_record_is_told, make_dir, remove_dir),
+		                                make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(one_owner_at_a_time, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(oldest_go_first_past_the_cap, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(each_lost_record_is_told, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(record_larger_than_the_spool_is_refused, make_dir,
-		                                remove_dir),
-		cmocka_unit_test_setup_teardown(old_ones_are_given_up, make_dir, remove_dir),
-		cmocka_unit_test_setup_teardown(torn_tail_is_cut_at_every_byte, make_dir,
-		                                remove_dir),
-		cmocka_unit_test_setup_teardown(damage_costs_what_was_damaged, make_dir,
-		                                remove_dir),
+		                                drop_dir),
+		cmocka_unit_test_setup_teardown(old_ones_are_given_up, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(torn_tail_is_cut_at_every_byte, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(damage_costs_what_was_damaged, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(files_of_others_are_refused_or_ignored, make_dir,
-		                                remove_dir),
+		                                drop_dir),
 		cmocka_unit_test_setup_teardown(kill_loses_nothing_that_was_kept, make_dir,
-		                                remove_dir),
-		cmocka_unit_test_setup_teardown(full_disk_is_told_and_survived, make_dir,
-		                                remove_dir),
+		                                drop_dir),
+		cmocka_unit_test_setup_teardown(full_disk_is_told_and_survived, make_dir, drop_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
