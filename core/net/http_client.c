@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/net/http_client.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "core/net/curl.h"
 #include "core/net/http_transfer.h"
 
 #define REQUESTS_MAX 256
@@ -18,6 +18,7 @@
 #define TURNS_AT_ONCE 64 /* a piece of a body each: then others of the loop have theirs */
 
 struct slo_http_client {
+	struct slo_curl curl;
 	CURLM *multi;
 	int epfd; /* curl's sockets, @timerfd and @wakefd: what the caller sees */
 	int timerfd; /* curl's next timeout */
@@ -110,7 +111,7 @@ static void finish(struct slo_http_client *c, struct slo_http_transfer *t, CURLc
 	assert(slot);
 	*slot = NULL;
 	if (t->begun) {
-		(void)curl_multi_remove_handle(c->multi, t->easy);
+		(void)c->curl.multi_remove_handle(c->multi, t->easy);
 	} else {
 		forget_waiting(c, t);
 	}
@@ -127,7 +128,7 @@ static void begin_waiting(struct slo_http_client *c)
 		c->waiting = t->next;
 		t->next = NULL;
 		t->begun = true;
-		if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK)
+		if (c->curl.multi_add_handle(c->multi, t->easy) != CURLM_OK)
 			finish(c, t, CURLE_OUT_OF_MEMORY);
 	}
 }
@@ -145,13 +146,13 @@ static void finish_done(struct slo_http_client *c)
 	CURLMsg *msg;
 	int left;
 
-	while ((msg = curl_multi_info_read(c->multi, &left))) {
+	while ((msg = c->curl.multi_info_read(c->multi, &left))) {
 		struct slo_http_transfer *t = NULL;
 		CURLcode code = msg->data.result;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
-		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
+		(void)slo_curl_ask(&c->curl, msg->easy_handle, CURLINFO_PRIVATE, &t);
 		finish(c, t, code);
 	}
 }
@@ -174,7 +175,7 @@ static void act(struct slo_http_client *c, const struct epoll_event *ev)
 		       (ev->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 	}
 	c->in_curl = true;
-	(void)curl_multi_socket_action(c->multi, fd, what, &running);
+	(void)c->curl.multi_socket_action(c->multi, fd, what, &running);
 	c->in_curl = false;
 }
 
@@ -208,7 +209,7 @@ int slo_http_client_submit(struct slo_http_client *c, const struct slo_http_requ
 
 	if (!slot)
 		return slo_err_set(err, -EAGAIN, "%zu requests are under way already", c->max);
-	r = slo_http_transfer_new(slot, req, c->user_agent, err);
+	r = slo_http_transfer_new(slot, &c->curl, req, c->user_agent, err);
 	if (r < 0)
 		return r;
 	(*slot)->id = ++c->last_id;
@@ -256,17 +257,17 @@ static int set_up_fds(struct slo_http_client *c)
 
 static int set_up_multi(struct slo_http_client *c)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (c->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return -ENOMEM;
 	c->global = true;
-	c->multi = curl_multi_init();
+	c->multi = c->curl.multi_init();
 	if (!c->multi)
 		return -ENOMEM;
-	(void)curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	(void)curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-	(void)curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	(void)curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-	(void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->max);
+	(void)slo_curl_set_multi(&c->curl, c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	(void)slo_curl_set_multi(&c->curl, c->multi, CURLMOPT_SOCKETDATA, c);
+	(void)slo_curl_set_multi(&c->curl, c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	(void)slo_curl_set_multi(&c->curl, c->multi, CURLMOPT_TIMERDATA, c);
+	(void)slo_curl_set_multi(&c->curl, c->multi, CURLMOPT_MAXCONNECTS, (long)c->max);
 	return 0;
 }
 
@@ -285,6 +286,9 @@ int slo_http_client_new(struct slo_http_client **ret, const struct slo_http_clie
 	c->epfd = c->timerfd = c->wakefd = -1;
 	c->max = cfg->max_requests;
 	(void)snprintf(c->user_agent, sizeof(c->user_agent), "%s", cfg->user_agent);
+	r = slo_curl_open(&c->curl, err);
+	if (r < 0)
+		return r;
 	r = set_up_fds(c);
 	if (r == 0)
 		r = set_up_multi(c);
@@ -307,9 +311,11 @@ void slo_http_client_freep(struct slo_http_client **client)
 		c->transfers[i]->cancelled = true;
 		finish(c, c->transfers[i], CURLE_ABORTED_BY_CALLBACK);
 	}
-	(void)curl_multi_cleanup(c->multi);
+	if (c->multi)
+		(void)c->curl.multi_cleanup(c->multi);
 	if (c->global)
-		curl_global_cleanup();
+		c->curl.global_cleanup();
+	slo_curl_close(&c->curl);
 	slo_closep(&c->timerfd);
 	slo_closep(&c->wakefd);
 	slo_closep(&c->epfd);

@@ -27,9 +27,10 @@ struct request {
 
 /* --- answers -------------------------------------------------------------------------------------------------- */
 
-static const char *header(struct MHD_Connection *connection, const char *name)
+static const char *header(const struct slo_http_server *s, struct MHD_Connection *connection,
+                          const char *name)
 {
-	const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+	const char *value = s->mhd.lookup_connection_value(connection, MHD_HEADER_KIND, name);
 
 	return value ? value : "";
 }
@@ -54,25 +55,25 @@ static void add_headers(const struct slo_http_server *s, struct MHD_Connection *
 {
 	char text[128];
 
-	(void)MHD_add_response_header(response, "Content-Type",
-	                              out->content_type ? out->content_type
-	                                                : "text/plain; charset=utf-8");
+	(void)s->mhd.add_response_header(response, "Content-Type",
+	                                 out->content_type ? out->content_type
+	                                                   : "text/plain; charset=utf-8");
 	if (out->retry_after_s > 0) {
 		(void)snprintf(text, sizeof(text), "%lld", (long long)out->retry_after_s);
-		(void)MHD_add_response_header(response, "Retry-After", text);
+		(void)s->mhd.add_response_header(response, "Retry-After", text);
 	}
 	if (out->status == MHD_HTTP_METHOD_NOT_ALLOWED) {
 		list_methods(s, path, text, sizeof(text));
-		(void)MHD_add_response_header(response, "Allow", text);
+		(void)s->mhd.add_response_header(response, "Allow", text);
 	}
 	/* RFC 6750, section 3.1: no error code for a request without a token. */
 	if (out->status == MHD_HTTP_UNAUTHORIZED) {
 		const char *challenge =
-			*header(connection, "Authorization")
+			*header(s, connection, "Authorization")
 				? "Bearer realm=\"llm-slo\", error=\"invalid_token\""
 				: "Bearer realm=\"llm-slo\"";
 
-		(void)MHD_add_response_header(response, "WWW-Authenticate", challenge);
+		(void)s->mhd.add_response_header(response, "WWW-Authenticate", challenge);
 	}
 }
 
@@ -84,8 +85,8 @@ static enum MHD_Result answer(struct slo_http_server *s, struct MHD_Connection *
 
 	if (!out->status)
 		out->status = MHD_HTTP_OK;
-	response = MHD_create_response_from_buffer(out->body ? out->body_len : 0, out->body,
-	                                           MHD_RESPMEM_MUST_FREE);
+	response = s->mhd.create_response_from_buffer(out->body ? out->body_len : 0, out->body,
+	                                              MHD_RESPMEM_MUST_FREE);
 	if (!response) {
 		free(out->body);
 		return MHD_NO;
@@ -93,21 +94,22 @@ static enum MHD_Result answer(struct slo_http_server *s, struct MHD_Connection *
 	add_headers(s, connection, response, out, path);
 	if (q->conn)
 		q->conn->state = SLO_HTTP_ANSWER;
-	r = MHD_queue_response(connection, out->status, response);
-	MHD_destroy_response(response);
+	r = s->mhd.queue_response(connection, out->status, response);
+	s->mhd.destroy_response(response);
 	return r;
 }
 
-static void describe(struct slo_http_in *in, struct MHD_Connection *connection,
-                     const struct request *q, const char *method, const char *path)
+static void describe(const struct slo_http_server *s, struct slo_http_in *in,
+                     struct MHD_Connection *connection, const struct request *q, const char *method,
+                     const char *path)
 {
 	*in = (struct slo_http_in){
 		.method = method,
 		.path = path,
 		.query = q->query,
-		.content_type = header(connection, "Content-Type"),
-		.content_encoding = header(connection, "Content-Encoding"),
-		.accept = header(connection, "Accept"),
+		.content_type = header(s, connection, "Content-Type"),
+		.content_encoding = header(s, connection, "Content-Encoding"),
+		.accept = header(s, connection, "Accept"),
 	};
 }
 
@@ -117,7 +119,7 @@ static enum MHD_Result refuse(struct slo_http_server *s, struct MHD_Connection *
 	struct slo_http_out out = { 0 };
 	struct slo_http_in in;
 
-	describe(&in, connection, q, method, path);
+	describe(s, &in, connection, q, method, path);
 	s->st.refused++;
 	if (s->cfg.on_error) {
 		s->cfg.on_error(s->cfg.user, &in, q->error, q->why, &out);
@@ -230,7 +232,7 @@ static bool is_token(const char *given, const char *token)
 static void judge(struct slo_http_server *s, struct MHD_Connection *connection, struct request *q,
                   const char *method, const char *path)
 {
-	const char *length = header(connection, "Content-Length");
+	const char *length = header(s, connection, "Content-Length");
 	const char *token = s->cfg.token;
 	unsigned long long announced = strtoull(length, NULL, 10);
 	bool known;
@@ -244,7 +246,7 @@ static void judge(struct slo_http_server *s, struct MHD_Connection *connection, 
 	q->most =
 		*length && announced < q->route->max_body ? (size_t)announced : q->route->max_body;
 	if (!q->route->open && token && *token &&
-	    !is_token(header(connection, "Authorization"), token))
+	    !is_token(header(s, connection, "Authorization"), token))
 		fail(s, q, MHD_HTTP_UNAUTHORIZED, "a bearer token is needed, and the right one");
 	else if (*length && (announced > q->route->max_body || announced > s->max_bytes))
 		fail(s, q, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
@@ -259,7 +261,7 @@ static enum MHD_Result serve(struct slo_http_server *s, struct MHD_Connection *c
 	struct slo_http_in in;
 	uint8_t *less;
 
-	describe(&in, connection, q, method, path);
+	describe(s, &in, connection, q, method, path);
 	if (q->body) {
 		q->body[q->len] = '\0';
 		/* It may be kept for long, and may be half empty: bodies grow by doubling. */
@@ -281,17 +283,17 @@ static enum MHD_Result serve(struct slo_http_server *s, struct MHD_Connection *c
 
 void *slo_http_request_begin(void *user, const char *uri, struct MHD_Connection *connection)
 {
+	const struct slo_http_server *s = user;
 	const char *query = strchr(uri, '?');
 	size_t len = query ? strlen(++query) : 0;
 	struct request *q = calloc(1, sizeof(*q) + len + 1);
 	const union MHD_ConnectionInfo *info;
 
-	(void)user;
 	if (!q)
 		return NULL;
 	if (len)
 		memcpy(q->query, query, len);
-	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	info = s->mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	q->conn = info ? info->socket_context : NULL;
 	return q;
 }

@@ -3,9 +3,8 @@
 #ifndef SLO_NET_HTTP_REQUEST_H
 #define SLO_NET_HTTP_REQUEST_H
 
-#include <microhttpd.h>
-
 #include "core/net/http_server.h"
+#include "core/net/mhd.h"
 
 enum slo_http_state {
 	SLO_HTTP_HEAD, /* nothing or a part of a head came: idle ones too */
@@ -24,7 +23,8 @@ struct slo_http_conn {
 
 struct slo_http_server {
 	struct slo_http_server_config cfg;
-	struct MHD_Daemon *daemon;
+	struct slo_mhd mhd;
+	struct MHD_Daemon *daemon; /* NULL until somebody connects */
 	int listen_fd, epfd, wakefd;
 	uint16_t port;
 	size_t max, slots, open; /* connections; rows of @conn; of those, in use and not shut */

@@ -91,6 +91,63 @@ static bool make_room(struct slo_http_server *s, uint64_t now_ns)
 	return worst;
 }
 
+static void on_connection(void *user, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+	struct slo_http_server *s = user;
+	struct slo_http_conn *c = *context;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		info = s->mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		*context = info ? slot_of(s, info->connect_fd) : NULL;
+	} else if (c && c->fd >= 0) {
+		leave(s, c);
+	}
+}
+
+static int watch(const struct slo_http_server *s, int fd, struct slo_err *err)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	if (epoll_ctl(s->epfd, EPOLL_CTL_ADD, fd, &ev))
+		return slo_err_set(err, -errno, "http: epoll: %s", strerror(errno));
+	return 0;
+}
+
+/* -EIO, -ELIBACC */
+static int start(struct slo_http_server *s, struct slo_err *err)
+{
+	const union MHD_DaemonInfo *info;
+	int r = slo_mhd_open(&s->mhd, err);
+
+	if (r < 0)
+		return r;
+	s->daemon = s->mhd.start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, slo_http_request_piece, s,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED,
+		slo_http_request_end, s, MHD_OPTION_URI_LOG_CALLBACK, slo_http_request_begin, s,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)s->slots * 2,
+		MHD_OPTION_CONNECTION_TIMEOUT, s->timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)MEMORY_LIMIT, MHD_OPTION_END);
+	if (!s->daemon)
+		return slo_err_set(err, -EIO, "listen '%s': the HTTP server does not start: %s",
+		                   s->cfg.listen, strerror(errno));
+	info = s->mhd.get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info || info->epoll_fd < 0)
+		return slo_err_set(err, -EIO, "listen '%s': the HTTP server has no epoll set",
+		                   s->cfg.listen);
+	return watch(s, info->epoll_fd, err);
+}
+
+static void stop(struct slo_http_server *s)
+{
+	if (s->daemon)
+		s->mhd.stop_daemon(s->daemon);
+	s->daemon = NULL;
+	slo_mhd_close(&s->mhd);
+}
+
 static void admit(struct slo_http_server *s, int fd, const struct sockaddr_storage *from,
                   socklen_t len)
 {
@@ -107,7 +164,7 @@ static void admit(struct slo_http_server *s, int fd, const struct sockaddr_stora
 	}
 	c = slot_of(s, -1);
 	if (!c) {
-		(void)MHD_run(s->daemon); /* reaps what was shut */
+		(void)s->mhd.run(s->daemon); /* reaps what was shut */
 		c = slot_of(s, -1);
 	}
 	if (!c) {
@@ -118,7 +175,7 @@ static void admit(struct slo_http_server *s, int fd, const struct sockaddr_stora
 	*c = (struct slo_http_conn){ .fd = fd, .since_ns = now };
 	s->open++;
 	/* It owns the socket from here, also where it fails. */
-	if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)from, len) != MHD_YES &&
+	if (s->mhd.add_connection(s->daemon, fd, (const struct sockaddr *)from, len) != MHD_YES &&
 	    c->fd == fd)
 		leave(s, c);
 }
@@ -132,6 +189,12 @@ static bool accept_some(struct slo_http_server *s)
 		int fd = accept4(s->listen_fd, (struct sockaddr *)&from, &len,
 		                 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd >= 0 && !s->daemon && start(s, NULL) < 0) {
+			stop(s);
+			s->st.refused++;
+			(void)close(fd);
+			return false;
+		}
 		if (fd >= 0)
 			admit(s, fd, &from, len);
 		else if ((errno == EMFILE || errno == ENFILE) && i == 0)
@@ -140,21 +203,6 @@ static bool accept_some(struct slo_http_server *s)
 			return false;
 	}
 	return true;
-}
-
-static void on_connection(void *user, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode code)
-{
-	struct slo_http_server *s = user;
-	struct slo_http_conn *c = *context;
-	const union MHD_ConnectionInfo *info;
-
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		*context = info ? slot_of(s, info->connect_fd) : NULL;
-	} else if (c && c->fd >= 0) {
-		leave(s, c);
-	}
 }
 
 /* A sender of one byte now and then is never silent for long: the whole request has a limit of its own. */
@@ -175,36 +223,6 @@ static void cut_off_slow(struct slo_http_server *s)
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
-static int watch(const struct slo_http_server *s, int fd, struct slo_err *err)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
-
-	if (epoll_ctl(s->epfd, EPOLL_CTL_ADD, fd, &ev))
-		return slo_err_set(err, -errno, "http: epoll: %s", strerror(errno));
-	return 0;
-}
-
-static int start(struct slo_http_server *s, struct slo_err *err)
-{
-	const union MHD_DaemonInfo *info;
-
-	s->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, slo_http_request_piece, s,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_NOTIFY_COMPLETED,
-		slo_http_request_end, s, MHD_OPTION_URI_LOG_CALLBACK, slo_http_request_begin, s,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)s->slots * 2,
-		MHD_OPTION_CONNECTION_TIMEOUT, s->timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)MEMORY_LIMIT, MHD_OPTION_END);
-	if (!s->daemon)
-		return slo_err_set(err, -EIO, "listen '%s': the HTTP server does not start: %s",
-		                   s->cfg.listen, strerror(errno));
-	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info || info->epoll_fd < 0)
-		return slo_err_set(err, -EIO, "listen '%s': the HTTP server has no epoll set",
-		                   s->cfg.listen);
-	return watch(s, info->epoll_fd, err);
-}
-
 static int open_all(struct slo_http_server *s, struct slo_err *err)
 {
 	int r;
@@ -219,7 +237,8 @@ static int open_all(struct slo_http_server *s, struct slo_err *err)
 	r = watch(s, s->listen_fd, err);
 	if (!r)
 		r = watch(s, s->wakefd, err);
-	return r ? r : start(s, err);
+	/* Those whom nobody asks need not hold it in memory; that it is missing is told now. */
+	return r ? r : slo_mhd_check(err);
 }
 
 int slo_http_server_open(struct slo_http_server **ret, const struct slo_http_server_config *cfg,
@@ -254,8 +273,7 @@ void slo_http_server_freep(struct slo_http_server **sp)
 
 	if (!s)
 		return;
-	if (s->daemon)
-		MHD_stop_daemon(s->daemon);
+	stop(s);
 	slo_closep(&s->listen_fd);
 	slo_closep(&s->epfd);
 	slo_closep(&s->wakefd);
@@ -273,7 +291,7 @@ static bool has_more(const struct slo_http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	return MHD_get_timeout(s->daemon, &ms) == MHD_YES && ms == 0;
+	return s->mhd.get_timeout(s->daemon, &ms) == MHD_YES && ms == 0;
 }
 
 void slo_http_server_run(struct slo_http_server *s)
@@ -284,8 +302,10 @@ void slo_http_server_run(struct slo_http_server *s)
 
 	(void)!read(s->wakefd, &count, sizeof(count));
 	cut_off_slow(s);
+	if (!s->daemon)
+		return;
 	do {
-		(void)MHD_run(s->daemon);
+		(void)s->mhd.run(s->daemon);
 	} while (has_more(s) && ++turns < TURNS_AT_ONCE);
 	if (more || turns == TURNS_AT_ONCE) {
 		count = 1;

@@ -114,7 +114,7 @@ static size_t on_body(char *data, size_t one, size_t n, void *user)
 	int r;
 
 	(void)one; /* always 1 */
-	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)slo_curl_ask(t->curl, t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (!t->on_data || status < 200 || status > 299) {
 		r = gather(t, data, n);
 	} else {
@@ -150,7 +150,7 @@ static int error_of(const struct slo_http_transfer *t, CURLcode code)
 	if (t->too_long)
 		return -EFBIG;
 	if (code == CURLE_COULDNT_CONNECT) {
-		(void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os);
+		(void)slo_curl_ask(t->curl, t->easy, CURLINFO_OS_ERRNO, &os);
 		return os > 0 ? -(int)os : -ECONNREFUSED;
 	}
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(rows); i++) {
@@ -193,12 +193,12 @@ void slo_http_transfer_reply(const struct slo_http_transfer *t, CURLcode code,
 		               reply.error == -ECANCELED ? "cancelled"
 		               : t->too_long             ? "the answer is too long"
 		               : *why                    ? why
-		                                         : curl_easy_strerror(code));
+		                                         : t->curl->easy_strerror(code));
 		*ret = reply;
 		return;
 	}
-	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	(void)curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
+	(void)slo_curl_ask(t->curl, t->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)slo_curl_ask(t->curl, t->easy, CURLINFO_CONTENT_TYPE, &type);
 	reply.status = (unsigned int)status;
 	reply.retry_after_ms = t->retry_after_ms;
 	reply.content_type = type ? type : "";
@@ -209,44 +209,50 @@ void slo_http_transfer_reply(const struct slo_http_transfer *t, CURLcode code,
 
 /* --- setting up ----------------------------------------------------------------------------------------------- */
 
-static int copy_part(CURLU *url, CURLUPart part, char *buf, size_t size)
+static int copy_part(const struct slo_curl *curl, CURLU *url, CURLUPart part, char *buf,
+                     size_t size)
 {
 	char *text = NULL;
 	int n;
 
-	if (curl_url_get(url, part, &text, 0) != CURLUE_OK)
+	if (curl->url_get(url, part, &text, 0) != CURLUE_OK)
 		return -EINVAL;
 	n = snprintf(buf, size, "%s", text);
-	curl_free(text);
+	curl->free(text);
 	return n < 0 || (size_t)n >= size ? -EINVAL : 0;
 }
 
-static void free_url(CURLU **url)
+static int split_url(struct slo_http_transfer *t, CURLU *url, const char *text, bool *ret_tls)
 {
-	curl_url_cleanup(*url);
+	char scheme[8] = "", host[96] = "", port[8] = "";
+
+	if (t->curl->url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+	    copy_part(t->curl, url, CURLUPART_SCHEME, scheme, sizeof(scheme)) < 0 ||
+	    copy_part(t->curl, url, CURLUPART_HOST, host, sizeof(host)) < 0 ||
+	    (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+		return -EINVAL;
+	(void)copy_part(t->curl, url, CURLUPART_PORT, port, sizeof(port));
+	(void)snprintf(t->address, sizeof(t->address), "%s://%s%s%s", scheme, host,
+	               *port ? ":" : "", port);
+	*ret_tls = scheme[4] == 's';
+	return 0;
 }
 
 static int read_url(struct slo_http_transfer *t, const char *text, bool *ret_tls,
                     struct slo_err *err)
 {
-	slo_cleanup(free_url) CURLU *url = curl_url();
-	char scheme[8] = "", host[96] = "", port[8] = "";
+	CURLU *url = t->curl->url();
+	int r;
 
 	if (!url)
 		return slo_err_set(err, -ENOMEM, "no memory for a request");
+	r = split_url(t, url, text, ret_tls);
+	t->curl->url_cleanup(url);
 	/* The text stays out of the message: an address may carry a secret. */
-	if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
-	    copy_part(url, CURLUPART_SCHEME, scheme, sizeof(scheme)) < 0 ||
-	    copy_part(url, CURLUPART_HOST, host, sizeof(host)) < 0 ||
-	    (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-		return slo_err_set(err, -EINVAL,
-		                   "no address to send to: it is not http://HOST or https://HOST "
-		                   "with a host of at most 95 bytes");
-	(void)copy_part(url, CURLUPART_PORT, port, sizeof(port));
-	(void)snprintf(t->address, sizeof(t->address), "%s://%s%s%s", scheme, host,
-	               *port ? ":" : "", port);
-	*ret_tls = scheme[4] == 's';
-	return 0;
+	return r < 0 ? slo_err_set(err, r,
+	                           "no address to send to: it is not http://HOST or https://HOST "
+	                           "with a host of at most 95 bytes")
+	             : 0;
 }
 
 static bool is_token(const char *s)
@@ -271,7 +277,7 @@ static bool is_plain(const char *s)
 
 static int add_line(struct slo_http_transfer *t, const char *line)
 {
-	struct curl_slist *more = curl_slist_append(t->headers, line);
+	struct curl_slist *more = t->curl->slist_append(t->headers, line);
 
 	if (!more)
 		return -ENOMEM;
@@ -361,15 +367,15 @@ static int set_tls(struct slo_http_transfer *t, const struct slo_http_tls *tls, 
 		                   "%s: no CA certificates on this host: install ca-certificates, "
 		                   "or set ca_file",
 		                   t->address);
-	(void)curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	(void)curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	(void)curl_easy_setopt(t->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	(void)curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
-	if (curl_easy_setopt(t->easy, CURLOPT_CAINFO, ca) != CURLE_OK ||
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_CAPATH, NULL);
+	if (slo_curl_set(t->curl, t->easy, CURLOPT_CAINFO, ca) != CURLE_OK ||
 	    (given(tls->cert_file) &&
-	     curl_easy_setopt(t->easy, CURLOPT_SSLCERT, tls->cert_file) != CURLE_OK) ||
+	     slo_curl_set(t->curl, t->easy, CURLOPT_SSLCERT, tls->cert_file) != CURLE_OK) ||
 	    (given(tls->key_file) &&
-	     curl_easy_setopt(t->easy, CURLOPT_SSLKEY, tls->key_file) != CURLE_OK))
+	     slo_curl_set(t->curl, t->easy, CURLOPT_SSLKEY, tls->key_file) != CURLE_OK))
 		return slo_err_set(err, -ENOMEM, "no memory for a request");
 	return 0;
 }
@@ -378,36 +384,36 @@ static void set_times(struct slo_http_transfer *t, const struct slo_http_request
 {
 	long ms = req->timeout_ms < LONG_MAX / 2 ? (long)req->timeout_ms : LONG_MAX / 2;
 
-	(void)curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, ms);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_CONNECTTIMEOUT_MS, ms);
 	if (!req->on_data) {
-		(void)curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, ms);
+		(void)slo_curl_set(t->curl, t->easy, CURLOPT_TIMEOUT_MS, ms);
 		return;
 	}
-	(void)curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	(void)curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, (ms + 999) / 1000);
-	(void)curl_easy_setopt(t->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_LOW_SPEED_TIME, (ms + 999) / 1000);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
 static void set_callbacks(struct slo_http_transfer *t)
 {
-	(void)curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-	(void)curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->why);
-	(void)curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
-	(void)curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
-	(void)curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
-	(void)curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_PRIVATE, t);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_ERRORBUFFER, t->why);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_HEADERFUNCTION, on_header);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_HEADERDATA, t);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_WRITEFUNCTION, on_body);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_WRITEDATA, t);
 }
 
 /* How every request is made, whatever it says. */
 static int set_policy(struct slo_http_transfer *t, const char *user_agent)
 {
-	(void)curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L);
-	(void)curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_NOSIGNAL, 1L);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	/* A name server that hangs must not hold up whoever gives up on the request. */
-	(void)curl_easy_setopt(t->easy, CURLOPT_QUICK_EXIT, 1L);
-	if (curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
-	    curl_easy_setopt(t->easy, CURLOPT_USERAGENT, user_agent) != CURLE_OK)
+	(void)slo_curl_set(t->curl, t->easy, CURLOPT_QUICK_EXIT, 1L);
+	if (slo_curl_set(t->curl, t->easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
+	    slo_curl_set(t->curl, t->easy, CURLOPT_USERAGENT, user_agent) != CURLE_OK)
 		return -ENOMEM;
 	return 0;
 }
@@ -417,20 +423,21 @@ static int set_message(struct slo_http_transfer *t, const struct slo_http_reques
 	CURLcode code = CURLE_OK;
 
 	if (req->body_len > UPLOAD_PIECE_DEFAULT)
-		(void)curl_easy_setopt(t->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_PIECE);
+		(void)slo_curl_set(t->curl, t->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_PIECE);
 	if (strcmp(req->method, "GET") == 0 && !req->body_len) {
-		(void)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+		(void)slo_curl_set(t->curl, t->easy, CURLOPT_HTTPGET, 1L);
 	} else {
-		(void)curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
-		(void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, req->body ? req->body : "");
-		(void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		                       (curl_off_t)req->body_len);
-		code = curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, req->method);
+		(void)slo_curl_set(t->curl, t->easy, CURLOPT_POST, 1L);
+		(void)slo_curl_set(t->curl, t->easy, CURLOPT_POSTFIELDS,
+		                   req->body ? req->body : "");
+		(void)slo_curl_set(t->curl, t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		                   (curl_off_t)req->body_len);
+		code = slo_curl_set(t->curl, t->easy, CURLOPT_CUSTOMREQUEST, req->method);
 	}
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(t->easy, CURLOPT_URL, req->url);
+		code = slo_curl_set(t->curl, t->easy, CURLOPT_URL, req->url);
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+		code = slo_curl_set(t->curl, t->easy, CURLOPT_HTTPHEADER, t->headers);
 	return code == CURLE_OK ? 0 : -ENOMEM;
 }
 
@@ -456,8 +463,9 @@ static int set_up(struct slo_http_transfer *t, const struct slo_http_request *re
 	return 0;
 }
 
-int slo_http_transfer_new(struct slo_http_transfer **ret, const struct slo_http_request *req,
-                          const char *user_agent, struct slo_err *err)
+int slo_http_transfer_new(struct slo_http_transfer **ret, const struct slo_curl *curl,
+                          const struct slo_http_request *req, const char *user_agent,
+                          struct slo_err *err)
 {
 	slo_cleanup(slo_http_transfer_freep) struct slo_http_transfer *t = calloc(1, sizeof(*t));
 	int r;
@@ -469,7 +477,8 @@ int slo_http_transfer_new(struct slo_http_transfer **ret, const struct slo_http_
 	t->on_data = req->on_data;
 	t->on_done = req->on_done;
 	t->user = req->user;
-	t->easy = curl_easy_init();
+	t->curl = curl;
+	t->easy = t->curl->easy_init();
 	if (!t->easy)
 		return slo_err_set(err, -ENOMEM, "no memory for a request");
 	r = set_up(t, req, user_agent, err);
@@ -483,8 +492,8 @@ void slo_http_transfer_freep(struct slo_http_transfer **t)
 {
 	if (!*t)
 		return;
-	curl_easy_cleanup((*t)->easy);
-	curl_slist_free_all((*t)->headers);
+	(*t)->curl->easy_cleanup((*t)->easy);
+	(*t)->curl->slist_free_all((*t)->headers);
 	free((*t)->body);
 	free(*t);
 	*t = NULL;

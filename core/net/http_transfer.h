@@ -3,11 +3,11 @@
 #ifndef SLO_NET_HTTP_TRANSFER_H
 #define SLO_NET_HTTP_TRANSFER_H
 
-#include <curl/curl.h>
-
+#include "core/net/curl.h"
 #include "core/net/http_client.h"
 
 struct slo_http_transfer {
+	const struct slo_curl *curl; /* borrowed */
 	CURL *easy; /* owned; CURLOPT_PRIVATE is the transfer */
 	uint64_t id;
 	struct slo_http_transfer *next; /* the client's: of those not begun yet */
@@ -29,9 +29,10 @@ struct slo_http_transfer {
 	void *user;
 };
 
-/* Owned by the caller. 0; -EINVAL, -ENOMEM, or -EKEYREJECTED (https, and no CA certificates) with @err. */
-int slo_http_transfer_new(struct slo_http_transfer **ret, const struct slo_http_request *req,
-                          const char *user_agent, struct slo_err *err);
+/* Owned by the caller; borrows @curl. 0; -EINVAL, -ENOMEM, or -EKEYREJECTED (https, and no CA certificates) with @err. */
+int slo_http_transfer_new(struct slo_http_transfer **ret, const struct slo_curl *curl,
+                          const struct slo_http_request *req, const char *user_agent,
+                          struct slo_err *err);
 void slo_http_transfer_freep(struct slo_http_transfer **t);
 
 /* What came of it, once curl has ended with @code; borrows from @t. */

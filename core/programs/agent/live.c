@@ -116,7 +116,8 @@ unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS])
 	unsigned int n = 0;
 
 	fds[n++] = l->timer;
-	fds[n++] = slo_http_client_fd(l->client);
+	if (l->client)
+		fds[n++] = slo_http_client_fd(l->client);
 	if (l->receiver)
 		fds[n++] = slo_otlp_receiver_fd(l->receiver);
 	if (l->http)
@@ -133,7 +134,8 @@ void slo_live_run(struct slo_live *l, uint64_t now_ns)
 	l->now_ns = now_ns;
 	if (read(l->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		slo_log_err("timer: %s", strerror(errno));
-	slo_http_client_run(l->client);
+	if (l->client)
+		slo_http_client_run(l->client);
 	if (l->receiver)
 		slo_otlp_receiver_run(l->receiver);
 	if (l->input)

@@ -174,7 +174,7 @@ struct slo_live {
 	size_t wait_head, wait_count, wait_bytes, wait_spans;
 	struct slo_live_held *held; /* events that wait for a span, a ring */
 	uint64_t held_first, held_next; /* by the order of arrival at the correlator */
-	struct slo_http_client *client;
+	struct slo_http_client *client; /* NULL: nothing is sent */
 	struct slo_otlp_receiver *receiver; /* NULL: none */
 	struct slo_live_input *input; /* NULL: none */
 	struct slo_otlp_exporter *exporter; /* NULL: none */
@@ -298,6 +298,8 @@ struct slo_incident;
 void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
                               struct slo_incident *ret);
 int slo_live_tell_init(struct slo_live *l, struct slo_err *err);
+/* Makes @client, once: only who sends something asks, for libcurl comes into memory with it. */
+int slo_live_client(struct slo_live *l, struct slo_err *err);
 
 /* live_metrics.c */
 int slo_live_metrics_init(struct slo_live *l, struct slo_err *err);

@@ -207,7 +207,7 @@ static int open_webhook(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_config *cfg = l->cfg;
 	char secret[SLO_CONFIG_TEXT_LEN], dir[2 * SLO_CONFIG_TEXT_LEN];
-	const struct slo_webhook_config w = {
+	struct slo_webhook_config w = {
 		.format = (enum slo_webhook_format)cfg->webhook.format,
 		.url = cfg->webhook.url,
 		.secret = secret,
@@ -218,13 +218,16 @@ static int open_webhook(struct slo_live *l, struct slo_err *err)
 		.spool_bytes = cfg->spool.max_bytes,
 		.spool_age_ms = cfg->spool.max_age_ms,
 		.v1 = cfg->webhook.schema == SLO_CONFIG_INCIDENT_V1,
-		.client = l->client,
 	};
 	int r;
 
 	static_assert((int)SLO_CONFIG_WEBHOOK_MAX_ == (int)SLO_WEBHOOK_MAX_, "the same rows");
 	if (!cfg->webhook.enabled)
 		return 0;
+	r = slo_live_client(l, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "[webhook]");
+	w.client = l->client;
 	(void)snprintf(secret, sizeof(secret), "%s", cfg->webhook.secret);
 	r = slo_secret_read(cfg->webhook.secret_file, secret, sizeof(secret), err);
 	if (r < 0)
@@ -251,7 +254,7 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_config *cfg = l->cfg;
 	char dir[2 * SLO_CONFIG_TEXT_LEN];
-	const struct slo_otlp_exporter_config x = {
+	struct slo_otlp_exporter_config x = {
 		.endpoint = cfg->otlp.endpoint,
 		.headers = cfg->otlp.headers,
 		.gzip = cfg->otlp.gzip,
@@ -266,11 +269,15 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 		.spool_age_ms = cfg->spool.max_age_ms,
 		.self = &l->self,
 		.version = SLO_VERSION,
-		.client = l->client,
 	};
+	int r;
 
 	if (!wants_export(l))
 		return 0;
+	r = slo_live_client(l, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "[otlp] endpoint");
+	x.client = l->client;
 	if (!slo_live_path(l, "otlp", dir, sizeof(dir)))
 		dir[0] = '\0';
 	return slo_otlp_exporter_new(&l->exporter, &x, err);
@@ -306,14 +313,18 @@ static int open_receiver(struct slo_live *l, struct slo_err *err)
 	return 0;
 }
 
-int slo_live_tell_init(struct slo_live *l, struct slo_err *err)
+int slo_live_client(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_http_client_config http = { .max_requests = 32,
 		                                     .user_agent = "llm-slo-agent/" SLO_VERSION };
-	int r = slo_http_client_new(&l->client, &http, err);
 
-	if (!r)
-		r = open_exporter(l, err);
+	return l->client ? 0 : slo_http_client_new(&l->client, &http, err);
+}
+
+int slo_live_tell_init(struct slo_live *l, struct slo_err *err)
+{
+	int r = open_exporter(l, err);
+
 	if (!r)
 		r = open_webhook(l, err);
 	if (!r)

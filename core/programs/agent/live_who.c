@@ -83,8 +83,7 @@ static bool wants_pods(const struct slo_config *cfg)
 
 int slo_live_pods_init(struct slo_live *l, struct slo_err *err)
 {
-	const struct slo_kubernetes_config k = {
-		.client = l->client,
+	struct slo_kubernetes_config k = {
 		.read = slo_pod_json_read,
 		.kubelet = l->cfg->kubernetes.kind == SLO_CONFIG_KUBERNETES_KUBELET,
 		.api = l->cfg->kubernetes.api,
@@ -92,9 +91,14 @@ int slo_live_pods_init(struct slo_live *l, struct slo_err *err)
 		.ca_file = l->cfg->kubernetes.ca_file,
 		.node = l->c.node,
 	};
+	int r;
 
 	if (!wants_pods(l->cfg))
 		return 0;
+	r = slo_live_client(l, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "[kubernetes]");
+	k.client = l->client;
 	return slo_kubernetes_new(&l->pods, &k, err);
 }
 
