@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "backends/libbpf/bpflog.h"
 #include "backends/libbpf/patch.h"
@@ -499,6 +501,17 @@ static void explain_denied(struct slo_bpflog *log, int code, const struct slo_ru
 		               rung->needs);
 }
 
+/* A loaded object's image, of tens of pages of the program's file, need not stay mapped; asked for again it is read anew. */
+static void forget_image(const struct slo_obj_row *row)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)row->start + page - 1) / page * page;
+	uintptr_t to = (uintptr_t)row->end / page * page;
+
+	if (to > from)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 /* One attempt. On failure @ret_prog names the program, @ret_why the reason for people. */
 static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, char ret_prog[32],
                     char ret_why[256])
@@ -514,6 +527,7 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 	if (!r) {
 		step = "load";
 		r = bpf_object__load(o->obj);
+		forget_image(o->row);
 	}
 	if (!r && env->know_owner && o->rung->know_owner)
 		r = slo_bpf_obj_set_global(o, o->rung->know_owner, 1);

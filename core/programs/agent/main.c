@@ -48,6 +48,9 @@ int main(int argc, char **argv)
 #ifdef __GLIBC__
 	/* A freed block of 5 MB (the kernel's BTF) would raise this, and what comes after it would never go back. */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	/* What is freed between one object of programs and the next goes back at once. */
+	(void)mallopt(M_TOP_PAD, 0);
+	(void)mallopt(M_TRIM_THRESHOLD, 0);
 #endif
 	r = slo_agent_options_parse(argc, argv, &opt);
 
@@ -65,6 +68,7 @@ int main(int argc, char **argv)
 	/* From here on the large blocks are batches of spans, made and freed by the hundred a second: kept, not mapped anew. */
 	(void)mallopt(M_MMAP_THRESHOLD, 2 << 20);
 	(void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
+	(void)mallopt(M_TOP_PAD, 128 << 10);
 #endif
 	if (!r)
 		r = slo_agent_loop(&agent, &err);
