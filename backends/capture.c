@@ -279,8 +279,9 @@ static int cut_record(const struct slo_input *in, struct slo_err *err)
 {
 	return slo_err_set(err, -EBADMSG,
 	                   "capture cut inside its last record, at offset %llu (%zu bytes of it "
-	                   "are there); all before it is whole",
-	                   (unsigned long long)in->offset, in->end - in->begin);
+	                   "are there); all before it is whole: truncate --size=%llu keeps that",
+	                   (unsigned long long)in->offset, in->end - in->begin,
+	                   (unsigned long long)in->offset);
 }
 
 int slo_capture_read(struct slo_input *in, const void **ret_rec, struct slo_err *err)
@@ -294,10 +295,13 @@ int slo_capture_read(struct slo_input *in, const void **ret_rec, struct slo_err 
 		return r;
 	memcpy(&f, in->buf + in->begin, sizeof(f));
 	if (!is_read(f.version) || !is_record_size(f.size))
-		return slo_err_set(err, -EBADMSG,
-		                   "capture broken at offset %llu (a record of format %u and %u "
-		                   "bytes); what follows cannot be read",
-		                   (unsigned long long)in->offset, f.version, f.size);
+		return slo_err_set(
+			err, -EBADMSG,
+			"capture broken at offset %llu (a record of format %u and %u "
+			"bytes); what follows cannot be read: truncate --size=%llu keeps "
+			"what came before, the rest is to be recorded anew",
+			(unsigned long long)in->offset, f.version, f.size,
+			(unsigned long long)in->offset);
 	r = need(in, f.size, err);
 	if (r)
 		return r == -ENODATA ? cut_record(in, err) : r;

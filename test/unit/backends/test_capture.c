@@ -254,6 +254,7 @@ static void every_flipped_bit_of_a_frame_ends_the_file(void **state)
 			assert_int_equal(read_all(fd, &end, &err), 1);
 			assert_int_equal(end, -EBADMSG);
 			assert_non_null(strstr(err.msg, "broken at offset 296 "));
+			assert_non_null(strstr(err.msg, "truncate --size=296 "));
 		}
 	}
 }

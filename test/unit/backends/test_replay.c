@@ -324,6 +324,7 @@ static void a_cut_capture_is_told_after_all_before_it(void **state)
 	assert_int_equal(run(h, &err), 1);
 	assert_int_equal(err.code, -EIO);
 	assert_non_null(strstr(err.msg, "offset 504 (100 bytes"));
+	assert_non_null(strstr(err.msg, "truncate --size=504 "));
 	assert_int_equal(h->events, 2);
 }
 
