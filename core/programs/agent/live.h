@@ -188,6 +188,8 @@ struct slo_live {
 	struct slo_live_counts count;
 	uint64_t slot_ns;
 	uint64_t next_evaluation_ns, next_metrics_ns, next_state_ns; /* CLOCK_MONOTONIC */
+	uint64_t export_told_ns; /* CLOCK_MONOTONIC; 0: never */
+	bool export_fails; /* what was told then */
 	int timer; /* runs out when the next batch is due */
 	int lock; /* of the state folder */
 	bool state_known; /* read: from now on it may be written over */

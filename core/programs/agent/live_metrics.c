@@ -305,19 +305,42 @@ int slo_live_metrics_init(struct slo_live *l, struct slo_err *err)
 	return r < 0 ? slo_err_set(err, r, "[metrics] listen: %s", why.msg) : 0;
 }
 
+/* Once where it begins to fail and once where it works again, at most every minute: nobody else says so. */
+static void tell_export(struct slo_live *l)
+{
+	struct slo_otlp_exporter_stats st;
+
+	slo_otlp_exporter_stats(l->exporter, &st);
+	if (st.failing == l->export_fails ||
+	    (l->export_told_ns && l->now_ns - l->export_told_ns < 60 * SLO_NS_PER_SEC))
+		return;
+	l->export_fails = st.failing;
+	l->export_told_ns = l->now_ns;
+	if (st.failing)
+		slo_log_warn(
+			"export fails, and is tried again: %s (is a collector there? [otlp] endpoint is its "
+			"port for OTLP over HTTP, mostly 4318) waiting_bytes=%" PRIu64,
+			st.why, st.queue_bytes + st.spool_bytes);
+	else
+		slo_log_info("export works again");
+}
+
 void slo_live_metrics_tick(struct slo_live *l)
 {
+	int64_t now;
+
 	if (l->http)
 		slo_http_server_run(l->http);
-	if (!l->exporter || l->now_ns < l->next_metrics_ns)
+	if (!l->exporter)
 		return;
-	if (l->next_metrics_ns) {
-		int64_t now = (int64_t)slo_clock_realtime_ns();
-
-		fill(l);
-		slo_otlp_exporter_metrics_begin(l->exporter, now);
-		slo_metrics_visit(l->metrics, now, slo_otlp_exporter_metric, l->exporter);
-		slo_otlp_exporter_metrics_end(l->exporter);
-	}
+	tell_export(l);
+	if (l->now_ns < l->next_metrics_ns)
+		return;
+	/* The first at once: a collector that is not there is told before there are spans to lose. */
+	now = (int64_t)slo_clock_realtime_ns();
+	fill(l);
+	slo_otlp_exporter_metrics_begin(l->exporter, now);
+	slo_metrics_visit(l->metrics, now, slo_otlp_exporter_metric, l->exporter);
+	slo_otlp_exporter_metrics_end(l->exporter);
 	l->next_metrics_ns = l->now_ns + l->cfg->otlp.metrics_interval_ms * SLO_NS_PER_MS;
 }
