@@ -1,34 +1,81 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# One lane of the matrix: all truth tests, and what failed once more in a boot of its own, for the guests share two busy CPUs
-# with each other. What passes only then says so, and the first log stays: build/vm/SERIES.first/. One result a line.
+# One lane of the matrix, all truth tests of a series, in parts that may run at the same time:
+# lane.sh SERIES a|b      a half of a guest's tests in a boot of its own, and in one more what failed
+# lane.sh host a|b        a: what may have neighbours; b: what may not
+# lane.sh SERIES join     the parts together in build/vm/SERIES; on the host, now alone, what failed once more
+# What passes only at the second try says so, and the log of the first stays: build/vm/SERIES.PART.first/. One result a line.
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 vm=$(readlink -f "$here/../..")/build/vm
-series=$1
+series=$1 part=$2
+name=$series.$part
+
+# As long as all the others.
+readonly GUEST_B="guard reclaim retransmit storm story throttle trace"
+# What it tells of neighbours on the CPUs must hold for those that it made.
+readonly HOST_B="story"
 
 results() { # FILE
 	grep -E '^(ok|FAIL|skip) ' "$1" || true
 }
 
-mkdir -p "$vm"
-"$here/run.sh" "$series" >"$vm/$series.run1" 2>&1
-results "$vm/$series.run1" >"$vm/$series.lines"
-mapfile -t failed < <(awk '$1 == "FAIL" { print $3 }' "$vm/$series.lines")
-if ((${#failed[@]})) && [[ -d $vm/$series ]]; then
-	rm -rf "$vm/$series.first"
-	cp -r "$vm/$series" "$vm/$series.first"
-	"$here/run.sh" "$series" "${failed[@]}" >"$vm/$series.run2" 2>&1
-	for name in "${failed[@]}"; do
-		again=$(results "$vm/$series.run2" | awk -v n="$name" '$1 == "ok" && $3 == n { print $4; exit }')
-		[[ -n $again ]] || continue
-		sed -i "s|^FAIL $series $name .*|ok $series $name $again second try, the first is in build/vm/$series.first/$name.log|" "$vm/$series.lines"
+# The part's tests, by name: b is listed, a has the others.
+tests_of_part() {
+	local listed=$GUEST_B file test
+	[[ $series != host ]] || listed=$HOST_B
+	for file in "$here"/truth/*.[sp][hy]; do
+		test=$(basename "${file%.*}")
+		[[ -x $file ]] || continue
+		if [[ " $listed " == *" $test "* ]]; then [[ $part != b ]] || echo "$test"; else [[ $part != a ]] || echo "$test"; fi
+	done
+}
+
+# again NAME: what failed in build/vm/NAME.
+again() {
+	local name=$1 test took failed
+	mapfile -t failed < <(awk '$1 == "FAIL" { print $3 }' "$vm/$name.lines")
+	((${#failed[@]})) && [[ -d $vm/$name ]] || return 0
+	rm -rf "$vm/$name.first"
+	cp -r "$vm/$name" "$vm/$name.first"
+	SLO_LOGS=$name "$here/run.sh" "$series" "${failed[@]}" >"$vm/$name.run2" 2>&1
+	for test in "${failed[@]}"; do
+		took=$(results "$vm/$name.run2" | awk -v n="$test" '$1 == "ok" && $3 == n { print $4; exit }')
+		[[ -n $took ]] || continue
+		sed -i "s|^FAIL $series $test .*|ok $series $test $took second try, the first is in build/vm/$name.first/$test.log|" "$vm/$name.lines"
 	done
 	# What else the first run left, of the tests that were not run again.
-	cp -rn "$vm/$series.first/." "$vm/$series/"
+	cp -rn "$vm/$name.first/." "$vm/$name/"
+}
+
+join() {
+	local each whole=1
+	rm -rf "${vm:?}/$series"
+	mkdir -p "$vm/$series"
+	: >"$vm/$series.lines"
+	for each in a b; do
+		cat "$vm/$series.$each.lines" >>"$vm/$series.lines"
+		cp -r "$vm/$series.$each/." "$vm/$series/"
+		grep -h warning "$vm/$series.$each.run1" || true
+		grep -qE '[0-9]+ passed' "$vm/$series.$each.run1" || { tail -n 15 "$vm/$series.$each.run1" && whole=0; }
+	done
+	[[ $series != host ]] || again host
+	LC_ALL=C sort -k3,3 -o "$vm/$series.lines" "$vm/$series.lines"
 	cp "$vm/$series.lines" "$vm/$series/results"
-fi
-cat "$vm/$series.lines"
-tail -n 5 "$vm/$series.run1" | grep -E 'passed|warning|fail' || tail -n 15 "$vm/$series.run1"
-[[ -s $vm/$series.lines ]] || exit 1
-echo "$series: $(grep -c '^ok' "$vm/$series.lines") passed, $(grep -c '^FAIL' "$vm/$series.lines") failed, $(grep -c '^skip' "$vm/$series.lines") skipped"
+	cat "$vm/$series.lines"
+	# Without the totals it failed as a whole.
+	((whole)) || exit 1
+	echo "$series: $(grep -c '^ok' "$vm/$series.lines") passed, $(grep -c '^FAIL' "$vm/$series.lines") failed, $(grep -c '^skip' "$vm/$series.lines") skipped"
+}
+
+mkdir -p "$vm"
+case $part in
+join) join ;;
+*)
+	rm -f "$vm/$name.lines"
+	mapfile -t tests < <(tests_of_part)
+	SLO_LOGS=$name "$here/run.sh" "$series" "${tests[@]}" >"$vm/$name.run1" 2>&1
+	results "$vm/$name.run1" >"$vm/$name.lines"
+	[[ $series == host ]] || again "$name"
+	;;
+esac

@@ -20,7 +20,7 @@ usage() {
 	  SERIES        one of: $(matrix_series | xargs); with --bzimage FILE [--modules DIR] any name
 	  boot options  of boot.sh, as --cgroup LAYOUT, --mem MB, --mask-btf (${0##*/} --cgroup v1 6.1)
 	  test...       names or files of test/vm/truth; all where none is given
-	Logs: build/vm/SERIES/. Exit code 1 if a test failed.
+	Logs: build/vm/SERIES/ (SLO_LOGS=NAME: build/vm/NAME/). Exit code 1 if a test failed.
 	USAGE
 }
 
@@ -145,7 +145,7 @@ main() {
 	local failed
 	parse "$@"
 	boot_rc=0
-	logs=$tree/build/vm/$series
+	logs=$tree/build/vm/${SLO_LOGS:-$series}
 	((${#tests[@]})) || die "no tests in test/vm/truth"
 	export_env
 	build_helpers
