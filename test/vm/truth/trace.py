@@ -8,7 +8,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import signal
 import socket
 import ssl
@@ -28,10 +27,11 @@ import slonet
 import slotest
 import slotls
 import story
-from slotest import ON_HOST, Agent, SELF, detail, ends, equal, holds, one, samples, skip, test
+from slotest import ON_HOST, SELF, Agent, apart, detail, ends, equal, holds, one, samples, skip, test
 
 PIN = f"{slobpf.BPFFS}/slo-truth-{os.getpid()}/traces_ctx_v1"  # beside any real one: nobody else is to read it; a name with a dot is the kernel's
 LOOK_S = 30  # the agent looks for the map so often
+SEEN_S = 1.5  # until a record is surely written
 DELAY_MS = 60
 ALL = "dns_latency_ms,connect_latency_ms,connect_errors_total,tcp_retransmits_total,tls_handshake_ms," \
       "tls_handshake_fail_total,runqueue_delay_ms"
@@ -90,6 +90,21 @@ def ask(verbs, **how):
 
 
 @test
+def a_lookup_that_nobody_answers():
+    with Context() as ctx, net.socket("c", 4, socket.SOCK_DGRAM) as sock:
+        name = f"drop.never{os.getpid()}.test"
+        sock.connect((net.addr("s", 4), 53))
+        sock.send(slodns.query(0x7002, name))
+    # The agent gives up after 6 s without a word; the next interval tells.
+    yield 13
+    records = yield
+    record = one(name, about(records, name))
+    belongs("the time-out", record, ctx)
+    if record:
+        equal("timeout", detail(record, "timeout"), True)
+
+
+@test
 def a_lookup_has_the_ids_that_its_thread_had_when_it_asked():
     with Context() as ctx:
         name, _ = ask("ok")
@@ -110,21 +125,6 @@ def what_the_thread_works_for_when_the_answer_comes_is_another_thing():
             sock.recv(4096)
     records = yield
     belongs("the lookup", one(name, about(records, name)), ctx)
-
-
-@test
-def a_lookup_that_nobody_answers():
-    with Context() as ctx, net.socket("c", 4, socket.SOCK_DGRAM) as sock:
-        name = f"drop.never{os.getpid()}.test"
-        sock.connect((net.addr("s", 4), 53))
-        sock.send(slodns.query(0x7002, name))
-    # The agent gives up after 6 s without a word; the next interval tells.
-    time.sleep(13)
-    records = yield
-    record = one(name, about(records, name))
-    belongs("the time-out", record, ctx)
-    if record:
-        equal("timeout", detail(record, "timeout"), True)
 
 
 @test
@@ -271,35 +271,43 @@ def agent_for(path, signals="dns_latency_ms", **env):
     return Agent(signals, pids=[os.getpid()], env={**Agent.UNLIMITED, "SLO_AGENT_TRACE_MAP": path, **env})
 
 
-def said(agent, what, seconds):
+def said(agent, what, seconds, times=1):
+    """How often its log has it, once that is so often, or so late."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until and len(re.findall(what, agent.log())) == 0:
+    while time.monotonic() < until and agent.log().count(what) < times:
         time.sleep(0.1)
-    return len(re.findall(what, agent.log()))
+    return agent.log().count(what)
 
 
-def looked_up(agent, ctx):
-    """The record of one lookup in ctx, after the agent's end."""
+def look_up(ctx):
     with ctx:
         name, _ = ask("ok")
-    time.sleep(1.5)
+    return name
+
+
+def looked_up(agent, name):
+    """The record of that lookup, after the agent's end."""
     return one(name, about(agent.stop(), name))
 
 
-@test
+@apart
 def a_map_that_comes_later_is_found_by_itself():
+    slotest.no_kernels_own()
     path = PIN + "_late"
     agent = agent_for(path)
     late = slobpf.Map(8, 24, pin=path)
     try:
-        equal("agent says that it has found it", said(agent, "trace ids begin", LOOK_S + 10), 1)
+        yield LOOK_S
+        equal("agent says that it has found it", said(agent, "trace ids begin", 10), 1)
         ctx = Context(late)
-        belongs("the lookup", looked_up(agent, ctx), ctx)
+        name = look_up(ctx)
+        yield SEEN_S
+        belongs("the lookup", looked_up(agent, name), ctx)
     finally:
         late.close()
 
 
-@test
+@apart
 def a_reload_looks_at_once_for_a_map_that_took_the_place_of_another():
     path = PIN + "_swap"
     first = slobpf.Map(8, 24, pin=path)
@@ -309,17 +317,16 @@ def a_reload_looks_at_once_for_a_map_that_took_the_place_of_another():
     second = slobpf.Map(8, 24, pin=path)
     try:
         agent.signal(signal.SIGHUP)
-        until = time.monotonic() + 10
-        while time.monotonic() < until and agent.log().count("trace ids begin") < 2:
-            time.sleep(0.1)
-        equal("both are told", agent.log().count("trace ids begin"), 2)
+        equal("both are told", said(agent, "trace ids begin", 10, 2), 2)
         ctx = Context(second)
-        belongs("the lookup", looked_up(agent, ctx), ctx)
+        name = look_up(ctx)
+        yield SEEN_S
+        belongs("the lookup", looked_up(agent, name), ctx)
     finally:
         second.close()
 
 
-@test
+@apart
 def a_map_that_is_gone():
     path = PIN + "_gone"
     here = slobpf.Map(8, 24, pin=path)
@@ -328,27 +335,43 @@ def a_map_that_is_gone():
     os.unlink(path)
     agent.signal(signal.SIGHUP)
     equal("its end is told", said(agent, "trace ids end", 10), 1)
-    nobodys("the lookup", looked_up(agent, Context(here)))
+    name = look_up(Context(here))
+    yield SEEN_S
+    nobodys("the lookup", looked_up(agent, name))
     here.close()
 
 
-@test
-def a_map_of_another_layout_is_refused_once_and_measured_is_all_the_same():
-    for key, value, kind in ((4, 24, slobpf.LRU_HASH), (8, 32, slobpf.LRU_HASH), (8, 24, slobpf.HASH)):
-        path = PIN + "_wrong"
-        wrong = slobpf.Map(key, value, pin=path, kind=kind)
-        agent = agent_for(path)
-        said(agent, "no trace ids", 10)
-        agent.signal(signal.SIGHUP)
-        agent.signal(signal.SIGHUP)
-        time.sleep(2.5)
-        name, _ = ask("ok")
-        time.sleep(1.5)
-        nobodys("the lookup", one(name, about(agent.stop(), name)))
-        told = [line for line in agent.log().splitlines() if "no trace ids" in line]
-        equal("warnings", len(told), 1)
-        holds("it says what is there", told and f"key {key}, value {value}" in told[0], told)
-        wrong.close()
+def refused(key, value, kind):
+    slotest.no_kernels_own()
+    path = f"{PIN}_wrong_{key}_{value}_{kind}"
+    wrong = slobpf.Map(key, value, pin=path, kind=kind)
+    agent = agent_for(path)
+    said(agent, "no trace ids", 10)
+    agent.signal(signal.SIGHUP)
+    agent.signal(signal.SIGHUP)
+    yield 2.5
+    name, _ = ask("ok")
+    yield SEEN_S
+    nobodys("the lookup", looked_up(agent, name))
+    told = [line for line in agent.log().splitlines() if "no trace ids" in line]
+    equal("warnings", len(told), 1)
+    holds("it says what is there", told and f"key {key}, value {value}" in told[0], told)
+    wrong.close()
+
+
+@apart
+def a_map_of_another_key_is_refused_once_and_measured_is_all_the_same():
+    yield from refused(4, 24, slobpf.LRU_HASH)
+
+
+@apart
+def a_map_of_another_value_is_refused_once_and_measured_is_all_the_same():
+    yield from refused(8, 32, slobpf.LRU_HASH)
+
+
+@apart
+def a_map_of_another_kind_is_refused_once_and_measured_is_all_the_same():
+    yield from refused(8, 24, slobpf.HASH)
 
 
 def way(path, backend="null"):
@@ -360,6 +383,7 @@ def way(path, backend="null"):
 
 @test
 def prereq_tells_what_the_agent_would_do():
+    slotest.no_kernels_own()
     path, key = PIN + "_told", struct.pack("<Q", 1)
     equal("without a map", way(path)["here"], False)
     here = slobpf.Map(8, 24, pin=path)
