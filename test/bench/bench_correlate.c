@@ -247,12 +247,28 @@ static void run_evaluator(const char *path)
 	printf("evaluator without the parser's share: %.0f pairs/s\n", 1e9 / (all - parse));
 }
 
-/* With a path, the generated pairs stay there: time sloctl correlationeval on them. */
+/* Shapes whose name has @what in it, NULL: all. */
+static void run_shapes(const char *what)
+{
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(shapes); i++) {
+		if (!what || strstr(shapes[i].what, what))
+			run_shape(&shapes[i]);
+	}
+}
+
+/*
+ * With a path, the generated pairs stay there: time sloctl correlationeval on them. With --shapes TEXT the shapes of
+ * that name alone: what a profiler is to see.
+ */
 int main(int argc, char **argv)
 {
 	char path[] = "/tmp/bench-correlate-XXXXXX";
 	int fd;
 
+	if (argc > 2 && strcmp(argv[1], "--shapes") == 0) {
+		run_shapes(argv[2]);
+		return 0;
+	}
 	if (argc > 1) {
 		run_evaluator(argv[1]);
 	} else {
@@ -263,7 +279,6 @@ int main(int argc, char **argv)
 		run_evaluator(path);
 		(void)unlink(path);
 	}
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(shapes); i++)
-		run_shape(&shapes[i]);
+	run_shapes(NULL);
 	return 0;
 }
