@@ -4,13 +4,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/hash.h"
+
 /*
  * A sorted list cut into blocks, and a sorted directory of their first entries: two binary searches
  * find a place, a short move makes room in a block, and a full block is halved. Neighbours that
  * fit into half a block together are joined, so that max / (BLOCK / 4) blocks are always enough.
+ *
+ * Who asks about a key mostly asks about a time near the last one: the place where a key was found last is kept, and a
+ * search goes out from there. It touches a few lines of memory where one from scratch touches a dozen, none in a cache.
  */
 #define BLOCK 256
 #define JOIN (BLOCK / 2)
+#define PER_FINGER 16
 
 /* Of each block: its first entry, so that a search touches one block only, and what its notes are. */
 struct page {
@@ -30,7 +36,9 @@ struct block {
 struct slo_time_index {
 	size_t max, size;
 	size_t pages;
-	size_t latest; /* page that was found last: the next is often asked for there */
+	/* By hash of the key, page and place that were found last. Any value is as right as another. */
+	uint32_t *finger;
+	uint64_t finger_mask;
 	size_t free_count;
 	struct page *page;
 	struct block *block;
@@ -50,8 +58,11 @@ int slo_time_index_new(struct slo_time_index **ret, size_t max, struct slo_err *
 		ix->page = calloc(blocks, sizeof(*ix->page));
 		ix->block = calloc(blocks, sizeof(*ix->block));
 		ix->free = calloc(blocks, sizeof(*ix->free));
+		while (ix->finger_mask < max / PER_FINGER)
+			ix->finger_mask = 2 * ix->finger_mask + 1;
+		ix->finger = calloc(ix->finger_mask + 1, sizeof(*ix->finger));
 	}
-	if (!ix || !ix->page || !ix->block || !ix->free)
+	if (!ix || !ix->page || !ix->block || !ix->free || !ix->finger)
 		return slo_err_set(err, -ENOMEM, "time index: no memory for %zu entries", max);
 	ix->max = max;
 	while (ix->free_count < blocks) {
@@ -68,6 +79,7 @@ void slo_time_index_freep(struct slo_time_index **ix)
 		free((*ix)->page);
 		free((*ix)->block);
 		free((*ix)->free);
+		free((*ix)->finger);
 	}
 	slo_freep(ix);
 }
@@ -78,7 +90,7 @@ void slo_time_index_freep(struct slo_time_index **ix)
  * Without a branch: which way a search goes is as good as random, and a wrong guess costs more than
  * the comparisons.
  */
-static size_t is_before(const struct slo_time_entry *a, const struct slo_time_entry *b)
+static inline size_t is_before(const struct slo_time_entry *a, const struct slo_time_entry *b)
 {
 	size_t less = (a->time < b->time) | ((a->time == b->time) & (a->id < b->id));
 
@@ -90,53 +102,66 @@ static struct slo_time_entry *entries_of(const struct slo_time_index *ix, size_t
 	return ix->block[ix->page[page].block].entry;
 }
 
-/* The last page that begins before @e, or the first. There is one. */
-static size_t page_of(const struct slo_time_index *ix, const struct slo_time_entry *e)
+/*
+ * How many of @n entries, @stride bytes from one to the next, are before @e: a search that goes out from @hint, doubling its
+ * steps, and then halves what is left.
+ */
+static inline size_t count_before(const struct slo_time_entry *first, size_t stride, size_t n,
+                                  size_t hint, const struct slo_time_entry *e)
 {
-	const struct page *base = ix->page;
+	size_t low = 0, high = n, step = 1, at = hint < n ? hint : n - 1;
+#define IS_BEFORE(i) is_before((const void *)((const char *)first + (i) * stride), e)
 
-	for (size_t n = ix->pages; n > 1;) {
-		size_t half = n / 2;
-
-		base += is_before(&base[half].first, e) * half;
-		n -= half;
+	if (IS_BEFORE(at)) {
+		for (low = at + 1; low < n; step *= 2) {
+			at = low + step - 1 < n ? low + step - 1 : n - 1;
+			if (!IS_BEFORE(at)) {
+				high = at;
+				break;
+			}
+			low = at + 1;
+		}
+	} else {
+		for (high = at; high > 0; step *= 2) {
+			at = high > step ? high - step : 0;
+			if (IS_BEFORE(at)) {
+				low = at + 1;
+				break;
+			}
+			high = at;
+		}
 	}
-	return (size_t)(base - ix->page);
+	while (low < high) {
+		size_t half = low + (high - low) / 2, before = IS_BEFORE(half);
+
+		low = before ? half + 1 : low;
+		high = before ? high : half;
+	}
+#undef IS_BEFORE
+	return low;
 }
 
-/* A block is mostly not in a cache: what the first steps of a search look at comes all at once. */
-static void fetch(const struct slo_time_entry *entry)
+/* First place whose entry is not before @e; may be one past the end of its page. There is a page. */
+static struct slo_time_cursor place_near(const struct slo_time_index *ix,
+                                         const struct slo_time_entry *e, size_t page, size_t at)
 {
-	for (size_t i = 1; i < 8; i++)
-		__builtin_prefetch(&entry[i * (BLOCK / 8) - 1]);
+	struct slo_time_cursor c = { .key = e->key };
+	size_t before = count_before(&ix->page->first, sizeof(*ix->page), ix->pages, page, e);
+
+	c.block = before ? before - 1 : 0;
+	c.at = count_before(entries_of(ix, c.block), sizeof(*e), ix->page[c.block].count, at, e);
+	return c;
 }
 
-/* Whether page_of() would say @page. */
-static bool is_page_of(const struct slo_time_index *ix, size_t page, const struct slo_time_entry *e)
-{
-	return page < ix->pages && is_before(&ix->page[page].first, e) &&
-	       (page + 1 == ix->pages || !is_before(&ix->page[page + 1].first, e));
-}
-
-/* First place whose entry is not before @e; may be one past the end of its page. */
 static struct slo_time_cursor place(const struct slo_time_index *ix, struct slo_time_entry e)
 {
-	struct slo_time_cursor c = { .key = e.key, .block = ix->latest };
-	const struct slo_time_entry *entry, *base;
+	uint32_t *finger = &ix->finger[slo_hash_mix(e.key) & ix->finger_mask];
+	struct slo_time_cursor c = { .key = e.key };
 
 	if (ix->pages == 0)
-		return (struct slo_time_cursor){ .key = e.key };
-	if (!is_page_of(ix, c.block, &e))
-		c.block = page_of(ix, &e);
-	entry = base = entries_of(ix, c.block);
-	fetch(entry);
-	for (size_t n = ix->page[c.block].count; n > 1;) {
-		size_t half = n / 2;
-
-		base += is_before(&base[half - 1], &e) * half;
-		n -= half;
-	}
-	c.at = (size_t)(base - entry) + is_before(base, &e);
+		return c;
+	c = place_near(ix, &e, *finger / BLOCK, *finger % BLOCK);
+	*finger = (uint32_t)(c.block * BLOCK + (c.at < BLOCK ? c.at : BLOCK - 1));
 	return c;
 }
 
@@ -237,7 +262,6 @@ bool slo_time_index_add(struct slo_time_index *ix, uint64_t key, int64_t time, u
 		halve(ix, c.block);
 		c = place(ix, e);
 	}
-	ix->latest = c.block;
 	at = entries_of(ix, c.block) + c.at;
 	move(at + 1, at, ix->page[c.block].count - c.at);
 	*at = e;
@@ -317,7 +341,8 @@ uint64_t slo_time_index_count(const struct slo_time_index *ix, uint64_t key, int
 	if (from > to || ix->pages == 0)
 		return 0;
 	begin = place(ix, (struct slo_time_entry){ .key = key, .time = from });
-	end = place(ix, (struct slo_time_entry){ .key = key, .time = to, .id = UINT32_MAX });
+	end = place_near(ix, &(struct slo_time_entry){ .key = key, .time = to, .id = UINT32_MAX },
+	                 begin.block, begin.at);
 	if (begin.block == end.block)
 		return end.at - begin.at;
 	n = ix->page[begin.block].count - begin.at + end.at;
