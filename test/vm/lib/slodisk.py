@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slow disks of our own (null_blk), the kernel's account of a disk, and fio as the one who waits."""
-# needs: fio
+# needs: fio dmsetup
 import atexit
 import contextlib
 import json
@@ -16,6 +16,15 @@ import slotest
 
 CONFIGFS = "/sys/kernel/config"
 _disks = []
+
+
+def _node(name):
+    """A device file of ours for /sys/block/NAME: (path, (major, minor))."""
+    with open(f"/sys/block/{name}/dev") as f:
+        numbers = tuple(map(int, f.read().split(":")))
+    path = os.path.join(slotest.tmp, name)
+    os.mknod(path, stat.S_IFBLK | 0o600, os.makedev(*numbers))
+    return path, numbers
 
 
 def _write(path, value):
@@ -44,10 +53,7 @@ class NullDisk:
             _write(f"{self.path}/{key}", value)
         _write(f"{self.path}/power", 1)
         self.name = (set(os.listdir("/sys/block")) - before).pop()
-        with open(f"/sys/block/{self.name}/dev") as f:
-            self.numbers = tuple(map(int, f.read().split(":")))
-        self.dev = os.path.join(slotest.tmp, self.name)
-        os.mknod(self.dev, stat.S_IFBLK | 0o600, os.makedev(*self.numbers))
+        self.dev, self.numbers = _node(self.name)
 
     def queue(self, key, value=None):
         """Reads, or sets, /sys/block/X/queue/KEY; None where there is no such key."""
@@ -63,6 +69,32 @@ class NullDisk:
         with contextlib.suppress(OSError):
             _write(f"{self.path}/power", 0)
             os.rmdir(self.path)
+
+
+class DelayedDisk:
+    """The device mapper's, over a disk: a bio is given to that disk delay_ms after it came. It makes no requests itself."""
+
+    def __init__(self, disk, delay_ms):
+        if not slonet.modprobe("dm-delay"):
+            slotest.skip("no dm-delay here: nothing that holds bios back above a disk")
+        self._label = f"slo{os.getpid()}x{len(_disks)}"
+        with open(f"/sys/block/{disk.name}/size") as f:
+            sectors = int(f.read())
+        self._dmsetup("create", self._label, "--table",
+                      f"0 {sectors} delay {disk.numbers[0]}:{disk.numbers[1]} 0 {delay_ms}")
+        _disks.append(self)
+        atexit.register(self.close)  # before the disk's own: the last one registered is the first
+        self.name = next(n for n in os.listdir("/sys/block") if n.startswith("dm-") and
+                         read(f"/sys/block/{n}/dm/name").strip() == self._label)
+        self.dev, self.numbers = _node(self.name)
+
+    @staticmethod
+    def _dmsetup(*args, check=True):
+        # nobody makes device files in a guest, and nobody is to be waited for
+        slonet.sh("env", "DM_DISABLE_UDEV=1", "dmsetup", "--noudevsync", *args, check=check)
+
+    def close(self):
+        self._dmsetup("remove", "--force", self._label, check=False)
 
 
 def account(name):

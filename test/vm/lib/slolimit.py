@@ -30,6 +30,16 @@ def controller_root(controller):
     return None
 
 
+def io_controller():
+    """Its name here."""
+    root = slonet.cgroup2_root()
+    if root:
+        with open(os.path.join(root, "cgroup.subtree_control")) as f:
+            if "io" in f.read().split():
+                return "io"
+    return "blkio"
+
+
 def _named_root():
     """The hierarchy whose ids the records carry: cgroup2, else pids of v1."""
     return slonet.cgroup2_root() or controller_root("pids")[0]
@@ -100,6 +110,16 @@ class Limit:
         stat = self.numbers("cpu.stat")
         ms = stat["throttled_usec"] / 1e3 if self.v2 else stat["throttled_time"] / 1e6
         return ms, stat["nr_periods"], stat["nr_throttled"]
+
+    # disks
+
+    def limit_reads(self, numbers, iops):
+        """So many a second of the disk (major, minor); they wait before they are requests."""
+        disk = f"{numbers[0]}:{numbers[1]}"
+        if self.v2:
+            self.write("io.max", f"{disk} riops={iops}")
+        else:
+            self.write("blkio.throttle.read_iops_device", f"{disk} {iops}")
 
     # memory
 

@@ -8,6 +8,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import slodisk
+import slolimit
 import slonet
 import slotest
 from slotest import Agent, aggregates, between, check, detail, equal, holds, samples, test
@@ -17,6 +18,10 @@ DELAY_MS = 5.0
 IOS = 100
 # Of the delay, null_blk's timer starts after the request was made; the clocks are the same.
 EARLY_MS = 0.01
+HELD_MS, HELD_IOS = 40, 30  # by the device mapper, whose timer counts ticks: at most 100 a second are known
+TICK_MS = 10.0
+LIMITED_IOPS, LIMITED_IOS = 20, 40
+CALLS = "syscall_latency_ms"
 
 
 def of_disk(records, name, op=None):
@@ -152,6 +157,65 @@ def each_cgroup_sees_its_own():
     for ios, cgroup in groups.items():
         mine = of_disk(aggregates(records, SIGNAL, lambda r, id=cgroup.id: r.get("cgroup_id") == id), disk.name, "read")
         equal(f"requests of {cgroup.path}", sum(r["count"] for r in mine), ios)
+
+
+def _of_cgroup(records, cgroup):
+    return [r for r in records if r.get("cgroup_id") == cgroup.id]
+
+
+@test
+def what_the_device_mapper_holds_back_is_not_the_disks():
+    """dm-delay works by bios: its wait comes before the request is made, which a kernel thread then does for the reader."""
+    disk = slodisk.NullDisk(DELAY_MS)
+    above = slodisk.DelayedDisk(disk, HELD_MS)
+    cgroup = slolimit.Limit(f"slo-truth-{os.getpid()}-dm", slolimit.io_controller())
+    agent = Agent(SIGNAL)
+    before = slodisk.account(disk.name)
+    fio = slodisk.Fio(above.dev, "randread", HELD_IOS, cgroup=cgroup)
+    made = slodisk.delta(before, slodisk.account(disk.name))["read"]
+    records = samples(agent.stop(), SIGNAL)
+    p50, _, mean, largest = fio.latency("read")
+    between("the reader's p50, ms", p50, HELD_MS + DELAY_MS - TICK_MS, largest, "both delays, less a tick of dm's timer")
+    equal("records of the mapped device: it makes no requests", len(of_disk(records, above.name)), 0)
+    mine = of_disk(records, disk.name, "read")
+    equal("requests of the disk below = fio's = /sys/block/X/stat", (len(mine), made), (fio.ios("read"),) * 2)
+    values = [r["value"] for r in mine]
+    between("smallest, ms", min(values), DELAY_MS - EARLY_MS, largest - HELD_MS + TICK_MS, "the disk's own delay")
+    between("mean, ms", sum(values) / len(values), DELAY_MS, mean - HELD_MS + TICK_MS, "fio's mean less what dm held")
+    if cgroup.v2 and slotest.BACKEND == "libbpf":
+        equal("requests of the reader's cgroup, though a kernel thread made them", len(_of_cgroup(mine, cgroup)), len(mine))
+    adds_up(agent)
+
+
+@test
+def what_io_max_holds_back_is_not_the_disks():
+    """A cgroup's limit makes its bios wait before they are requests; the reader's call is where that shows."""
+    disk = slodisk.NullDisk(DELAY_MS)
+    cgroup = slolimit.Limit(f"slo-truth-{os.getpid()}-iomax", slolimit.io_controller())
+    cgroup.limit_reads(disk.numbers, LIMITED_IOPS)
+    with_calls = slotest.BACKEND == "libbpf"
+    agent = Agent(f"{SIGNAL},{CALLS}" if with_calls else SIGNAL)
+    begin = time.monotonic()
+    fio = slodisk.Fio(disk.dev, "randread", LIMITED_IOS, cgroup=cgroup)
+    seconds = time.monotonic() - begin
+    records = agent.stop()
+    _, _, mean, _ = fio.latency("read")
+    # the first of each slice of the limit go at once
+    holds("the reader was held back", mean > 2 * DELAY_MS and seconds > LIMITED_IOS / LIMITED_IOPS * 0.5, (mean, seconds))
+    mine = of_disk(samples(records, SIGNAL), disk.name, "read")
+    equal("requests = fio's", len(mine), fio.ios("read"))
+    values = [r["value"] for r in mine]
+    between("smallest, ms", min(values), DELAY_MS - EARLY_MS, mean, "the disk's own delay")
+    between("p50, ms", slodisk.quantile(values, 0.5), DELAY_MS - EARLY_MS, mean / 1.5, "far below fio's mean")
+    if cgroup.v2 and slotest.BACKEND == "libbpf":
+        equal("requests of the cgroup", len(_of_cgroup(mine, cgroup)), len(mine))
+    if with_calls:
+        calls = [r["value"] for r in samples(records, CALLS) if r["comm"] == "fio" and detail(r, "file") == "block"
+                 and detail(r, "family") == "read"]
+        equal("calls = fio's reads", len(calls), fio.ios("read"))
+        between("mean of the calls, ms", sum(calls) / max(1, len(calls)), mean * 0.9, mean * 1.02,
+                "fio's own; it stamps outside of the call, and begins the next one meanwhile")
+    adds_up(agent)
 
 
 def _read_some(path, count, gate):

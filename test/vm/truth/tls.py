@@ -7,6 +7,7 @@ seen, the server's and the proxies' too, and one handshake must have one record.
 """
 # needs: openssl gnutls-bin nodejs golang-go
 # timeout: 600
+import contextlib
 import functools
 import os
 import resource
@@ -573,6 +574,134 @@ def server_certificate_refused_1_3_v4():
 @test
 def server_certificate_refused_1_3_v6():
     yield from fails(6, 7403, ("alert", "encrypted_alert"), False, alert=48, version="1.3", trust="stranger")
+
+
+def refused_by(argv, said):
+    """A client that encrypts from ServerHello on says in secret that it does not take the certificate."""
+    sni = argv[0]
+    begin = time.time_ns()
+    text, code = slotls.program(argv[1:], net.c, input="")
+    end = time.time_ns()
+    assert code and said in text, text
+    records = yield
+    verify_failure(records, sni, "encrypted_alert", False, begin, end, version="1.3", low_ms=DELAY_MS)
+
+
+@test
+def server_certificate_refused_by_go_1_3_v4():
+    sni = fresh()
+    yield from refused_by([sni, _go_client(), f"{net.addr('s', 4)}:7403", sni, f"{slotest.tmp}/stranger.pem", "1.3", "1"],
+                          "unknown authority")
+
+
+@test
+def server_certificate_refused_by_gnutls_1_3_v6():
+    client, sni = slotls.need("gnutls-cli", "gnutls-bin"), fresh()
+    yield from refused_by([sni, client, "--port", "7403", "--x509cafile", f"{slotest.tmp}/stranger.pem", "--sni-hostname", sni,
+                           "--verify-hostname", "localhost", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.3", net.addr("s", 6)],
+                          "verification")
+
+
+# --- short tags: an alert is eleven bytes on the wire, not nineteen -------------------------------------------------
+
+CCM_8 = "TLS_AES_128_CCM_8_SHA256"
+
+
+@contextlib.contextmanager
+def ccm_8_server(port, *options):
+    openssl, folder = slotls.need("openssl", "openssl"), slotest.tmp
+    proc = slotls.start([openssl, "s_server", "-accept", str(port), "-cert", f"{folder}/server.pem", "-key",
+                         f"{folder}/server.key", "-tls1_3", "-ciphersuites", CCM_8, "-cipher", "ALL:@SECLEVEL=0",
+                         "-CAfile", f"{folder}/client.pem", *options], net.s)
+    try:
+        _until_open(4, port)
+        yield
+    finally:
+        proc.kill()
+        proc.wait()
+
+
+def ccm_8_client(port, sni, trust, *options):
+    """(what it said, begin, end); its input ends at once, and it waits for a word of the server's."""
+    argv = [slotls.need("openssl", "openssl"), "s_client", "-connect", f"{net.addr('s', 4)}:{port}", "-servername", sni,
+            "-tls1_3", "-ciphersuites", CCM_8, "-cipher", "ALL:@SECLEVEL=0", "-CAfile", f"{slotest.tmp}/{trust}.pem", *options]
+    begin = time.time_ns()
+    text = _s_client(argv, lambda said: "read R BLOCK" in said or "alert" in said)
+    return text, begin, time.time_ns()
+
+
+@test
+def short_tags_good_v4():
+    port, sni = 7424, fresh()
+    with ccm_8_server(port):
+        text, begin, end = ccm_8_client(port, sni, "server")
+    assert f"Cipher is {CCM_8}" in text, text
+    records = yield
+    timed = slotls.Timed(sni)
+    timed.begin, timed.end = begin, end
+    verify(records, timed, "1.3", 1)
+
+
+@test
+def short_tags_client_certificate_taken_v4():
+    port, sni, folder = 7425, fresh(), slotest.tmp
+    with ccm_8_server(port, "-Verify", "1", "-verify_return_error"):
+        text, begin, end = ccm_8_client(port, sni, "server", "-cert", f"{folder}/client.pem", "-key", f"{folder}/client.key")
+    assert f"Cipher is {CCM_8}" in text and "alert" not in text, text
+    records = yield
+    timed = slotls.Timed(sni)
+    timed.begin, timed.end = begin, end
+    verify(records, timed, "1.3", 1)
+
+
+@test
+def short_tags_client_certificate_missing_v4():
+    port, sni = 7426, fresh()
+    with ccm_8_server(port, "-Verify", "1", "-verify_return_error"):
+        text, begin, end = ccm_8_client(port, sni, "server")
+    assert "certificate required" in text or "alert" in text, text
+    records = yield
+    verify_failure(records, sni, "encrypted_alert", True, begin, end, version="1.3", low_ms=2 * DELAY_MS)
+
+
+# --- the kernel encrypts ------------------------------------------------------------------------------------------
+
+TCP_ULP = 31
+OP_ENABLE_KTLS = 1 << 3  # Python names it from 3.12 on
+
+
+def _ulp(sock):
+    with contextlib.suppress(OSError):
+        return sock.getsockopt(socket.IPPROTO_TCP, TCP_ULP, 16).rstrip(b"\0").decode()
+    return ""
+
+
+def kernel_tls(version, family, port, trips):
+    """The records are on the wire as ever; with TLS 1.2 the client's Finished is the first that the kernel encrypts."""
+    if not slonet.modprobe("tls"):
+        slotest.skip("this kernel has no module tls")
+    ctx, done = slotls.client_context(slotest.tmp), []
+    ctx.options |= OP_ENABLE_KTLS
+    for _ in range(COUNT):
+        timed, tls = slotls.handshake(slotls.connect(net, family, port), ctx, fresh())
+        assert tls, timed.error
+        ulp = _ulp(tls)
+        tls.close()
+        if ulp != "tls":
+            slotest.skip(f"OpenSSL did not give the socket to the kernel's TLS (its ULP is {ulp or 'none'!r})")
+        done.append(timed)
+    records = yield
+    verify_all(records, done, NAMES[version], trips, port=port, family=family)
+
+
+@test
+def kernel_tls_1_2_v4():
+    yield from kernel_tls(V12, 4, 7402, 2)
+
+
+@test
+def kernel_tls_1_3_v6():
+    yield from kernel_tls(V13, 6, 7403, 1)
 
 
 @test
