@@ -81,7 +81,8 @@ static __always_inline void report(const struct stall *s, __u64 ns, __u64 pages)
 	e->extra.reclaim.kind = s->kind;
 	e->extra.reclaim.order = s->order;
 	e->extra.reclaim.pages = pages;
-	e->extra.reclaim.throttled_ns = s->throttled_ns;
+	/* The kernel counts sleep in ticks: a nap may come out longer than all of the stall. */
+	e->extra.reclaim.throttled_ns = s->throttled_ns < ns ? s->throttled_ns : ns;
 	slo_trace_own(e);
 	slo_submit(e);
 }

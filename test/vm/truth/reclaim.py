@@ -10,6 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import slodisk
 import slolimit
 import slonet
 import slotest
@@ -265,6 +266,100 @@ def the_others_are_filtered():
     equal("pids", {r["pid"] for r in samples(records, SIGNAL)}, {victims[0].pid})
     as_counted("stalls of the wanted", len(of(records, victims[0].pid)), wanted, refused, agent)
     holds("the other was filtered", agent.stats[SIGNAL]["filtered"] >= 20, agent.stats[SIGNAL]["filtered"])
+
+
+# --- those who reclaim are put to sleep ---------------------------------------------------------------------------
+
+THROTTLED = "vmscan/mm_vmscan_throttled"
+DIRTY_LIMIT, DIRTY = 96 * MB, 224 * MB
+VM = "/proc/sys/vm"
+TICK_MS = 10.0  # of 100 a second: no kernel of these has fewer
+
+
+class TextTrace:
+    """The kernel's own text of one tracepoint, which no BPF program has a part in; gone with close()."""
+
+    def __init__(self, event):
+        root = next((r for r in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing") if os.path.isdir(f"{r}/events")), None)
+        if root is None and slonet.sh("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing", check=False).returncode == 0:
+            root = "/sys/kernel/tracing"  # in a mount namespace of the tests' own
+        if root is None or not os.path.isdir(f"{root}/events/{event}"):
+            slotest.skip(f"this kernel has no tracepoint {event} (5.16), or no tracefs")
+        self.path = f"{root}/instances/slo{os.getpid()}"
+        os.mkdir(self.path)
+        self._write("events/" + event + "/enable", "1")
+
+    def _write(self, file, value):
+        with open(f"{self.path}/{file}", "w") as f:
+            f.write(value)
+
+    def sleeps(self, pid):
+        """[(reason, ms)] of a task."""
+        with open(f"{self.path}/trace", errors="replace") as f:
+            found = re.findall(rf"-{pid} .*mm_vmscan_throttled:.* usec\w*_delayed=(\d+) reason=(\S+)", f.read())
+        return [(reason, int(us) / 1e3) for us, reason in found]
+
+    def close(self):
+        os.rmdir(self.path)
+
+
+def slow_file():
+    """What is written to it stays dirty in memory for long: a slow disk, or on a host a file of its own."""
+    if slotest.ON_HOST:
+        path = f"/var/tmp/slo-truth-{os.getpid()}.dirty"
+        slodisk.make_file(path, PAGE)
+        return path
+    for key, value in (("dirty_background_ratio", 80), ("dirty_ratio", 90), ("drop_caches", 3)):
+        with open(f"{VM}/{key}", "w") as f:
+            f.write(str(value))
+    return slodisk.NullDisk(5, size_mb=512, mbps=48).dev
+
+
+def write_much(path, size):
+    page = bytearray(MB)
+    fd = os.open(path, os.O_WRONLY)
+    for _ in range(size // MB):
+        os.write(fd, page)
+    os.close(fd)
+
+
+@test
+def reclaimers_that_the_kernel_puts_to_sleep(agent):
+    """A cgroup full of what cannot be dropped before it is written: its tasks sleep inside of their stalls."""
+    slotest.needs("compaction")
+    if slolimit.controller_root("memory")[1]:
+        slotest.skip("cgroup2 slows writers before their cgroup is full of dirty pages; a host's v1, or run.sh --cgroup v1, shows it")
+    trace = TextTrace(THROTTLED)
+    try:
+        path = slow_file()
+        cgroup = slolimit.Limit(f"slo-truth-{os.getpid()}-dirty", "memory")
+        cgroup.limit(DIRTY_LIMIT)
+        victim = Victim(lambda: write_much(path, DIRTY), cgroup, comm="slodirty")
+        before, psi = slolimit.stalls(victim.pid), cgroup.pressure_ms()
+        victim.go()
+        victim.done()
+        sleeps, after = trace.sleeps(victim.pid), slolimit.stalls(victim.pid)
+        psi = cgroup.pressure_ms() - psi if psi is not None else None
+        span = victim.result()
+    finally:
+        trace.close()
+    reasons = {reason: sum(ms for r, ms in sleeps if r == reason) for reason, _ in sleeps}
+    print(f"  truth: {len(sleeps)} sleeps, ms by reason {reasons}, PSI {psi} ms, delay accounting {after or 'off'}, {span.ms:.1f} ms in all")
+    records = yield
+    if not sleeps:
+        slotest.skip("nobody was put to sleep: before 6.3 these wait for single pages, or the disk was too fast")
+    mine = of(records, victim.pid)
+    told = [r for r in mine if detail(r, "throttled_ms", 0) > 0]
+    holds("stalls with sleep in them, at most one for each sleep", 0 < len(told) <= len(sleeps), len(told))
+    # the kernel counts sleep in ticks, so that a nap of its may be longer than the stall, which is then all of it
+    whole = [r for r in told if abs(detail(r, "throttled_ms") - r["value"]) < 0.002]
+    got, truth = sum(detail(r, "throttled_ms") for r in told), sum(ms for _, ms in sleeps)
+    between("ms asleep = the tracepoint's text", got, truth - TICK_MS * len(whole) - 0.001 * len(told), truth + 0.001 * len(told),
+            "1 us each: rounding; a tick for each stall that is all sleep")
+    equal("kinds: each inside of a stall, counted once", kinds(told) - {"memcg", "direct"}, set())
+    over = [(detail(r, "throttled_ms"), r["value"]) for r in told if detail(r, "throttled_ms") > r["value"] + 0.001]
+    equal("stalls that slept longer than they lasted", over[:3], [])
+    explained("all stalls", mine, before, after, agent)
 
 
 # --- the whole machine: guests only -------------------------------------------------------------------------------
