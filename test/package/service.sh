@@ -16,7 +16,7 @@ main() {
 	in_root "$root" dpkg -i /tmp/agent.deb >"$tmp/dpkg.log" 2>&1 || { cat "$tmp/dpkg.log" && exit 1; }
 	umount -l "$root/proc"
 	cp "$tree/test/package/lib/service_in_guest.sh" "$root/usr/bin/slo-service-test"
-	"$tree/test/vm/boot.sh" --kernel "${SLO_SERIES:-6.1}" --root "$root" --mem 1024 --timeout 540 --console "$tmp/console" -- \
+	"$tree/test/vm/boot.sh" --kernel "${SLO_SERIES:-6.1}" --root "$root" --mem 1024 --timeout 900 --console "$tmp/console" -- \
 		/usr/bin/slo-service-test >"$tmp/guest.log" 2>&1 || true
 	for name in $CASES; do check "${name//_/ }" grep -qx "ok $name" "$tmp/guest.log"; done
 	((failures == 0)) || { cat "$tmp/guest.log" && tail -20 "$tmp/console"; }
