@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The commands that deploy/docs/restricted-host.md gives for podman, run as they stand there, on this machine.
+# The commands that deploy/docs/restricted-host.md gives for podman, run as they stand there, on this machine; and the
+# Dockerfile, built.
 # package-needs: podman crun util-linux
 set -euo pipefail
 # shellcheck source=test/package/lib/common.sh
@@ -63,6 +64,20 @@ logs_hold_signals() {
 	return 1
 }
 
+# inside COMMAND...: podman with the store of this test.
+inside() {
+	nsenter --mount="$tmp/mnt/ns" "$tmp/bin/podman" "$@"
+}
+
+# The command in its head; what it makes is started as what we make is, and holds the same programs.
+dockerfile_builds() {
+	local id at
+	id=$(inside build -q --isolation chroot -f "$tree/packaging/oci/Dockerfile" "$products/oci-stage") || return 1
+	[[ $(inside inspect --format '{{.Config.User}} {{.Config.Entrypoint}}' "$id") == "0:0 [/usr/bin/llm-slo-agent]" ]] || return 1
+	at=$(inside image mount "$id") || return 1
+	nsenter --mount="$tmp/mnt/ns" diff -r "$at" "$products/oci-stage/root-$(dpkg --print-architecture)"
+}
+
 ends() {
 	[[ ! -e $tmp/mnt/ns ]] || nsenter --mount="$tmp/mnt/ns" "$tmp/bin/podman" rm -f -t 10 llm-slo-agent
 }
@@ -79,6 +94,7 @@ main() {
 	check "prereq check in it: all that this kernel gives, by BTF" prereq
 	check "its log holds signals" logs_hold_signals
 	check "it ends" ends
+	check "the Dockerfile makes the same" dockerfile_builds
 	done_testing
 }
 

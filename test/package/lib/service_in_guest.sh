@@ -97,9 +97,41 @@ refuses_bad_configuration() {
 	systemctl reset-failed llm-slo-agent.service && systemctl start llm-slo-agent.service && is_up
 }
 
+# with_drop_in NAME COMMAND...: restarted with it, and without it afterwards.
+with_drop_in() {
+	drop=/etc/systemd/system/llm-slo-agent.service.d/$1
+	shift
+	mkdir -p "${drop%/*}"
+	cp "/usr/share/slo-service-test/${drop##*/}" "$drop"
+	systemctl daemon-reload && systemctl restart llm-slo-agent.service && ready && measures && "$@"
+	code=$?
+	rm "$drop"
+	systemctl daemon-reload && systemctl restart llm-slo-agent.service && return "$code"
+}
+
+all_signals() {
+	systemctl show -p StatusText --value llm-slo-agent.service | grep -qx '12 of 12 signals'
+}
+
+has_three_capabilities() {
+	[ "$(systemctl show -p CapabilityBoundingSet --value llm-slo-agent.service | wc -w)" = 3 ] && all_signals
+}
+
+tighter_as_told() {
+	with_drop_in tight.conf has_three_capabilities
+}
+
+runs_as_nobody() {
+	grep -q '^Uid:	65534	65534' "/proc/$(main_pid)/status" && all_signals
+}
+
+without_root_as_told() {
+	with_drop_in user.conf runs_as_nobody
+}
+
 mkdir -p "$state"
 if [ ! -e "$state/rebooted" ]; then
-	for case in ready runs_as_written measures told_by_prereq restarts survives_sigkill survives_a_hang refuses_bad_configuration; do
+	for case in ready runs_as_written measures told_by_prereq restarts survives_sigkill survives_a_hang refuses_bad_configuration tighter_as_told without_root_as_told; do
 		tell "$case" "$case"
 	done
 	touch "$state/rebooted"
