@@ -423,8 +423,8 @@ package() {
 		exec packaging/oci/push.sh "$PWD/build/package/release" "${2:?"package push: to which registry?"}"
 	fi
 	kinds=$kind
-	# The BCC helper is compiled for this machine's architecture, where the tree has it; the others take it along.
-	[[ $kind != all ]] || kinds="tar $([[ -d backends/bcc/helper && $arch == "$(host_arch)" ]] && echo bcc || true) deb rpm oci"
+	# The others take the BCC helper along, where it was made before.
+	[[ $kind != all ]] || kinds="tar bcc deb rpm oci"
 	deps "$preset"
 	build "$preset"
 	for kind in $kinds; do

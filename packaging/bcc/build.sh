@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/../common.sh"
 
 readonly SUITE=bullseye
-readonly COMPILER="gcc,make,pkg-config,libc6-dev,linux-libc-dev,libbpfcc-dev,libelf-dev,zlib1g-dev"
+readonly LIBRARIES="libc6-dev,linux-libc-dev,libbpfcc-dev,libelf-dev,zlib1g-dev"
 
 # The mirror that apt uses here.
 # shellcheck disable=SC2016 # apt expands it
@@ -17,12 +17,31 @@ mirror() {
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sort -u | sed -n 1p
 }
 
-root() { # PACKAGES FOLDER
-	mmdebstrap --variant=minbase --architectures="$arch" --include="$1" --aptopt='Acquire::Check-Valid-Until "false"' \
-		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$SUITE" "$2" "deb $(mirror) $SUITE main" >"$out.log" 2>&1 || {
+root() { # ARCH PACKAGES FOLDER
+	local variant=minbase
+	# Nothing of another architecture can be run here, so nothing of it is set up: libraries need no more than to lie there.
+	[[ $1 == "$here" ]] || variant=extract
+	mmdebstrap --variant=$variant --architectures="$1" --include="$2" --aptopt='Acquire::Check-Valid-Until "false"' \
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$SUITE" "$3" "deb $(mirror) $SUITE main" >"$out.log" 2>&1 || {
 		tail -5 "$out.log" >&2
 		die "no root of $SUITE; all of it is in $out.log"
 	}
+}
+
+# A root with a compiler for $arch, and in $tools the prefix of its names, in $cc how it is called.
+compiler_root() { # FOLDER
+	local triplet
+	tools='' cc=gcc
+	if [[ $arch == "$here" ]]; then
+		root "$here" "gcc,make,pkg-config,$LIBRARIES" "$1"
+		return
+	fi
+	triplet=$(arch_name rpm "$arch")-linux-gnu
+	tools=$triplet- cc="$triplet-gcc --sysroot=/sysroot"
+	root "$here" "gcc-${triplet//_/-},make,pkg-config" "$1"
+	root "$arch" "$LIBRARIES" "$1/sysroot"
+	# Where the absolute ones of its links lead.
+	ln -s "/sysroot/lib/$triplet" "$1/lib/$triplet"
 }
 
 # That Debian's libbpf is of another age: the one of the static build, from its pinned source, linked into the helper.
@@ -39,10 +58,11 @@ compile() { # ROOT
 	mkdir -p "$1/src"
 	(cd "$tree" && cp --parents -r backends/bcc bpf/slo_abi.h core compat -t "$1/src")
 	# Hidden: libbcc brings a libbpf of its own, which must not get ours.
-	chroot "$1" sh -ec 'cd /src && make -s -C libbpf/src install install_uapi_headers BUILD_STATIC_ONLY=1 PREFIX=/usr/local LIBDIR=/usr/local/lib &&
-		gcc -std=gnu11 -O2 -fPIE -pie -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GNU_SOURCE -DSLO_VERSION="\"'"$(project_version)"'\"" -I. -I/usr/local/include -ffile-prefix-map=/src=. \
+	# shellcheck disable=SC2016 # the shell there expands it
+	chroot "$1" env "CC=$cc" "TOOLS=$tools" sh -ec 'cd /src && make -s -C libbpf/src install install_uapi_headers "CC=$CC" "AR=${TOOLS}ar" BUILD_STATIC_ONLY=1 PREFIX=/usr/local LIBDIR=/usr/local/lib &&
+		$CC -std=gnu11 -O2 -fPIE -pie -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GNU_SOURCE -DSLO_VERSION="\"'"$(project_version)"'\"" -I. -I/usr/local/include -ffile-prefix-map=/src=. \
 		backends/bcc/helper/*.c backends/bcc/image.c backends/bcc/handover.c core/base/*.c -o /llm-slo-bcc \
-		-Wl,--as-needed,-z,relro,-z,now -Wl,--exclude-libs,ALL -L/usr/local/lib -l:libbpf.a -lbcc -lelf -lz -lm && strip --remove-section=.comment --remove-section=.note /llm-slo-bcc' >>"$out.log" 2>&1 || {
+		-Wl,--as-needed,-z,relro,-z,now -Wl,--exclude-libs,ALL -L/usr/local/lib -l:libbpf.a -lbcc -lelf -lz -lm && ${TOOLS}strip --remove-section=.comment --remove-section=.note /llm-slo-bcc' >>"$out.log" 2>&1 || {
 		tail -20 "$out.log" >&2
 		die "llm-slo-bcc does not compile in $SUITE; all of it is in $out.log"
 	}
@@ -52,6 +72,7 @@ compile() { # ROOT
 dependencies() {
 	local needed
 	needed=$(readelf -dW "$out/llm-slo-bcc" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+	# shellcheck disable=SC2086 # words
 	printf '%s()(64bit)\n' $needed | paste -sd, | sed 's/,/, /g' >"$out/rpm-requires"
 	cat >"$out/control" <<-CONTROL
 
@@ -68,18 +89,18 @@ dependencies() {
 
 main() {
 	local work
-	arch=$3
+	arch=$3 here=$(dpkg --print-architecture)
 	[[ -d $tree/backends/bcc/helper ]] || die "no helper in this tree (backends/bcc/helper)"
 	out=$2/helper-$arch
 	rm -rf "$out" && mkdir -p "$out"
 	work=$(mktemp -d)
 	# shellcheck disable=SC2064
 	trap "rm -rf '$work'" EXIT
-	root "$COMPILER" "$work/root"
+	compiler_root "$work/root"
 	compile "$work/root"
 	cp "$work/root/llm-slo-bcc" "$out"
 	dependencies
-	root libbpfcc,libelf1 "$out/image-root"
+	root "$arch" libbpfcc,libelf1 "$out/image-root"
 	install -D -m 755 "$out/llm-slo-bcc" "$out/image-root/usr/lib/llm-slo/llm-slo-bcc"
 	rm -rf "$out/image-root"/{dev,proc,sys,tmp,run,var/cache,var/lib/apt,var/log,usr/share/doc,usr/share/man}
 	echo "$out/llm-slo-bcc"

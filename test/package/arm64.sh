@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# arm64: the unit suite under qemu-user, the static binaries on Debian's arm64 kernel under qemu-system, archive, packages
-# and the images' index of both architectures.
-# package-needs: qemu-user-static qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross linux-libc-dev-arm64-cross cpio dpkg xz-utils kmod rpm skopeo binutils
+# arm64: the unit suite under qemu-user, the static binaries on Debian's arm64 kernel under qemu-system, archive, BCC helper,
+# packages and the images' index of both architectures.
+# package-needs: mmdebstrap qemu-user-static qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross linux-libc-dev-arm64-cross cpio dpkg xz-utils kmod rpm skopeo binutils
 set -euo pipefail
 # shellcheck source=test/package/lib/common.sh
 . "$(dirname "$(readlink -f "$0")")/lib/common.sh"
@@ -40,6 +40,18 @@ archive_is_whole() {
 	grep -q '"name": "llm-slo-.*arm64' "$tmp/tar"/*/sbom.spdx.json
 }
 
+# Cross-built in a clean root: its reach, and that it starts with the libraries of that architecture's own release.
+helper_runs() {
+	local helper most
+	helper=$(product bcc arm64)
+	most=$(readelf -VW "$helper" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)
+	echo "needs $most"
+	[[ $(printf '%s\n' "${most#GLIBC_}" 2.28 | sort -V | tail -1) == 2.28 ]] || return 1
+	qemu-aarch64-static -L "${helper%/*}/image-root" "$helper" --help | grep 'Version' || return 1
+	cp "$helper" "$tmp/first"
+	cmp "$tmp/first" "$(product bcc arm64)"
+}
+
 # Unpacked, not installed: their scripts would need a root of that architecture.
 deb_is_of_it() {
 	local deb again
@@ -47,6 +59,8 @@ deb_is_of_it() {
 	[[ $(dpkg-deb -f "$deb" Architecture) == arm64 ]] || return 1
 	dpkg-deb -x "$deb" "$tmp/deb" && is_aarch64 "$tmp/deb" || return 1
 	qemu-aarch64-static "$tmp/deb/usr/bin/sloctl" config check --config "$tmp/deb/etc/llm-slo/agent.ini" || return 1
+	[[ $(dpkg-deb -f "${deb/agent_/agent-bcc_}" Architecture) == arm64 ]] || return 1
+	dpkg-deb -x "${deb/agent_/agent-bcc_}" "$tmp/bcc" && readelf -h "$tmp/bcc/usr/lib/llm-slo/llm-slo-bcc" | grep -q AArch64 || return 1
 	cp "$deb" "$tmp/first.deb"
 	again=$(product deb arm64)
 	cmp "$tmp/first.deb" "$again"
@@ -57,18 +71,14 @@ rpm_is_of_it() {
 	rpm=$(product rpm arm64)
 	[[ $(rpm -qp --qf '%{ARCH}' "$rpm") == aarch64 ]] || return 1
 	mkdir "$tmp/rpm" && (cd "$tmp/rpm" && rpm2cpio "$rpm" | cpio --quiet -id) && is_aarch64 "$tmp/rpm" || return 1
+	rpm -qp --requires "${rpm/agent-/agent-bcc-}" | grep -qxF 'ld-linux-aarch64.so.1()(64bit)' || return 1
 	cp "$rpm" "$tmp/first.rpm"
 	again=$(product rpm arm64)
 	cmp "$tmp/first.rpm" "$again"
 }
 
-# One index of both, whichever was made last; the same digest when they are made again, the other way round.
-index_is_of_both() {
-	local image first arch
-	product oci arm64 >/dev/null
-	image=$(product oci amd64)
-	first=$(<"$image.digest")
-	python3 - "$image" <<-'PYTHON' || return 1
+is_of_both() { # LAYOUT
+	python3 - "$1" <<-'PYTHON'
 		import json, sys
 		layout = sys.argv[1]
 		blob = lambda d: json.load(open(f"{layout}/blobs/{d['digest'].replace(':', '/')}"))
@@ -79,6 +89,17 @@ index_is_of_both() {
 		    assert blob(blob(m)["config"])["architecture"] == m["platform"]["architecture"]
 		assert manifests[0]["digest"] != manifests[1]["digest"]
 	PYTHON
+}
+
+# One index of both, whichever was made last; the same digest when they are made again, the other way round. The helper's
+# image is one where the helper was made for both.
+index_is_of_both() {
+	local image first arch
+	product oci arm64 >/dev/null
+	image=$(product oci amd64)
+	first=$(<"$image.digest")
+	is_of_both "$image" || return 1
+	[[ ! -d $products/helper-amd64/image-root ]] || is_of_both "${image/agent-/agent-bcc-}" || return 1
 	rm -rf "$tree/build/package/oci-stage"
 	product oci amd64 >/dev/null
 	image=$(product oci arm64)
@@ -98,6 +119,7 @@ main() {
 	SLO_TESTS=ON "$tree/build.sh" build static-arm64 >"$tmp/build.log" 2>&1 || { cat "$tmp/build.log" && exit 1; }
 	check "the unit suite under qemu-user" unit
 	check "the archive: sums, SBOM, programs of aarch64" archive_is_whole
+	check "the BCC helper: reach, starts with that release's libraries, the same bytes again" helper_runs
 	check "deb: of arm64, the same bytes again" deb_is_of_it
 	check "rpm: of aarch64, the same bytes again" rpm_is_of_it
 	check "one image index of both architectures, the same digest again" index_is_of_both

@@ -28,12 +28,12 @@ runs_its_steps() {
 # Every file that a release page promises, for both architectures.
 is_complete() {
 	local arch file v=$version
-	for file in "llm-slo-agent-bcc_$v-1_amd64.deb" "llm-slo-agent-bcc-$v-1.x86_64.rpm" "llm-slo-agent-$v.oci.tar.gz" "llm-slo-agent-$v.oci.digest" \
+	for file in "llm-slo-agent-bcc-$v-1.x86_64.rpm" "llm-slo-agent-bcc-$v-1.aarch64.rpm" "llm-slo-agent-$v.oci.tar.gz" "llm-slo-agent-$v.oci.digest" \
 		"llm-slo-agent-bcc-$v.oci.tar.gz" "llm-slo-agent-$v-1.x86_64.rpm" "llm-slo-agent-$v-1.aarch64.rpm"; do
 		[[ -s $release/$file ]] || { echo "no $file" && return 1; }
 	done
 	for arch in amd64 arm64; do
-		for file in "llm-slo-$v-linux-$arch.tar.gz" "llm-slo-$v-linux-$arch.spdx.json" "llm-slo-agent_$v-1_$arch.deb"; do
+		for file in "llm-slo-$v-linux-$arch.tar.gz" "llm-slo-$v-linux-$arch.spdx.json" "llm-slo-agent_$v-1_$arch.deb" "llm-slo-agent-bcc_$v-1_$arch.deb"; do
 			[[ -s $release/$file ]] || { echo "no $file" && return 1; }
 		done
 		python3 -c 'import json, sys; assert json.load(open(sys.argv[1]))["spdxVersion"].startswith("SPDX-2")' \
@@ -60,7 +60,7 @@ start_registry() {
 
 # What a cluster pulls by the tag has the digest that the release page names.
 images_are_pushed() {
-	local name digest
+	local name digest arch
 	until python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null; do
 		kill -0 "$registry" || { cat "$tmp/registry.log" && return 1; }
 		sleep 0.2
@@ -72,9 +72,11 @@ images_are_pushed() {
 		[[ "sha256:${digest%% *}" == "$(<"$release/$name-$version.oci.digest")" ]] || return 1
 		grep -qx "$name=sha256:${digest%% *}" "$tmp/outputs" || return 1
 	done
-	for name in amd64 arm64; do
-		skopeo inspect --override-arch "$name" --tls-verify=false "docker://127.0.0.1:$port/llm-slo/llm-slo-agent:$version" |
-			grep -q "\"Architecture\": \"$name\"" || return 1
+	for name in llm-slo-agent llm-slo-agent-bcc; do
+		for arch in amd64 arm64; do
+			skopeo inspect --override-arch "$arch" --tls-verify=false "docker://127.0.0.1:$port/llm-slo/$name:$version" |
+				grep -q "\"Architecture\": \"$arch\"" || return 1
+		done
 	done
 }
 
