@@ -100,7 +100,7 @@ struct slo_selftest_reads {
 };
 
 struct slo_selftest_steal {
-	uint64_t begin_ns;
+	uint64_t begin_ns, end_ns; /* of our readings, and of an interval of the session's */
 	struct slo_selftest_ticks begin, end;
 };
 

@@ -217,20 +217,21 @@ static int read_ticks(const struct slo_selftest *t, struct slo_selftest_ticks *r
 	return 0;
 }
 
-static int read_both(struct slo_selftest *t, struct slo_selftest_ticks *ret, struct slo_err *err)
+static int read_both(struct slo_selftest *t, struct slo_selftest_ticks *ret, uint64_t *ret_at_ns,
+                     struct slo_err *err)
 {
 	int r = read_ticks(t, ret);
 
 	if (r < 0)
 		return slo_err_set(err, r, "/proc/stat: %s", strerror(-r));
-	r = slo_session_interval(t->session, slo_clock_monotonic_ns(), err);
+	*ret_at_ns = slo_clock_monotonic_ns();
+	r = slo_session_interval(t->session, *ret_at_ns, err);
 	return r < 0 && r != -ENODATA ? r : 0;
 }
 
 static int begin_steal(struct slo_selftest *t, struct slo_err *err)
 {
-	t->steal.begin_ns = slo_clock_monotonic_ns();
-	return read_both(t, &t->steal.begin, err);
+	return read_both(t, &t->steal.begin, &t->steal.begin_ns, err);
 }
 
 static int end_steal(struct slo_selftest *t, struct slo_err *err)
@@ -239,7 +240,7 @@ static int end_steal(struct slo_selftest *t, struct slo_err *err)
 
 	if (now < end)
 		(void)poll(NULL, 0, (int)((end - now) / SLO_NS_PER_MS) + 1);
-	return read_both(t, &t->steal.end, err);
+	return read_both(t, &t->steal.end, &t->steal.end_ns, err);
 }
 
 static void judge_steal(const struct slo_selftest *t, struct slo_selftest_result *r)
@@ -252,12 +253,15 @@ static void judge_steal(const struct slo_selftest *t, struct slo_selftest_result
 	if (to->total > from->total && to->steal >= from->steal)
 		c.truth = 100.0 * (double)(to->steal - from->steal) /
 		          (double)(to->total - from->total);
-	/* The last one is of the interval between the two readings. */
+	/* Of the interval between the two readings: that of throttling makes another one. */
 	for (unsigned int i = 0; i < t->count; i++) {
-		if (t->events[i].signal != SLO_SIG_CPU_STEAL)
+		const struct slo_probe_event *ev = &t->events[i];
+
+		if (ev->signal != SLO_SIG_CPU_STEAL ||
+		    ev->start_ns + ev->interval_ns != t->steal.end_ns)
 			continue;
 		c.seen = true;
-		c.value = slo_event_value(&t->events[i]);
+		c.value = slo_event_value(ev);
 	}
 	slo_selftest_check(r, &c);
 }
