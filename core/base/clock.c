@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/clock.h"
 
+#include <stdbool.h>
 #include <time.h>
 
 #define OFFSET_READINGS 8
@@ -19,6 +20,11 @@ uint64_t slo_clock_monotonic_ns(void)
 	return now_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t slo_clock_boottime_ns(void)
+{
+	return now_ns(CLOCK_BOOTTIME);
+}
+
 uint64_t slo_clock_realtime_ns(void)
 {
 	return now_ns(CLOCK_REALTIME);
@@ -29,15 +35,16 @@ uint64_t slo_clock_thread_cpu_ns(void)
 	return now_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-uint64_t slo_clock_realtime_offset_ns(void)
+/* CLOCK_REALTIME - @id */
+static uint64_t offset_to(clockid_t id)
 {
 	uint64_t narrowest = UINT64_MAX;
 	uint64_t offset = 0;
 
 	for (int i = 0; i < OFFSET_READINGS; i++) {
-		uint64_t before = slo_clock_monotonic_ns();
+		uint64_t before = now_ns(id);
 		uint64_t real = slo_clock_realtime_ns();
-		uint64_t width = slo_clock_monotonic_ns() - before;
+		uint64_t width = now_ns(id) - before;
 
 		if (width < narrowest) {
 			narrowest = width;
@@ -47,18 +54,36 @@ uint64_t slo_clock_realtime_offset_ns(void)
 	return offset;
 }
 
-int64_t slo_clock_follow_realtime(uint64_t *offset_ns)
+static int64_t follow(clockid_t id, uint64_t *offset_ns)
 {
-	uint64_t before = slo_clock_monotonic_ns();
+	uint64_t before = now_ns(id);
 	int64_t off = (int64_t)(slo_clock_realtime_ns() - before - *offset_ns), step;
 	uint64_t now;
 
 	if (off < STEP_NS && off > -STEP_NS)
 		return 0;
-	now = slo_clock_realtime_offset_ns();
+	now = offset_to(id);
 	step = (int64_t)(now - *offset_ns);
 	*offset_ns = now;
 	return step;
+}
+
+uint64_t slo_clock_realtime_offset_ns(void)
+{
+	return offset_to(CLOCK_MONOTONIC);
+}
+
+int64_t slo_clock_follow_realtime(uint64_t *offset_ns)
+{
+	return follow(CLOCK_MONOTONIC, offset_ns);
+}
+
+int64_t slo_clock_follow_set(uint64_t *offset_ns)
+{
+	bool known = *offset_ns != 0;
+	int64_t step = follow(CLOCK_BOOTTIME, offset_ns);
+
+	return known ? step : 0;
 }
 
 static void put_digits(char *at, unsigned int n, unsigned int v)

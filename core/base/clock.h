@@ -21,6 +21,9 @@ uint64_t slo_clock_monotonic_ns(void);
 /* CLOCK_REALTIME, ns since 1970. */
 uint64_t slo_clock_realtime_ns(void);
 
+/* As CLOCK_MONOTONIC, but it goes on while the machine is suspended: CLOCK_BOOTTIME, Linux 2.6.39. */
+uint64_t slo_clock_boottime_ns(void);
+
 /* CPU time used by the calling thread. */
 uint64_t slo_clock_thread_cpu_ns(void);
 
@@ -36,6 +39,12 @@ uint64_t slo_clock_realtime_offset_ns(void);
  * in ns, 0 where it was not (as far as a preemption between the two readings leaves that open).
  */
 int64_t slo_clock_follow_realtime(uint64_t *offset_ns);
+
+/*
+ * As above, of CLOCK_REALTIME - CLOCK_BOOTTIME: a suspend, after which every clock but CLOCK_MONOTONIC is right, is no
+ * step. *@offset_ns 0: not known yet, the step is 0.
+ */
+int64_t slo_clock_follow_set(uint64_t *offset_ns);
 
 /* "2026-01-02T03:04:05.678Z" and a NUL. */
 #define SLO_CLOCK_RFC3339_SIZE 25

@@ -172,11 +172,12 @@ static uint32_t period_of(const struct slo_burn_ring *ring, int64_t unix_ns)
 	return period > UINT32_MAX ? 0 : (uint32_t)period;
 }
 
-void slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t unix_ns)
+uint64_t slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t unix_ns)
 {
 	int64_t half = (int64_t)(ring->bucket_ms / 2) * (step_ms < 0 ? -1 : 1);
 	int64_t periods = (step_ms + half) / (int64_t)ring->bucket_ms;
 	int64_t last = period_of(ring, unix_ns);
+	uint64_t emptied = 0;
 
 	if (periods)
 		rotate(ring->bucket, periods);
@@ -188,6 +189,7 @@ void slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t u
 		if (!b->period)
 			continue;
 		if (period <= 0 || period > last) {
+			emptied += b->valid;
 			*b = (struct slo_burn_bucket){ 0 };
 			continue;
 		}
@@ -198,6 +200,7 @@ void slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t u
 		if (b->period > ring->newest)
 			ring->newest = b->period;
 	}
+	return emptied;
 }
 
 bool slo_burn_add(struct slo_burn_ring *ring, int64_t unix_ns, bool good)

@@ -76,8 +76,9 @@ void slo_burn_ring_init(struct slo_burn_ring *ring, struct slo_burn_bucket *buck
 /*
  * The clock was set by @step_ms: what was counted keeps its age, to half a bucket. Buckets later than @unix_ns (of the new
  * time) are emptied, with a @step_ms of 0 those alone: they would keep out what comes until the clock gets there again.
+ * Returns the requests that were in them.
  */
-void slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t unix_ns);
+uint64_t slo_burn_ring_follow(struct slo_burn_ring *ring, int64_t step_ms, int64_t unix_ns);
 
 /*
  * Counts a request that was valid at @unix_ns. False: too old for the ring, counted as late. A time in the future is

@@ -101,7 +101,7 @@ struct slo_live_known {
 struct slo_live_counts {
 	uint64_t spans, requests, retrievals;
 	uint64_t sli_events;
-	uint64_t late_requests; /* older than what the objective keeps, or of the future */
+	uint64_t late_requests; /* older than what the objective keeps, or later than the clock */
 	uint64_t unowned_requests; /* no service.name, or no room for another one */
 	uint64_t throttled_batches;
 	uint64_t enriched_spans;
@@ -231,7 +231,7 @@ void slo_live_spans_fini(struct slo_live *l);
 
 /* live_input.c: slo-events of a file that grows, or of standard input. */
 struct slo_live_input_stats {
-	uint64_t events, rejected, truncations, cut_bytes, skipped_bytes;
+	uint64_t events, rejected, truncations, cut_bytes, skipped_bytes, lost_files;
 };
 int slo_live_input_open(struct slo_live *l, struct slo_err *err);
 /* NULL-safe in what it closes. */

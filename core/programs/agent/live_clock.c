@@ -2,7 +2,7 @@
 /*
  * A clock that is set. Requests and evidence are kept by CLOCK_REALTIME, as spans bring it: an hour forward would empty
  * every window (an open incident would end), an hour back would show those of an hour ago (and open one that is over).
- * So what is kept keeps its age.
+ * So what is kept keeps its age. After a suspend the clock is right and what is kept is older: that is no step.
  */
 #include <inttypes.h>
 
@@ -20,7 +20,8 @@ static void follow(struct slo_live *l, int64_t step_ns, int64_t latest_ns)
 	int64_t step_ms = step_ns / (int64_t)SLO_NS_PER_MS;
 
 	for (size_t i = 0; i < l->objective_count; i++)
-		slo_burn_ring_follow(&l->objective[i].ring, step_ms, latest_ns);
+		l->count.late_requests +=
+			slo_burn_ring_follow(&l->objective[i].ring, step_ms, latest_ns);
 	for (size_t i = 0; i < l->service_count; i++) {
 		l->service[i].last_ns += l->service[i].last_ns ? step_ns : 0;
 		l->service[i].learnt_slot = 0;
@@ -32,10 +33,9 @@ static void follow(struct slo_live *l, int64_t step_ns, int64_t latest_ns)
 
 void slo_live_follow_clock(struct slo_live *l)
 {
-	bool known = l->clock_offset_ns != 0;
-	int64_t step = slo_clock_follow_realtime(&l->clock_offset_ns);
+	int64_t step = slo_clock_follow_set(&l->clock_offset_ns);
 
-	if (!known || (step < STEP_NS && step > -STEP_NS))
+	if (step < STEP_NS && step > -STEP_NS)
 		return;
 	slo_log_warn("the clock was set seconds=%+.1f", (double)step / 1e9);
 	l->count.clock_steps++;

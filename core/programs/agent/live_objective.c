@@ -60,6 +60,27 @@ static int open_file(struct slo_live *l, struct slo_live_objective *o, struct sl
 	return 0;
 }
 
+/*
+ * The clock may have been set while no agent ran: it was ahead then, or it is behind now, as it is where a machine
+ * boots without a battery and no time server has been asked yet. Which one, nobody can know here.
+ */
+static void forget_future(struct slo_live *l, struct slo_live_objective *o)
+{
+	int64_t latest_ns = (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS;
+	char newest[SLO_CLOCK_RFC3339_SIZE];
+	uint64_t newest_ns = o->ring.newest * o->ring.bucket_ms * SLO_NS_PER_MS;
+	uint64_t lost = slo_burn_ring_follow(&o->ring, 0, latest_ns);
+
+	if (!lost)
+		return;
+	l->count.late_requests += lost;
+	slo_log_warn(
+		"requests counted at a time that is still to come are dropped objective=%s requests=%" PRIu64
+		" newest=%s; the clock was ahead then, or is behind now: start the agent after the clock is set "
+		"(systemd: After=time-sync.target)",
+		o->name, lost, slo_clock_rfc3339(newest_ns, newest));
+}
+
 static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct slo_err *err)
 {
 	int r = open_file(l, o, err);
@@ -68,8 +89,7 @@ static int open_ring(struct slo_live *l, struct slo_live_objective *o, struct sl
 		return slo_err_wrap(err, r, "objective %s", o->name);
 	slo_burn_ring_init(&o->ring, o->file ? slo_minute_ring_buckets(o->file) : o->memory,
 	                   o->burn.bucket_ms);
-	/* The clock may have been set while no agent ran. */
-	slo_burn_ring_follow(&o->ring, 0, (int64_t)slo_clock_realtime_ns() + SLO_LIVE_FUTURE_NS);
+	forget_future(l, o);
 	return 0;
 }
 

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/base/clock.h"
+
+/* musl 1.2 and glibc before 2.35 do not name it. */
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 
 static void monotonic_never_goes_back(void **state)
 {
@@ -58,6 +69,49 @@ static void a_clock_that_was_set_is_followed(void **state)
 	assert_in_range(offset, kept - slack, kept + slack);
 }
 
+/*
+ * What a suspend of @seconds leaves: a CLOCK_MONOTONIC that is behind, all others right. False where the kernel has no
+ * time namespaces (5.6) or this process may not make one.
+ */
+static bool enter_suspended(int seconds)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "monotonic -%d 0\nboottime 0 0\n", seconds);
+	int offsets = -1, next = -1;
+	bool done = unshare(CLONE_NEWTIME) == 0;
+
+	if (done)
+		offsets = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	done = offsets >= 0 && write(offsets, text, (size_t)len) == len;
+	if (done)
+		next = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	done = next >= 0 && setns(next, CLONE_NEWTIME) == 0;
+	(void)close(offsets);
+	(void)close(next);
+	return done;
+}
+
+static void a_suspend_is_no_clock_that_was_set(void **state)
+{
+	const int64_t slack = 5 * (int64_t)SLO_NS_PER_MS, minute = 60 * (int64_t)SLO_NS_PER_SEC;
+	uint64_t of_monotonic = slo_clock_realtime_offset_ns(), of_boottime = 0;
+	int64_t step;
+
+	(void)state;
+	assert_int_equal(slo_clock_follow_set(&of_boottime), 0);
+	if (slo_clock_monotonic_ns() < 2 * (uint64_t)minute || !enter_suspended(60)) {
+		print_message("no time namespace can be made here: %s\n", strerror(errno));
+		skip();
+	}
+	step = slo_clock_follow_realtime(&of_monotonic);
+	assert_true(step > minute - slack && step < minute + slack);
+	step = slo_clock_follow_set(&of_boottime);
+	assert_true(step > -slack && step < slack);
+	of_boottime += 3600 * SLO_NS_PER_SEC;
+	step = slo_clock_follow_set(&of_boottime);
+	assert_true(step < -59 * minute && step > -61 * minute);
+}
+
 static void rfc3339_agrees_with_strftime(void **state)
 {
 	static const uint64_t times[] = {
@@ -94,6 +148,8 @@ int main(void)
 		cmocka_unit_test(offset_leads_from_monotonic_to_realtime),
 		cmocka_unit_test(a_clock_that_was_set_is_followed),
 		cmocka_unit_test(rfc3339_agrees_with_strftime),
+		/* The last: its clock is another one afterwards. */
+		cmocka_unit_test(a_suspend_is_no_clock_that_was_set),
 	};
 
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
