@@ -14,6 +14,8 @@
 #define BUFFER_MIN ((size_t)256 << 10)
 /* The longest line and its CRLF. */
 #define BUFFER_MAX ((size_t)SLO_JSONL_LINE_MAX + 2)
+/* Of one that grows: read or passed over in one call, see slo_jsonl_next(). */
+#define CALL_BYTES ((size_t)256 << 10)
 /* Bytes of a line whose object may be kept. */
 #define KEPT_MAX 4096
 /* Of a path in messages, so that the cause still fits behind it. */
@@ -23,12 +25,14 @@ struct slo_jsonl {
 	int fd;
 	bool eof; /* of one that grows: for now */
 	bool growing;
+	bool bounded; /* it was opened as one that grows: CALL_BYTES */
 	bool hung_up;
 	bool begun; /* the byte order mark has been looked for */
 	bool too_long; /* the current line's beginning has been thrown away */
 	char *buf;
 	size_t size, begin, end; /* of @buf; unread bytes are [begin, end) */
 	size_t scanned; /* unread bytes known to hold no newline */
+	size_t spent; /* of CALL_BYTES */
 	uint64_t line, rejected, offset;
 	int64_t total;
 	json_t *kept; /* the first short object, see parse() */
@@ -97,24 +101,25 @@ int slo_jsonl_open(struct slo_jsonl **ret, const char *path, struct slo_err *err
 	return open_flags(ret, path, 0, err);
 }
 
-int slo_jsonl_open_growing(struct slo_jsonl **ret, const char *path,
-                           const struct slo_jsonl_mark *from, struct slo_err *err)
+int slo_jsonl_open_growing(struct slo_jsonl **ret, const char *path, struct slo_err *err)
 {
-	slo_jsonl_auto struct slo_jsonl *j = NULL;
-	int r = open_flags(&j, path, O_NONBLOCK, err);
+	int r = open_flags(ret, path, O_NONBLOCK, err);
 
 	if (r < 0)
 		return r;
-	j->growing = true;
-	if (from) {
-		if (lseek(j->fd, (off_t)from->offset, SEEK_SET) < 0)
-			return slo_err_set(err, -errno, "cannot read %s from byte %" PRIu64 ": %s",
-			                   j->name, from->offset, strerror(errno));
-		j->offset = from->offset;
-		j->line = from->line;
-		j->begun = from->offset > 0;
-	}
-	*ret = slo_take_ptr(j);
+	(*ret)->growing = (*ret)->bounded = true;
+	return 0;
+}
+
+int slo_jsonl_go_on(struct slo_jsonl *j, const struct slo_jsonl_mark *from, struct slo_err *err)
+{
+	assert(!j->offset);
+	if (lseek(j->fd, (off_t)from->offset, SEEK_SET) < 0)
+		return slo_err_set(err, -errno, "cannot read %s from byte %" PRIu64 ": %s", j->name,
+		                   from->offset, strerror(errno));
+	j->offset = from->offset;
+	j->line = from->line;
+	j->begun = from->offset > 0;
 	return 0;
 }
 
@@ -218,6 +223,7 @@ static int fill(struct slo_jsonl *j, struct slo_err *err)
 		                   j->name, j->line, strerror(errno));
 	j->eof = n == 0;
 	j->end += (size_t)n;
+	j->spent += (size_t)n;
 	return 0;
 }
 
@@ -235,6 +241,11 @@ static int skip_mark(struct slo_jsonl *j, struct slo_err *err)
 	if (unread(j) >= sizeof(mark) - 1 && memcmp(j->buf + j->begin, mark, sizeof(mark) - 1) == 0)
 		consume(j, sizeof(mark) - 1);
 	return 0;
+}
+
+static bool has_spent(const struct slo_jsonl *j)
+{
+	return j->bounded && j->spent >= CALL_BYTES;
 }
 
 /* 1: a line without its end, borrowed until the next call; 0: the end; or a negative errno. */
@@ -256,7 +267,7 @@ static int next_line(struct slo_jsonl *j, const char **ret_line, size_t *ret_len
 		if (newline || j->eof)
 			break;
 		j->scanned = unread(j);
-		r = fill(j, err);
+		r = has_spent(j) ? -EAGAIN : fill(j, err);
 	}
 	len = newline ? (size_t)(newline - text) : unread(j);
 	if (!newline && j->growing) {
@@ -327,11 +338,17 @@ int slo_jsonl_next(struct slo_jsonl *j, json_t **ret_object, struct slo_err *err
 	size_t len = 0;
 	int r;
 
-	do {
+	j->spent = 0;
+	for (;;) {
 		r = next_line(j, &line, &len, err);
 		if (r <= 0)
 			return r;
-	} while (!j->too_long && is_blank(line, len));
+		if (j->too_long || !is_blank(line, len))
+			break;
+		j->spent += len + 1;
+		if (has_spent(j))
+			return -EAGAIN;
+	}
 	if (j->too_long || len > SLO_JSONL_LINE_MAX) {
 		j->too_long = false;
 		(void)slo_err_set(err, -EBADMSG,

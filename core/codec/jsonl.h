@@ -51,11 +51,13 @@ struct slo_jsonl_mark {
 
 /*
  * As slo_jsonl_open(), for a file that still grows: nothing ever waits, and slo_jsonl_next() gives 0 where there is no
- * whole line for now; what lacks its newline is none yet. A FIFO need not have a writer. @from is passed over
- * (regular files); NULL: nothing is.
+ * whole line for now; what lacks its newline is none yet. It gives -EAGAIN where it has passed over so much (256 KiB of
+ * blank lines, or of one line) that the caller's other work comes first: the next call goes on there. A FIFO need not
+ * have a writer.
  */
-int slo_jsonl_open_growing(struct slo_jsonl **ret, const char *path,
-                           const struct slo_jsonl_mark *from, struct slo_err *err);
+int slo_jsonl_open_growing(struct slo_jsonl **ret, const char *path, struct slo_err *err);
+/* Of a regular file, before anything is read: goes on behind @from. 0 or a negative errno. */
+int slo_jsonl_go_on(struct slo_jsonl *j, const struct slo_jsonl_mark *from, struct slo_err *err);
 /* It grows no more: what is left is read as slo_jsonl_open() would, its end being the end. */
 void slo_jsonl_finish(struct slo_jsonl *j);
 /* Of one that grows: the read that found nothing found the end of a pipe, which nobody writes to now. */

@@ -10,9 +10,11 @@
 
 struct slo_jsonl_tail {
 	char *path;
-	char *rotated; /* @path.1 */
 	struct slo_jsonl *now; /* NULL: not there */
 	struct stat st; /* of @now when it was opened */
+	struct slo_jsonl
+		*later[SLO_JSONL_TAIL_ROTATIONS]; /* came between @now and @path, the oldest last */
+	size_t later_count;
 	bool last; /* @now grows no more: what is left in it, then the next one */
 	bool ended;
 	struct slo_jsonl_tail_stats stats;
@@ -42,50 +44,119 @@ static uint64_t next_line_at(int fd, uint64_t at)
 }
 
 /* A place beyond which there is too much to read moves on. */
-static void skip_backlog(struct slo_jsonl_tail *t, const char *path, struct slo_jsonl_mark *mark)
+static void skip_backlog(struct slo_jsonl_tail *t, int fd, const struct stat *st,
+                         struct slo_jsonl_mark *mark)
 {
-	slo_cleanup(slo_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
 	uint64_t to;
 
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size < mark->offset + SLO_JSONL_TAIL_BACKLOG)
+	if (is_stdin(t) || !S_ISREG(st->st_mode) ||
+	    (uint64_t)st->st_size < mark->offset + SLO_JSONL_TAIL_BACKLOG)
 		return;
-	to = next_line_at(fd, (uint64_t)st.st_size - SLO_JSONL_TAIL_BACKLOG);
+	to = next_line_at(fd, (uint64_t)st->st_size - SLO_JSONL_TAIL_BACKLOG);
 	t->stats.skipped_bytes += to - mark->offset;
 	mark->offset = to;
 }
 
-static int open_at(struct slo_jsonl_tail *t, const char *path, const struct slo_jsonl_mark *from,
-                   struct slo_err *err)
+/* Once: whoever writes to a FIFO takes a reader that goes away again for the end. */
+static int open_whole(const char *path, struct slo_jsonl **ret, struct stat *ret_st,
+                      struct slo_err *err)
 {
 	slo_jsonl_auto struct slo_jsonl *j = NULL;
-	struct slo_jsonl_mark mark = *from;
-	int r;
+	int r = slo_jsonl_open_growing(&j, path, err);
 
-	if (!is_stdin(t))
-		skip_backlog(t, path, &mark);
-	r = slo_jsonl_open_growing(&j, path, mark.offset ? &mark : NULL, err);
 	if (r < 0)
 		return r;
-	if (fstat(slo_jsonl_fd(j), &t->st))
+	if (fstat(slo_jsonl_fd(j), ret_st))
 		return slo_err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
-	t->now = slo_take_ptr(j);
+	*ret = slo_take_ptr(j);
+	return 0;
+}
+
+/* @j becomes the one that is read, from @mark on. */
+static int begin(struct slo_jsonl_tail *t, struct slo_jsonl *j, const struct stat *st,
+                 struct slo_jsonl_mark mark, struct slo_err *err)
+{
+	int r = 0;
+
+	skip_backlog(t, slo_jsonl_fd(j), st, &mark);
+	if (mark.offset)
+		r = slo_jsonl_go_on(j, &mark, err);
+	if (r < 0) {
+		slo_jsonl_freep(&j);
+		return r;
+	}
+	t->now = j;
+	t->st = *st;
 	t->last = false;
 	return 0;
 }
 
-/* Whether @path is the file of @from, as far as can be told: inodes are used again. */
-static bool is_place(const char *path, const struct slo_jsonl_tail_place *from)
+/* --- rotations ------------------------------------------------------------------------------------------------ */
+
+/* @path, @path.1, ... NULL: out of memory. */
+static char *name_of(const struct slo_jsonl_tail *t, int rotation)
 {
-	slo_cleanup(slo_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
+	char *name = NULL;
+
+	if (rotation == 0)
+		return strdup(t->path);
+	return asprintf(&name, "%s.%d", t->path, rotation) < 0 ? NULL : name;
+}
+
+/* By which rotation the file has got its name by now; negative: by none that is known here. */
+static int rotation_of(const struct slo_jsonl_tail *t, uint64_t device, uint64_t inode)
+{
+	for (int i = 0; i <= SLO_JSONL_TAIL_ROTATIONS; i++) {
+		slo_cleanup(slo_freep) char *name = name_of(t, i);
+		struct stat st;
+
+		if (name && stat(name, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == device &&
+		    st.st_ino == inode)
+			return i;
+	}
+	return -1;
+}
+
+/* Those that have had the name after the file of @rotation and have lost it, too. What is gone meanwhile is counted. */
+static void open_between(struct slo_jsonl_tail *t, int rotation)
+{
+	for (int i = 1; i < rotation && t->later_count < SLO_JSONL_TAIL_ROTATIONS; i++) {
+		slo_cleanup(slo_freep) char *name = name_of(t, i);
+		struct slo_jsonl *j = NULL;
+		struct stat st;
+
+		if (name && open_whole(name, &j, &st, NULL) == 0)
+			t->later[t->later_count++] = j;
+		else
+			t->stats.lost_files++;
+	}
+}
+
+/* Whether @fd is the file of @from, as far as can be told: inodes are used again. */
+static bool is_place(int fd, const struct stat *st, const struct slo_jsonl_tail_place *from)
+{
 	char before = '\0';
 
-	return from->mark.offset > 0 && fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_dev == from->device && st.st_ino == from->inode &&
-	       (uint64_t)st.st_size >= from->mark.offset &&
+	return S_ISREG(st->st_mode) && st->st_dev == from->device && st->st_ino == from->inode &&
+	       (uint64_t)st->st_size >= from->mark.offset &&
 	       pread(fd, &before, 1, (off_t)from->mark.offset - 1) == 1 && before == '\n';
+}
+
+/* Where an earlier process left off; what it read and is found no more was not read to its end. */
+static void go_on(struct slo_jsonl_tail *t, const struct slo_jsonl_tail_place *from)
+{
+	int rotation = rotation_of(t, from->device, from->inode);
+	slo_cleanup(slo_freep) char *name = rotation < 0 ? NULL : name_of(t, rotation);
+	slo_jsonl_auto struct slo_jsonl *j = NULL;
+	struct stat st;
+
+	if (!name || open_whole(name, &j, &st, NULL) < 0) {
+		t->stats.lost_files++;
+	} else if (!is_place(slo_jsonl_fd(j), &st, from)) {
+		t->stats.truncations++;
+	} else if (begin(t, slo_take_ptr(j), &st, from->mark, NULL) == 0) {
+		open_between(t, rotation);
+	}
 }
 
 int slo_jsonl_tail_open(struct slo_jsonl_tail **ret, const char *path,
@@ -96,14 +167,12 @@ int slo_jsonl_tail_open(struct slo_jsonl_tail **ret, const char *path,
 
 	if (t)
 		t->path = strdup(path);
-	if (!t || !t->path || asprintf(&t->rotated, "%s.1", path) < 0)
+	if (!t || !t->path)
 		return slo_err_set(err, -ENOMEM, "out of memory");
 	if (!is_stdin(t) && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return slo_err_set(err, -EISDIR, "cannot read %s: it is a folder", path);
-	if (from && is_place(path, from))
-		(void)open_at(t, path, &from->mark, NULL);
-	else if (from && is_place(t->rotated, from))
-		(void)open_at(t, t->rotated, &from->mark, NULL);
+	if (from && from->mark.offset)
+		go_on(t, from);
 	*ret = slo_take_ptr(t);
 	return 0;
 }
@@ -113,12 +182,30 @@ void slo_jsonl_tail_freep(struct slo_jsonl_tail **t)
 	if (!*t)
 		return;
 	slo_jsonl_freep(&(*t)->now);
+	while ((*t)->later_count)
+		slo_jsonl_freep(&(*t)->later[--(*t)->later_count]);
 	free((*t)->path);
-	free((*t)->rotated);
 	slo_freep(t);
 }
 
 /* --- following ------------------------------------------------------------------------------------------------ */
+
+/* Behind @now: what had the name after it, else what has it now. */
+static int open_next(struct slo_jsonl_tail *t, struct slo_err *err)
+{
+	static const struct slo_jsonl_mark beginning;
+	struct slo_jsonl *j = NULL;
+	struct stat st;
+	int r;
+
+	if (t->later_count) {
+		j = t->later[--t->later_count];
+		r = fstat(slo_jsonl_fd(j), &st) ? -errno : 0;
+	} else {
+		r = open_whole(t->path, &j, &st, err);
+	}
+	return r < 0 ? r : begin(t, j, &st, beginning, err);
+}
 
 /* Cut below what was read: all there is now is new. */
 static bool is_truncated(struct slo_jsonl_tail *t)
@@ -142,9 +229,13 @@ static bool is_rotated(struct slo_jsonl_tail *t)
 {
 	struct stat st;
 
-	if (stat(t->path, &st) || (st.st_dev == t->st.st_dev && st.st_ino == t->st.st_ino) ||
-	    (S_ISREG(st.st_mode) && st.st_size == 0))
-		return false;
+	if (!t->later_count) {
+		if (stat(t->path, &st) ||
+		    (st.st_dev == t->st.st_dev && st.st_ino == t->st.st_ino) ||
+		    (S_ISREG(st.st_mode) && st.st_size == 0))
+			return false;
+		open_between(t, rotation_of(t, t->st.st_dev, t->st.st_ino));
+	}
 	t->stats.rotations++;
 	t->last = true;
 	slo_jsonl_finish(t->now);
@@ -170,12 +261,11 @@ static bool moves_on(struct slo_jsonl_tail *t)
 
 int slo_jsonl_tail_next(struct slo_jsonl_tail *t, json_t **ret_object, struct slo_err *err)
 {
-	static const struct slo_jsonl_mark beginning;
 	int r = 0;
 
 	while (!t->ended) {
 		if (!t->now)
-			r = open_at(t, t->path, &beginning, err);
+			r = open_next(t, err);
 		if (r < 0)
 			return r == -ENOENT ? 0 : r;
 		r = slo_jsonl_next(t->now, ret_object, err);

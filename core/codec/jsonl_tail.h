@@ -12,6 +12,9 @@
 /* Of what was written before it was opened, not more than the last bytes are read: the rest is counted as skipped. */
 #define SLO_JSONL_TAIL_BACKLOG ((uint64_t)64 << 20)
 
+/* Rotations (path.1, path.2, ...) that are looked through for a file that was not read to its end. */
+#define SLO_JSONL_TAIL_ROTATIONS 8
+
 struct slo_jsonl_tail;
 
 /* How far a file was read. All 0: nothing was. */
@@ -27,11 +30,13 @@ struct slo_jsonl_tail_stats {
 	uint64_t truncations; /* lines written between the last look and the cut are not known of */
 	uint64_t cut_bytes; /* of unfinished lines that a truncation took away */
 	uint64_t skipped_bytes; /* beyond SLO_JSONL_TAIL_BACKLOG */
+	uint64_t lost_files; /* found no more: what was in them beyond the place that was kept */
 };
 
 /*
  * @path "-" is standard input, whose end is the end; all else may come later. Going on at @from (NULL: at the beginning)
- * where that file is still @path, or its first rotation @path.1. 0, -ENOMEM, or -EISDIR.
+ * where that file is still @path, or a rotation of it: then those that came after it are read, too. 0, -ENOMEM, or
+ * -EISDIR.
  */
 int slo_jsonl_tail_open(struct slo_jsonl_tail **ret, const char *path,
                         const struct slo_jsonl_tail_place *from, struct slo_err *err);
@@ -39,8 +44,8 @@ void slo_jsonl_tail_freep(struct slo_jsonl_tail **t);
 #define slo_jsonl_tail_auto slo_cleanup(slo_jsonl_tail_freep)
 
 /*
- * As slo_jsonl_next(), but 0 is for now, and so is any errno but -EBADMSG (-EACCES: it cannot be opened): the next call
- * tries again.
+ * As slo_jsonl_next() of a file that grows, but 0 is for now, and so is any errno but -EBADMSG (-EACCES: it cannot be
+ * opened; -EAGAIN: there is more, after the caller's other work): the next call tries again.
  */
 int slo_jsonl_tail_next(struct slo_jsonl_tail *t, json_t **ret_object, struct slo_err *err);
 /* As slo_jsonl_reject(). */

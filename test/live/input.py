@@ -105,20 +105,23 @@ def counted_once(path):
     agent.write(event(False))
     os.rename(agent.written, agent.written + ".1")
     agent.write(event(False))
+    os.rename(agent.written + ".1", agent.written + ".2")
+    os.rename(agent.written, agent.written + ".1")
+    agent.write(event(False))
     agent.start()
-    wait(lambda: agent.valid() == (7, 3), agent)
+    wait(lambda: agent.valid() == (8, 3), agent)
     # copytruncate
     os.truncate(agent.written, 0)
     time.sleep(0.6)
     agent.write(event(False))
-    wait(lambda: agent.valid() == (8, 3), agent)
+    wait(lambda: agent.valid() == (9, 3), agent)
     time.sleep(0.6)
     agent.stop()
     agent.start()
     time.sleep(1.5)
-    assert agent.valid() == (8, 3), (agent.valid(), agent.log())
+    assert agent.valid() == (9, 3), (agent.valid(), agent.log())
     agent.stop()
-    print("counted once: 8 of 8 events over 2 rotations, a truncation, kill -9 and a restart; 3 bad lines, 2 outside the time")
+    print("counted once: 9 of 9 events over 3 rotations, a truncation, kill -9 and a restart; 3 bad lines, 2 outside the time")
 
 
 def burn(path, **of):
@@ -168,6 +171,42 @@ def withdrawn(path):
     print("withdrawn: 2 incidents ended with their objective, by a reload and by a restart")
 
 
+def refused_reload(path):
+    """Of a configuration that is refused nothing stays, also where the old target has gone meanwhile (root, cgroup2)."""
+    with open("/proc/self/mounts") as f:
+        mounts = [line.split()[1] for line in f if line.split()[2] == "cgroup2"]
+    if os.geteuid() or not mounts:
+        print("refused reload: not run, it takes root and a cgroup2 mount")
+        return
+    name = f"slo-refused-{os.getpid()}"
+    target = f"{mounts[0]}/{name}"
+    os.mkdir(target)
+    agent = Agent(path, f"[targets]\ncgroup = /{name}\n", "libbpf")
+    try:
+        agent.start()
+        wait(lambda: agent.count("agent_heartbeat") > 0, agent)  # in its loop, signals are heard
+        os.rmdir(target)
+        with open(agent.config) as f:
+            whole = f.read()
+        with open(agent.config, "w") as f:  # 1 / (1 - .9) is below the factor of a page: it could never fire
+            f.write(whole.replace(f"cgroup = /{name}", f"pid = {os.getpid()}").replace("objective = 0.95", "objective = 0.9"))
+        agent.process.send_signal(signal.SIGHUP)
+        wait(lambda: "reload refused, the old configuration stays: [slo.errors]" in agent.log(), agent)
+        assert "the old targets come back when they are there" in agent.log(), agent.log()
+        os.mkdir(target)  # what is found again is given to the kernel with the lists that stand beside it
+        time.sleep(2)
+        assert agent.alive(), agent.log()
+        with open(agent.config, "w") as f:
+            f.write(whole.replace("0.95", "0.94"))
+        agent.process.send_signal(signal.SIGHUP)
+        wait(lambda: "reload key=slo.errors.objective" in agent.log() or 'to="0.94"' in agent.log(), agent)
+        agent.stop()
+    finally:
+        if os.path.isdir(target):
+            os.rmdir(target)
+    print("refused reload: the old targets are followed, and the next reload is taken")
+
+
 def standard_input(path):
     agent = Logged(path, log="-")
     with open(f"{agent.dir.name}/log", "ab") as log:
@@ -187,6 +226,7 @@ def main():
     standard_input(sys.argv[1])
     incident(sys.argv[1])
     withdrawn(sys.argv[1])
+    refused_reload(sys.argv[1])
 
 
 if __name__ == "__main__":

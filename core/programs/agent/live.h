@@ -193,7 +193,7 @@ struct slo_live {
 	int timer; /* runs out when the next batch is due */
 	int lock; /* of the state folder */
 	bool state_known; /* read: from now on it may be written over */
-	uint64_t clock_offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC; 0: not known yet */
+	uint64_t clock_offset_ns; /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known yet */
 	int64_t clock_step_ns; /* by which the clock was set last; 0: it was not */
 	uint64_t clock_stepped_ns; /* when, CLOCK_MONOTONIC */
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn */

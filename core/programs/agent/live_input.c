@@ -20,6 +20,7 @@
 #define LOOK_NS (250 * SLO_NS_PER_MS)
 #define TURN_NS (10 * SLO_NS_PER_MS) /* while there is more: what else the loop does goes between */
 #define TURN_LINES 1000
+#define TURN_MAX_NS (50 * SLO_NS_PER_MS) /* of long lines, or on a slow machine */
 #define PLACE_FILE "slo-input.place"
 #define PLACE_MAGIC "sloinp1"
 
@@ -96,6 +97,20 @@ static void arm(const struct slo_live_input *in, uint64_t ns)
 	(void)timerfd_settime(in->timer, 0, &at, NULL);
 }
 
+/* Later ones the metric tells. */
+static void tell_lost(const struct slo_live *l, const struct slo_live_input *in)
+{
+	struct slo_jsonl_tail_stats st;
+
+	slo_jsonl_tail_stats(in->tail, &st);
+	if (st.lost_files)
+		slo_log_warn(
+			"slo_input: what was written while no agent ran is lost in part: the file read last is "
+			"gone, or has no name of the first %d rotations; let the log keep them as "
+			"FILE.1, FILE.2 path=\"%s\"",
+			SLO_JSONL_TAIL_ROTATIONS, l->cfg->receiver.slo_input);
+}
+
 int slo_live_input_open(struct slo_live *l, struct slo_err *err)
 {
 	struct slo_jsonl_tail_place from;
@@ -115,6 +130,7 @@ int slo_live_input_open(struct slo_live *l, struct slo_err *err)
 	                        read_place(l, in->keep, &from) ? &from : NULL, err);
 	if (r < 0)
 		return slo_err_wrap(err, r == -EISDIR ? -EINVAL : r, "[receiver] slo_input");
+	tell_lost(l, in);
 	arm(in, TURN_NS);
 	return 0;
 }
@@ -125,9 +141,10 @@ static void tell_account(const struct slo_live_input *in)
 
 	slo_jsonl_tail_stats(in->tail, &st);
 	slo_log_info("slo_input events=%" PRIu64 " rejected=%" PRIu64 " rotations=%" PRIu64
-	             " truncations=%" PRIu64 " cut_bytes=%" PRIu64 " skipped_bytes=%" PRIu64,
+	             " truncations=%" PRIu64 " cut_bytes=%" PRIu64 " skipped_bytes=%" PRIu64
+	             " lost_files=%" PRIu64,
 	             st.lines, st.rejected, st.rotations, st.truncations, st.cut_bytes,
-	             st.skipped_bytes);
+	             st.skipped_bytes, st.lost_files);
 }
 
 void slo_live_input_close(struct slo_live *l)
@@ -154,8 +171,12 @@ void slo_live_input_stats(const struct slo_live *l, struct slo_live_input_stats 
 	struct slo_jsonl_tail_stats st;
 
 	slo_jsonl_tail_stats(l->input->tail, &st);
-	*ret = (struct slo_live_input_stats){ st.lines, st.rejected, st.truncations, st.cut_bytes,
-		                              st.skipped_bytes };
+	*ret = (struct slo_live_input_stats){ .events = st.lines,
+		                              .rejected = st.rejected,
+		                              .truncations = st.truncations,
+		                              .cut_bytes = st.cut_bytes,
+		                              .skipped_bytes = st.skipped_bytes,
+		                              .lost_files = st.lost_files };
 }
 
 /* --- events ----------------------------------------------------------------------------------------------------- */
@@ -199,32 +220,44 @@ static void tell_state(const struct slo_live *l, struct slo_live_input *in, int 
 	in->told_missing = r == 0 && !there;
 }
 
+/* What is there, to a limit. 1: there is more; else as slo_jsonl_tail_next(). */
+static int take_lines(struct slo_live *l, struct slo_live_input *in, struct slo_err *err)
+{
+	uint64_t end_ns = slo_clock_monotonic_ns() + TURN_MAX_NS;
+
+	for (unsigned int i = 0; i < TURN_LINES; i++) {
+		struct slo_sli_event ev;
+		json_t *object = NULL;
+		int r = slo_jsonl_tail_next(in->tail, &object, err);
+
+		if (r > 0 && slo_sli_event_from_json(object, &ev, err) < 0)
+			r = slo_jsonl_tail_reject(in->tail, err);
+		if (r > 0)
+			take_event(l, &ev);
+		if (r == -EBADMSG)
+			tell_bad(in, err);
+		json_decref(object);
+		if (r == -EAGAIN || slo_clock_monotonic_ns() > end_ns)
+			break;
+		if (r <= 0 && r != -EBADMSG)
+			return r;
+	}
+	return 1;
+}
+
 void slo_live_input_run(struct slo_live *l)
 {
 	struct slo_live_input *in = l->input;
 	struct slo_err err = { 0 };
 	uint64_t expirations;
-	unsigned int lines = 0;
-	int r = 1;
+	int r;
 
 	if (read(in->timer, &expirations, sizeof(expirations)) < 0)
 		return;
-	for (; lines < TURN_LINES && (r > 0 || r == -EBADMSG); lines++) {
-		struct slo_sli_event ev;
-		json_t *object = NULL;
-
-		r = slo_jsonl_tail_next(in->tail, &object, &err);
-		if (r > 0 && slo_sli_event_from_json(object, &ev, &err) < 0)
-			r = slo_jsonl_tail_reject(in->tail, &err);
-		if (r > 0)
-			take_event(l, &ev);
-		if (r == -EBADMSG)
-			tell_bad(in, &err);
-		json_decref(object);
-	}
-	if (r <= 0 && r != -EBADMSG)
+	r = take_lines(l, in, &err);
+	if (r <= 0)
 		tell_state(l, in, r, &err);
 	keep_place(l);
 	if (!slo_jsonl_tail_is_ended(in->tail))
-		arm(in, lines == TURN_LINES ? TURN_NS : LOOK_NS);
+		arm(in, r > 0 ? TURN_NS : LOOK_NS);
 }

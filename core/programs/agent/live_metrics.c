@@ -139,6 +139,7 @@ static void fill_input(struct slo_live *l)
 	set(l, SLO_MET_RECEIVED, "slo_event", "rejected", (double)st.rejected);
 	set(l, SLO_MET_RECEIVED, "slo_event_byte", "truncated", (double)st.cut_bytes);
 	set(l, SLO_MET_RECEIVED, "slo_event_byte", "skipped", (double)st.skipped_bytes);
+	set(l, SLO_MET_RECEIVED, "slo_event_file", "lost", (double)st.lost_files);
 }
 
 static void fill_exporter(struct slo_live *l)

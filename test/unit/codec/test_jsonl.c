@@ -18,9 +18,8 @@
 static char path[64];
 static struct slo_err error;
 
-static struct slo_jsonl *open_bytes(const char *bytes, size_t len)
+static void write_file(const char *bytes, size_t len)
 {
-	struct slo_jsonl *j = NULL;
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "/tmp/slo-jsonl-XXXXXX");
@@ -28,6 +27,13 @@ static struct slo_jsonl *open_bytes(const char *bytes, size_t len)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, len), len);
 	(void)close(fd);
+}
+
+static struct slo_jsonl *open_bytes(const char *bytes, size_t len)
+{
+	struct slo_jsonl *j = NULL;
+
+	write_file(bytes, len);
 	assert_int_equal(slo_jsonl_open(&j, path, &error), 0);
 	(void)unlink(path);
 	return j;
@@ -207,6 +213,35 @@ static void pipe_is_read_as_it_comes(void **state)
 	assert_int_equal(next_n(j), 0);
 }
 
+/* As long as somebody writes, there is more; whoever asks has other work, too. */
+static void one_call_of_a_file_that_grows_reads_so_much_and_no_more(void **state)
+{
+	const size_t size = (size_t)1 << 20;
+	slo_cleanup(slo_freep) char *text = malloc(size);
+	int calls[2] = { 0 };
+
+	(void)state;
+	assert_non_null(text);
+	for (int line = 0; line < 2; line++) {
+		slo_jsonl_auto struct slo_jsonl *j = NULL;
+		int r;
+
+		/* Blank lines, and one long line. */
+		memset(text, line ? ' ' : '\n', size);
+		memcpy(text + size - 8, "{\"n\":3}\n", 8);
+		write_file(text, size);
+		assert_int_equal(slo_jsonl_open_growing(&j, path, &error), 0);
+		(void)unlink(path);
+		while ((r = next_n(j)) == -EAGAIN)
+			calls[line]++;
+		assert_int_equal(r, 3);
+		assert_int_equal(slo_jsonl_line(j), line ? 1 : size - 7);
+		assert_int_equal(slo_jsonl_offset(j), size);
+		assert_int_equal(slo_jsonl_rejected(j), 0);
+		assert_in_range(calls[line], 2, 8);
+	}
+}
+
 static void what_cannot_be_opened_says_why(void **state)
 {
 	struct slo_jsonl *j = NULL;
@@ -279,6 +314,7 @@ int main(void)
 		cmocka_unit_test(line_may_be_16_mib_long_and_no_longer),
 		cmocka_unit_test(too_long_last_line_without_newline_counts_once),
 		cmocka_unit_test(pipe_is_read_as_it_comes),
+		cmocka_unit_test(one_call_of_a_file_that_grows_reads_so_much_and_no_more),
 		cmocka_unit_test(what_cannot_be_opened_says_why),
 		cmocka_unit_test(long_path_keeps_its_end),
 		cmocka_unit_test(every_allocation_may_fail),

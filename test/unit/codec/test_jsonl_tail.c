@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 
 #define NOTHING 0
 
-static char dir[64], path[96], old[112];
+static char dir[64], path[96], old[112], older[112];
 static struct slo_err error;
 
 static int make_dir(void **state)
@@ -26,6 +27,7 @@ static int make_dir(void **state)
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/app.log", dir);
 	(void)snprintf(old, sizeof(old), "%s.1", path);
+	(void)snprintf(older, sizeof(older), "%s.2", path);
 	return 0;
 }
 
@@ -34,6 +36,7 @@ static int remove_dir(void **state)
 	(void)state;
 	(void)unlink(path);
 	(void)unlink(old);
+	(void)unlink(older);
 	return rmdir(dir);
 }
 
@@ -189,6 +192,68 @@ static void it_goes_on_where_it_left_off(void **state)
 	slo_jsonl_tail_freep(&t);
 }
 
+static void rotate(void)
+{
+	(void)rename(old, older);
+	assert_int_equal(rename(path, old), 0);
+}
+
+static struct slo_jsonl_tail_place place_after(const char *text)
+{
+	struct slo_jsonl_tail_place place;
+	slo_jsonl_tail_auto struct slo_jsonl_tail *t = follow(NULL);
+
+	append(path, text);
+	assert_int_equal(next_n(t), 1);
+	slo_jsonl_tail_place(t, &place);
+	return place;
+}
+
+static void files_rotated_twice_meanwhile_are_read_in_their_order(void **state)
+{
+	struct slo_jsonl_tail_place place = place_after("{\"n\":1}\n{\"n\":2}\n");
+	slo_jsonl_tail_auto struct slo_jsonl_tail *t = NULL;
+
+	(void)state;
+	rotate();
+	append(path, "{\"n\":3}\n");
+	rotate();
+	append(path, "{\"n\":4}\n");
+	t = follow(&place);
+	assert_int_equal(next_n(t), 2);
+	assert_int_equal(next_n(t), 3);
+	/* Killed here, it goes on in the file between. */
+	slo_jsonl_tail_place(t, &place);
+	slo_jsonl_tail_freep(&t);
+	t = follow(&place);
+	assert_int_equal(next_n(t), 4);
+	append(path, "{\"n\":5}\n");
+	rotate();
+	append(path, "{\"n\":6}\n");
+	rotate(); /* twice between two looks */
+	append(path, "{\"n\":7}\n");
+	for (int n = 5; n <= 7; n++)
+		assert_int_equal(next_n(t), n);
+	assert_int_equal(next_n(t), NOTHING);
+	assert_int_equal(stats(t).lost_files, 0);
+}
+
+static void a_file_that_is_found_no_more_is_counted(void **state)
+{
+	struct slo_jsonl_tail_place place = place_after("{\"n\":1}\n{\"n\":2}\n");
+	slo_jsonl_tail_auto struct slo_jsonl_tail *t = NULL;
+	char packed[sizeof(old) + 3];
+
+	(void)state;
+	(void)snprintf(packed, sizeof(packed), "%s.gz", old);
+	assert_int_equal(rename(path, packed), 0);
+	append(path, "{\"n\":3}\n");
+	t = follow(&place);
+	assert_int_equal(stats(t).lost_files, 1);
+	assert_int_equal(next_n(t), 3);
+	(void)unlink(packed);
+}
+
 static void another_file_of_the_name_is_read_from_its_beginning(void **state)
 {
 	struct slo_jsonl_tail_place place;
@@ -214,7 +279,7 @@ static void of_a_long_past_the_last_part_is_read(void **state)
 {
 	char line[4096];
 	slo_jsonl_tail_auto struct slo_jsonl_tail *t = NULL;
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), n;
 
 	(void)state;
 	/* The cut falls into a line. */
@@ -227,7 +292,9 @@ static void of_a_long_past_the_last_part_is_read(void **state)
 	assert_int_equal(write(fd, "{\"n\":7}\n", 8), 8);
 	(void)close(fd);
 	t = follow(NULL);
-	assert_int_equal(next_n(t), 7);
+	while ((n = next_n(t)) == -EAGAIN)
+		;
+	assert_int_equal(n, 7);
 	assert_int_equal(stats(t).rejected, 0);
 	assert_int_equal(stats(t).skipped_bytes, (1 << 20) + sizeof(line));
 }
@@ -252,6 +319,26 @@ static void a_fifo_may_have_no_writer(void **state)
 	assert_int_equal(next_n(t), NOTHING);
 	slo_jsonl_tail_place(t, &place);
 	assert_int_equal(place.mark.offset, 0);
+}
+
+/* Its writer would take the first reader's end for its own. */
+static void a_fifo_is_opened_once(void **state)
+{
+	_Alignas(struct inotify_event) char events[16 * (sizeof(struct inotify_event) + 32)];
+	slo_jsonl_tail_auto struct slo_jsonl_tail *t = NULL;
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	(void)state;
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_true(inotify_add_watch(watch, path, IN_OPEN | IN_CLOSE) >= 0);
+	t = follow(NULL);
+	assert_int_equal(next_n(t), NOTHING);
+	assert_int_equal(next_n(t), NOTHING);
+	assert_true(slo_jsonl_tail_is_there(t));
+	/* Equal events behind one another are merged into one: an open and a close would not be. */
+	assert_int_equal(read(watch, events, sizeof(events)), sizeof(struct inotify_event));
+	assert_int_equal(((const struct inotify_event *)(const void *)events)->mask, IN_OPEN);
+	(void)close(watch);
 }
 
 static void standard_input_ends(void **state)
@@ -299,9 +386,12 @@ int main(void)
 		TEST(a_truncated_file_is_read_from_its_beginning),
 		TEST(a_bad_line_is_told_with_its_place_and_the_next_one_read),
 		TEST(it_goes_on_where_it_left_off),
+		TEST(files_rotated_twice_meanwhile_are_read_in_their_order),
+		TEST(a_file_that_is_found_no_more_is_counted),
 		TEST(another_file_of_the_name_is_read_from_its_beginning),
 		TEST(of_a_long_past_the_last_part_is_read),
 		TEST(a_fifo_may_have_no_writer),
+		TEST(a_fifo_is_opened_once),
 		TEST(standard_input_ends),
 		TEST(a_folder_is_refused),
 	};
