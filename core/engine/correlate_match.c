@@ -116,44 +116,27 @@ struct entries {
 	enum slo_corr_tier tier, list;
 };
 
-/* Spans that begin within [from, to], and end at alive_ns or later. */
-struct stretch {
-	int64_t from, to, alive_ns;
-};
-
-static void enter_all(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
-                      struct entries of, struct stretch in, struct contest *best)
+/* Enters the spans of @of that may be within the tier's limit of @signal; those that began first come first. */
+static void enter_near(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+                       struct entries of, struct contest *best)
 {
+	int64_t limit = tier_limit(c, of.tier);
+	int64_t alive = shift(signal->time_ns, -limit), to = shift(signal->time_ns, limit);
 	struct slo_time_entry e;
 	struct slo_time_cursor at;
 	int64_t distance_ns;
 	uint64_t key;
 
-	if (in.from > in.to || !slo_corr_key(&signal->who, of.list, &key))
+	if (!slo_corr_key(&signal->who, of.list, &key))
 		return;
 	slo_corr_list_spans(c, of.list);
-	at = slo_time_index_seek(c->span_list[of.list], key, in.from);
+	at = slo_time_index_seek(c->span_list[of.list], key, shift(alive, -c->longest_ns));
 	while (!is_hopeless(c, of.tier, best) &&
-	       slo_time_index_next(c->span_list[of.list], &at, in.to, &e)) {
-		if (may_reach(e.time, e.note, in.alive_ns) &&
+	       slo_time_index_next(c->span_list[of.list], &at, to, &e)) {
+		if (may_reach(e.time, e.note, alive) &&
 		    judge(c, &c->span[e.id], signal, &distance_ns) == of.tier)
 			enter(c, best, e.id, distance_ns);
 	}
-}
-
-/* Spans that may hold @signal within come first, see hold_contest(). */
-static void enter_near(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
-                       struct entries of, struct contest *best)
-{
-	int64_t time = signal->time_ns, begin = shift(time, -c->longest_ns);
-	int64_t limit = tier_limit(c, of.tier);
-	const struct stretch around = { begin, time, shift(time, -limit) };
-	const struct stretch before = { shift(begin, -limit), shift(begin, -1), around.alive_ns };
-	const struct stretch after = { shift(time, 1), shift(time, limit), time };
-
-	enter_all(c, signal, of, around, best);
-	enter_all(c, signal, of, before, best);
-	enter_all(c, signal, of, after, best);
 }
 
 /*
@@ -173,10 +156,7 @@ static void break_tie(struct slo_correlator *c, const struct slo_corr_signal_rec
 		*best = named;
 }
 
-/*
- * The spans that @signal belongs to; the tier, or SLO_TIER_NONE. Spans that may hold it within come first: on busy
- * processes two of them already make it hopeless, and those before and behind are never looked at.
- */
+/* The spans that @signal belongs to; the tier, or SLO_TIER_NONE. On busy processes two that hold it within are the end of it. */
 static enum slo_corr_tier hold_contest(struct slo_correlator *c,
                                        const struct slo_corr_signal_record *signal,
                                        struct contest *best)
