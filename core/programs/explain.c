@@ -50,7 +50,8 @@ uint32_t slo_explain_missing(const struct slo_attr_model *m, const struct slo_ob
 	return mask;
 }
 
-bool slo_explain_against(const struct slo_attribution *v, unsigned int f, unsigned int *ret_kind)
+/* The kind that speaks the most against @f; false where none does. */
+static bool against(const struct slo_attribution *v, unsigned int f, unsigned int *ret_kind)
 {
 	double least = EXCULPATES_NATS;
 	bool any = false;
@@ -63,6 +64,65 @@ bool slo_explain_against(const struct slo_attribution *v, unsigned int f, unsign
 		}
 	}
 	return any;
+}
+
+bool slo_explain_next_against(const struct slo_attribution *v, unsigned int *f,
+                              unsigned int *ret_kind)
+{
+	uint32_t not_here = slo_explain_shown(v) | v->unobservable;
+
+	while (*f < SLO_FAULT_MAX && ((not_here & SLO_DOMAIN_BIT(*f)) || !against(v, *f, ret_kind)))
+		(*f)++;
+	return *f < SLO_FAULT_MAX;
+}
+
+const char *slo_explain_value(const struct slo_observation *obs, unsigned int kind,
+                              char buf[SLO_EXPLAIN_VALUE_SIZE])
+{
+	(void)snprintf(buf, SLO_EXPLAIN_VALUE_SIZE, "%.5g %s", obs->value[kind],
+	               slo_evidence_unit_name(slo_evidence_desc(kind).unit));
+	return buf;
+}
+
+void slo_explain_put_set(FILE *out, uint32_t set)
+{
+	const char *between = "";
+
+	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+		if (!(set & SLO_DOMAIN_BIT(f)))
+			continue;
+		(void)fprintf(out, "%s%s", between, slo_domain_name((enum slo_domain)f));
+		between = " + ";
+	}
+	if (!*between)
+		(void)fputs("none of the faults", out);
+}
+
+void slo_explain_put_verdict(FILE *out, const struct slo_attribution *v)
+{
+	if (v->asserted)
+		slo_explain_put_set(out, v->asserted);
+	else
+		(void)fprintf(out, "no fault asserted: %s", slo_abstain_name(v->abstain));
+}
+
+void slo_explain_put_kinds(FILE *out, uint32_t kinds)
+{
+	const char *between = "";
+
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		if (!(kinds & SLO_EVID_BIT(i)))
+			continue;
+		(void)fprintf(out, "%s%s", between, slo_evidence_name(i));
+		between = ", ";
+	}
+}
+
+void slo_explain_put_missing(FILE *out, uint32_t missing)
+{
+	(void)fputs(missing ? "not measured: " : "these parameters have no telling evidence for it",
+	            out);
+	slo_explain_put_kinds(out, missing);
 }
 
 static double log_odds(const struct slo_attribution *v, unsigned int f)
@@ -93,32 +153,6 @@ static const char *tint(const struct page *p, double nats)
 static const char *plain(const struct page *p)
 {
 	return p->colour ? "\033[0m" : "";
-}
-
-static void print_set(FILE *out, uint32_t set)
-{
-	bool any = false;
-
-	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
-		if (!(set & SLO_DOMAIN_BIT(f)))
-			continue;
-		(void)fprintf(out, "%s%s", any ? " + " : "", slo_domain_name((enum slo_domain)f));
-		any = true;
-	}
-	if (!any)
-		(void)fputs("none of the faults", out);
-}
-
-static void print_kinds(FILE *out, uint32_t kinds)
-{
-	bool any = false;
-
-	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
-		if (kinds & SLO_EVID_BIT(i)) {
-			(void)fprintf(out, "%s%s", any ? ", " : "", slo_evidence_name(i));
-			any = true;
-		}
-	}
 }
 
 static int column_of(double nats)
@@ -159,7 +193,7 @@ static void print_waterfall(const struct page *p, unsigned int f)
 	unsigned int order[SLO_EVID_MAX_];
 	unsigned int count =
 		slo_attribution_rank(v, (enum slo_domain)f, slo_explain_kinds(p->m, v, f), order);
-	char value[40];
+	char value[SLO_EXPLAIN_VALUE_SIZE];
 	double sum = 0;
 
 	(void)fprintf(p->out, "\n%s: probability %.3f%s%s\n", slo_domain_name((enum slo_domain)f),
@@ -170,9 +204,8 @@ static void print_waterfall(const struct page *p, unsigned int f)
 	for (unsigned int k = 0; k < count; k++) {
 		unsigned int i = order[k];
 
-		(void)snprintf(value, sizeof(value), "%.5g %s", p->in->observation->value[i],
-		               slo_evidence_unit_name(slo_evidence_desc(i).unit));
-		print_step(p, slo_evidence_name(i), value, v->nats[f][i], &sum);
+		print_step(p, slo_evidence_name(i), slo_explain_value(p->in->observation, i, value),
+		           v->nats[f][i], &sum);
 	}
 	(void)fprintf(p->out, "  %-25s %12s %+7.2f  (probability %.3f)\n", "log odds, in nats", "",
 	              sum, 1 / (1 + exp(-sum)));
@@ -193,48 +226,40 @@ static void print_head(const struct page *p)
 	if (in->synthetic)
 		(void)fputs("synthetic: made, not measured\n", p->out);
 	(void)fputs("\nverdict:      ", p->out);
-	if (v->asserted)
-		print_set(p->out, v->asserted);
-	else
-		(void)fprintf(p->out, "no fault asserted: %s", slo_abstain_name(v->abstain));
+	slo_explain_put_verdict(p->out, v);
 	(void)fprintf(p->out, "  (model noisy-or, parameters %s)\nbest set:     ", in->model);
-	print_set(p->out, v->set);
+	slo_explain_put_set(p->out, v->set);
 	(void)fprintf(p->out, "  (probability %.3f)\n%s", v->set_probability,
 	              v->ambiguous ? "about as good: " : "second best:  ");
-	print_set(p->out, v->second_set);
+	slo_explain_put_set(p->out, v->second_set);
 	(void)fprintf(p->out, "  (probability %.3f)\n", v->second_set_probability);
 	if (v->unexplained) {
 		(void)fputs("unexplained:  ", p->out);
-		print_kinds(p->out, v->unexplained);
+		slo_explain_put_kinds(p->out, v->unexplained);
 		(void)fputc('\n', p->out);
 	}
 	if (v->has_conformal) {
 		(void)fprintf(p->out, "%g %% set:     ", 100 * (1 - p->m->conformal_alpha));
-		print_set(p->out, v->conformal);
+		slo_explain_put_set(p->out, v->conformal);
 		(void)fputs(v->conformal & SLO_DOMAIN_BIT(SLO_DOMAIN_UNKNOWN) ? ", or unknown\n"
 		                                                              : "\n",
 		            p->out);
 	}
 }
 
-static void print_others(const struct page *p, uint32_t shown)
+static void print_others(const struct page *p)
 {
 	const struct slo_attribution *v = p->in->verdict;
-	bool title = false;
+	char value[SLO_EXPLAIN_VALUE_SIZE];
+	const char *title = "\nspoken against:\n";
+	unsigned int i;
 
-	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
-		unsigned int i = 0;
-
-		if (((shown | v->unobservable) & SLO_DOMAIN_BIT(f)) ||
-		    !slo_explain_against(v, f, &i))
-			continue;
-		if (!title)
-			(void)fputs("\nspoken against:\n", p->out);
-		title = true;
-		(void)fprintf(p->out, "  %-18s %.3f  %s %.5g %s: %+.2f\n",
+	for (unsigned int f = 0; slo_explain_next_against(v, &f, &i); f++) {
+		(void)fprintf(p->out, "%s  %-18s %.3f  %s %s: %+.2f\n", title,
 		              slo_domain_name((enum slo_domain)f), v->posterior[f],
-		              slo_evidence_name(i), p->in->observation->value[i],
-		              slo_evidence_unit_name(slo_evidence_desc(i).unit), v->nats[f][i]);
+		              slo_evidence_name(i), slo_explain_value(p->in->observation, i, value),
+		              v->nats[f][i]);
+		title = "";
 	}
 }
 
@@ -247,18 +272,11 @@ static void print_unobservable(const struct page *p)
 	(void)fprintf(p->out, "\nunobservable, neither asserted nor excluded (below %.2g nats):\n",
 	              p->m->observable_nats);
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
-		uint32_t missing = slo_explain_missing(p->m, p->in->observation, f);
-
 		if (!(v->unobservable & SLO_DOMAIN_BIT(f)))
 			continue;
 		(void)fprintf(p->out, "  %-18s %4.2f  ", slo_domain_name((enum slo_domain)f),
 		              v->observability[f]);
-		if (missing) {
-			(void)fputs("not measured: ", p->out);
-			print_kinds(p->out, missing);
-		} else {
-			(void)fputs("these parameters have no telling evidence for it", p->out);
-		}
+		slo_explain_put_missing(p->out, slo_explain_missing(p->m, p->in->observation, f));
 		(void)fputc('\n', p->out);
 	}
 }
@@ -290,7 +308,7 @@ void slo_explain_text(FILE *out, const struct slo_attr_model *m, const struct sl
 		if (shown & SLO_DOMAIN_BIT(f))
 			print_waterfall(&p, f);
 	}
-	print_others(&p, shown);
+	print_others(&p);
 	print_unobservable(&p);
 	print_next(&p);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/engine/attribute.h"
 
@@ -16,7 +17,23 @@ uint32_t slo_explain_kinds(const struct slo_attr_model *m, const struct slo_attr
 /* Kinds that would tell of fault @f and were not measured. */
 uint32_t slo_explain_missing(const struct slo_attr_model *m, const struct slo_observation *obs,
                              unsigned int f);
-/* The kind that speaks the most against @f; false where none does. */
-bool slo_explain_against(const struct slo_attribution *v, unsigned int f, unsigned int *ret_kind);
+/*
+ * Of the faults from *@f on the next that something speaks against and that has no waterfall and is observable, in *@f; its
+ * strongest kind. False: none is left. for (f = 0; slo_explain_next_against(v, &f, &kind); f++) ...
+ */
+bool slo_explain_next_against(const struct slo_attribution *v, unsigned int *f,
+                              unsigned int *ret_kind);
+
+#define SLO_EXPLAIN_VALUE_SIZE 40
+/* What was measured of @kind, with its unit; @buf. */
+const char *slo_explain_value(const struct slo_observation *obs, unsigned int kind,
+                              char buf[SLO_EXPLAIN_VALUE_SIZE]);
+
+/* Words of our own tables, which need no escape in XML either. */
+void slo_explain_put_verdict(FILE *out, const struct slo_attribution *v);
+void slo_explain_put_set(FILE *out, uint32_t set);
+void slo_explain_put_kinds(FILE *out, uint32_t kinds);
+/* What slo_explain_missing() says. */
+void slo_explain_put_missing(FILE *out, uint32_t missing);
 
 #endif

@@ -183,7 +183,7 @@ static void waterfall(struct drawing *d, unsigned int f)
 	unsigned int order[SLO_EVID_MAX_];
 	unsigned int count =
 		slo_attribution_rank(v, (enum slo_domain)f, slo_explain_kinds(d->m, v, f), order);
-	char value[40];
+	char value[SLO_EXPLAIN_VALUE_SIZE];
 	double sum = 0;
 	int top, bottom;
 
@@ -198,9 +198,8 @@ static void waterfall(struct drawing *d, unsigned int f)
 	for (unsigned int k = 0; k < count; k++) {
 		unsigned int i = order[k];
 
-		(void)snprintf(value, sizeof(value), "%.5g %s", d->in->observation->value[i],
-		               slo_evidence_unit_name(slo_evidence_desc(i).unit));
-		step(d, slo_evidence_name(i), value, v->nats[f][i], &sum);
+		step(d, slo_evidence_name(i), slo_explain_value(d->in->observation, i, value),
+		     v->nats[f][i], &sum);
 	}
 	text(d, "", "", MARGIN, "log odds, in nats");
 	text(d, "", "end", NATS_X, "%+.2f", sum);
@@ -209,20 +208,6 @@ static void waterfall(struct drawing *d, unsigned int f)
 }
 
 /* --- words around it -------------------------------------------------------------------------------------------- */
-
-static void put_set(FILE *out, uint32_t set)
-{
-	const char *between = "";
-
-	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
-		if (!(set & SLO_DOMAIN_BIT(f)))
-			continue;
-		(void)fprintf(out, "%s%s", between, slo_domain_name((enum slo_domain)f));
-		between = " + ";
-	}
-	if (!set)
-		(void)fputs("none of the faults", out);
-}
 
 static void breach(struct drawing *d)
 {
@@ -248,10 +233,7 @@ static void head(struct drawing *d)
 	d->y = MARGIN + 14;
 	open_text(d, "big", "", MARGIN);
 	(void)fputs("verdict: ", d->out);
-	if (v->asserted)
-		put_set(d->out, v->asserted);
-	else
-		(void)fprintf(d->out, "no fault asserted: %s", slo_abstain_name(v->abstain));
+	slo_explain_put_verdict(d->out, v);
 	close_text(d);
 	d->y += LINE + 6;
 	breach(d);
@@ -263,10 +245,10 @@ static void head(struct drawing *d)
 	d->y += LINE;
 	open_text(d, "dim", "", MARGIN);
 	(void)fputs("best set: ", d->out);
-	put_set(d->out, v->set);
+	slo_explain_put_set(d->out, v->set);
 	(void)fprintf(d->out, " (%.3f); %s", v->set_probability,
 	              v->ambiguous ? "about as good: " : "second best: ");
-	put_set(d->out, v->second_set);
+	slo_explain_put_set(d->out, v->second_set);
 	(void)fprintf(d->out, " (%.3f)", v->second_set_probability);
 	close_text(d);
 	d->y += LINE;
@@ -276,41 +258,23 @@ static void head(struct drawing *d)
 	}
 }
 
-static void others(struct drawing *d, uint32_t shown)
+static void others(struct drawing *d)
 {
 	const struct slo_attribution *v = d->in->verdict;
+	char value[SLO_EXPLAIN_VALUE_SIZE];
 	bool title = false;
+	unsigned int i;
 
-	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
-		unsigned int i = 0;
-
-		if (((shown | v->unobservable) & SLO_DOMAIN_BIT(f)) ||
-		    !slo_explain_against(v, f, &i))
-			continue;
+	for (unsigned int f = 0; slo_explain_next_against(v, &f, &i); f++) {
 		if (!title)
 			section(d, "Spoken against");
 		title = true;
 		text(d, "", "", MARGIN, "%s", slo_domain_name((enum slo_domain)f));
 		text(d, "dim", "end", MARGIN + 190, "%.3f", v->posterior[f]);
-		text(d, "dim", "", MARGIN + 206, "%s %.5g %s: %+.2f", slo_evidence_name(i),
-		     d->in->observation->value[i],
-		     slo_evidence_unit_name(slo_evidence_desc(i).unit), v->nats[f][i]);
+		text(d, "dim", "", MARGIN + 206, "%s %s: %+.2f", slo_evidence_name(i),
+		     slo_explain_value(d->in->observation, i, value), v->nats[f][i]);
 		d->y += LINE;
 	}
-}
-
-static void put_missing(const struct drawing *d, uint32_t missing)
-{
-	const char *between = "not measured: ";
-
-	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
-		if (!(missing & SLO_EVID_BIT(i)))
-			continue;
-		(void)fprintf(d->out, "%s%s", between, slo_evidence_name(i));
-		between = ", ";
-	}
-	if (!missing)
-		(void)fputs("these parameters have no telling evidence for it", d->out);
 }
 
 static void unobservable(struct drawing *d)
@@ -325,7 +289,7 @@ static void unobservable(struct drawing *d)
 			continue;
 		text(d, "", "", MARGIN, "%s", slo_domain_name((enum slo_domain)f));
 		open_text(d, "dim", "", MARGIN + 206);
-		put_missing(d, slo_explain_missing(d->m, d->in->observation, f));
+		slo_explain_put_missing(d->out, slo_explain_missing(d->m, d->in->observation, f));
 		close_text(d);
 		d->y += LINE;
 	}
@@ -360,10 +324,7 @@ static void describe(FILE *out, const struct slo_incident *in)
 	const struct slo_attribution *v = in->verdict;
 
 	(void)fputs("<title>Verdict: ", out);
-	if (v->asserted)
-		put_set(out, v->asserted);
-	else
-		(void)fprintf(out, "no fault asserted, %s", slo_abstain_name(v->abstain));
+	slo_explain_put_verdict(out, v);
 	(void)fputs("</title>\n<desc>", out);
 	for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
 		(void)fprintf(out, "%s%s %.3f", f ? ", " : "", slo_domain_name((enum slo_domain)f),
@@ -381,7 +342,7 @@ static void draw(struct drawing *d)
 		if (shown & SLO_DOMAIN_BIT(f))
 			waterfall(d, f);
 	}
-	others(d, shown);
+	others(d);
 	unobservable(d);
 	next(d);
 }
