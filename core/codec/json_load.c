@@ -2,6 +2,7 @@
 #include "core/codec/json_load.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* jansson's allocator is one for the process and gets no context: a count of its failures has nowhere else to be. */
@@ -26,8 +27,12 @@ int slo_json_load(json_t **ret, const char *text, size_t len, size_t flags, json
 		json_decref(root);
 		return -ENOMEM;
 	}
-	if (!root)
+	if (!root) {
+		/* jansson names the flag that would allow it, which no operator can set. */
+		if (why && json_error_code(why) == json_error_null_character)
+			(void)snprintf(why->text, sizeof(why->text), "a NUL (\\u0000) in a text");
 		return -EBADMSG;
+	}
 	*ret = root;
 	return 0;
 }

@@ -44,6 +44,16 @@ for row in 'noisy-or default' 'kernel evidence only' 'span evidence only' bayes 
 	grep -q "^$row  " first.txt || fail "no '$row' among the methods"
 done
 
+# Where there is nothing to write there is no folder either; one that was there stays.
+mkdir was_there
+for dir in nothing was_there; do
+	code=0
+	benchgen "$dir" --input /dev/null >/dev/null 2>&1 || code=$?
+	[[ $code == 3 ]] || fail "no incidents: exit $code"
+done
+[[ -e nothing ]] && fail "a folder without a bundle is left"
+[[ -d was_there ]] || fail "a folder that was there is gone"
+
 # Other bootstrap draws move the interval and nothing else.
 benchgen seeded --input "$input" --scenario "$hostile" --seed 7 >/dev/null
 cmp -s first/metrics.json seeded/metrics.json && fail "the seed changes nothing"

@@ -78,6 +78,7 @@ struct run {
 	struct slo_outfile *predictions;
 	char *line; /* owned: one verdict as JSON */
 	size_t line_size;
+	bool made_folder;
 };
 
 static void run_fini(struct run *r)
@@ -336,7 +337,8 @@ static int begin_bundle(struct run *r, struct slo_err *err)
 
 	if (!dir)
 		return 0;
-	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+	r->made_folder = mkdir(dir, 0777) == 0;
+	if (!r->made_folder && errno != EEXIST)
 		return slo_err_set(err, -errno, "cannot make the folder %.100s: %s", dir,
 		                   strerror(errno));
 	return open_in(dir, "predictions.jsonl", &r->predictions, err);
@@ -430,5 +432,8 @@ int slo_cmd_benchgen(int argc, char **argv)
 		code = conclude(r);
 	}
 	run_fini(r);
+	/* Of ours, and only where nothing came to be in it. */
+	if (r->made_folder)
+		(void)rmdir(args.out);
 	return code;
 }
