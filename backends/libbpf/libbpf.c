@@ -48,6 +48,8 @@ struct libbpf_be {
 	int root, cgroup;
 	uint64_t served, enabled, by_turns;
 	uint32_t epoch;
+	uint64_t
+		connects_since_ns; /* all that began later have been seen; while connects are measured */
 	uint64_t interval_start_ns;
 	uint64_t offset_ns; /* read at each poll: the clock may have been set */
 	uint64_t delivered[SLO_SIG_MAX_];
@@ -393,15 +395,40 @@ static int write_control(struct libbpf_be *be, struct slo_err *err)
 	return slo_shared_control(&be->shared, &be->cfg, be->enabled, be->epoch, err);
 }
 
-/* While nobody asked for owners they were not removed with their sockets, whose memory others have by now. */
-static void forget_owners(const struct libbpf_be *be)
+/*
+ * While nobody asked for owners they were not removed with their sockets, whose memory others have by now. A connect that
+ * began at @since_ns or later is under way: its socket lives.
+ */
+static void forget_owners(const struct libbpf_be *be, uint64_t since_ns)
 {
 	int fd = be->shared.map[SLO_SHARED_SOCKS].fd;
 	uint32_t left = map_max(fd);
-	uint64_t key;
+	struct slo_abi_sock sock;
+	uint64_t key, next;
+	int r = bpf_map_get_next_key(fd, NULL, &next);
 
-	while (left-- && bpf_map_get_next_key(fd, NULL, &key) == 0)
-		(void)bpf_map_delete_elem(fd, &key);
+	while (left-- && r == 0) {
+		key = next;
+		r = bpf_map_get_next_key(fd, &key, &next);
+		if (bpf_map_lookup_elem(fd, &key, &sock) == 0 &&
+		    (!sock.start_ns || sock.start_ns < since_ns))
+			(void)bpf_map_delete_elem(fd, &key);
+	}
+}
+
+/* Before @sig is measured again, the programs not yet attached. */
+static void forget_stale_owners(struct libbpf_be *be, enum slo_signal sig)
+{
+	const struct slo_bpf_obj *conn = &be->obj[SLO_OBJ_CONNECT];
+	const uint64_t owners = SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS);
+
+	if (conn->row && (conn->row->signals & SLO_SIG_BIT(sig)) && !conn->links)
+		be->connects_since_ns = slo_clock_monotonic_ns();
+	else if (sig != SLO_SIG_TCP_RETRANSMITS)
+		return;
+	/* Closes are seen while retransmits are measured. */
+	if (!(be->enabled & owners))
+		forget_owners(be, conn->links ? be->connects_since_ns : UINT64_MAX);
 }
 
 static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err *err)
@@ -414,8 +441,8 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 		return slo_err_set(err, -ENOTSUP, "%s: %s is not served on this host",
 		                   name_of(be->flavour), slo_signal_desc(sig)->name);
 	o = &be->obj[object_of(be, sig)];
-	if (on && sig == SLO_SIG_TCP_RETRANSMITS && !(be->enabled & SLO_SIG_BIT(sig)))
-		forget_owners(be);
+	if (on)
+		forget_stale_owners(be, sig);
 	if (on)
 		be->enabled |= SLO_SIG_BIT(sig);
 	else

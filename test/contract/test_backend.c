@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -334,6 +338,88 @@ static void enable_is_idempotent(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* A connect that @h waits for, by its port; 0: not come yet. */
+struct awaited {
+	uint16_t port;
+	uint64_t took_ns;
+};
+
+static void on_awaited(void *user, const struct slo_probe_event *ev)
+{
+	struct awaited *a = user;
+
+	if (ev->signal == SLO_SIG_CONNECT_LATENCY && ev->kind == SLO_EV_SAMPLE &&
+	    ev->tuple.sport == a->port)
+		a->took_ns = ev->value_ns;
+}
+
+/* A listener of loopback that has room for one: what comes then sends its SYN again a second later. */
+static int full_listener(struct sockaddr_in *ret_addr, int *ret_filler)
+{
+	socklen_t len = sizeof(*ret_addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret_addr = (struct sockaddr_in){ .sin_family = AF_INET };
+	ret_addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)ret_addr, len), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)ret_addr, &len), 0);
+	*ret_filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(*ret_filler, (struct sockaddr *)ret_addr, len), 0);
+	return fd;
+}
+
+/* Begins one that waits, and says from which port. */
+static int begin_connect(const struct sockaddr_in *to, uint16_t *ret_port)
+{
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)to, sizeof(*to)), -1);
+	assert_int_equal(errno, EINPROGRESS);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&from, &len), 0);
+	*ret_port = ntohs(from.sin_port);
+	return fd;
+}
+
+static void a_connect_under_way_outlasts_the_return_of_retransmits(void **state)
+{
+	struct subject *s = usable(state);
+	const uint64_t both =
+		SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) | SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS);
+	struct slo_verdict verdicts[SLO_SIG_MAX_] = { 0 };
+	struct heard h = { 0 };
+	struct awaited a = { 0 };
+	struct slo_backend_config cfg = config(&h, both);
+	struct slo_err err = { 0 };
+	struct pollfd done = { .events = POLLOUT };
+	struct sockaddr_in addr;
+	int listener, filler;
+	void *be = NULL;
+
+	/* Others count, or serve what no kernel has a part in. */
+	if ((s->served & both) != both ||
+	    (strcmp(s->ops->name, "libbpf") != 0 && strcmp(s->ops->name, "btf_free") != 0))
+		skip();
+	cfg.on_event = on_awaited;
+	cfg.on_record = NULL;
+	cfg.user = &a;
+	assert_int_equal(s->ops->open(&cfg, verdicts, &be, &err), 0);
+	assert_int_equal(s->ops->enable(be, SLO_SIG_TCP_RETRANSMITS, false, &err), 0);
+	listener = full_listener(&addr, &filler);
+	done.fd = begin_connect(&addr, &a.port);
+	assert_int_equal(s->ops->enable(be, SLO_SIG_TCP_RETRANSMITS, true, &err), 0);
+	(void)close(accept(listener, NULL, NULL));
+	assert_int_equal(poll(&done, 1, 10000), 1);
+	(void)drain(s->ops, be);
+	assert_in_range(a.took_ns, SLO_NS_PER_SEC / 2, 10 * SLO_NS_PER_SEC);
+	s->ops->close(be);
+	(void)close(done.fd);
+	(void)close(filler);
+	(void)close(listener);
+}
+
 static void enable_of_an_unserved_signal_is_refused(void **state)
 {
 	struct subject *s = usable(state);
@@ -516,6 +602,8 @@ int main(void)
 			cmocka_unit_test_prestate(opens_twice_at_once, &s),
 			cmocka_unit_test_prestate(refused_open_says_why_and_leaves_nothing, &s),
 			cmocka_unit_test_prestate(enable_is_idempotent, &s),
+			cmocka_unit_test_prestate(
+				a_connect_under_way_outlasts_the_return_of_retransmits, &s),
 			cmocka_unit_test_prestate(enable_of_an_unserved_signal_is_refused, &s),
 			cmocka_unit_test_prestate(poll_never_blocks, &s),
 			cmocka_unit_test_prestate(stats_are_cumulative_and_add_up, &s),
