@@ -202,19 +202,20 @@ static __always_inline void slo_owner_sender(struct slo_abi_owner *o)
 
 /*
  * What a sender @o begins with a packet gets its trace. A packet that had to wait may leave from an interrupt, where the
- * running task is a bystander: as far as anything tells, its cgroup is not the socket's then.
+ * running task is a bystander: as far as anything tells, its cgroup is not the socket's then. Where there are v1
+ * controllers only, sockets have no cgroup to compare with: not known, no trace.
  */
 static __always_inline void slo_trace_sent(__u64 of, __u64 start_ns, const struct slo_abi_owner *o)
 {
 	struct task_struct *task;
 	__u64 cgroup_id = 0;
 
-	if (!slo_traces_here())
+	if (slo_cgroup_v1 || !slo_traces_here())
 		return;
 	if (slo_owner_by == SLO_OWNER_TASK_BTF) {
 		task = (struct task_struct *)bpf_get_current_task_btf();
 		cgroup_id = slo_task_cgroup_id(task);
-	} else if (slo_owner_by == SLO_OWNER_TASK_PROBE && !slo_cgroup_v1) {
+	} else if (slo_owner_by == SLO_OWNER_TASK_PROBE) {
 		task = (struct task_struct *)bpf_get_current_task();
 		cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	}

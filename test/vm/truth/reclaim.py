@@ -328,7 +328,7 @@ def reclaimers_that_the_kernel_puts_to_sleep(agent):
     """A cgroup full of what cannot be dropped before it is written: its tasks sleep inside of their stalls."""
     slotest.needs("compaction")
     if slolimit.controller_root("memory")[1]:
-        slotest.skip("cgroup2 slows writers before their cgroup is full of dirty pages; a host's v1, or run.sh --cgroup v1, shows it")
+        slotest.skip("cgroup2 slows writers before their cgroup is full of dirty pages; cgroup v1 from 6.2 on shows it, as hosts have it")
     trace = TextTrace(THROTTLED)
     try:
         path = slow_file()
@@ -347,7 +347,7 @@ def reclaimers_that_the_kernel_puts_to_sleep(agent):
     print(f"  truth: {len(sleeps)} sleeps, ms by reason {reasons}, PSI {psi} ms, delay accounting {after or 'off'}, {span.ms:.1f} ms in all")
     records = yield
     if not sleeps:
-        slotest.skip("nobody was put to sleep: before 6.3 these wait for single pages, or the disk was too fast")
+        slotest.skip("nobody was put to sleep: before 6.2 they wait for single pages, or the disk was too fast")
     mine = of(records, victim.pid)
     told = [r for r in mine if detail(r, "throttled_ms", 0) > 0]
     holds("stalls with sleep in them, at most one for each sleep", 0 < len(told) <= len(sleeps), len(told))
