@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loopback interface and its addresses: all that the self test sends stays on this host. */
+/* The loopback interface, its addresses and sockets: all that the self test sends stays on this host. */
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 
 #include "core/programs/sloctl/selftest_case.h"
+
+#define READS_MAX 8
 
 const char *slo_selftest_family_name(enum slo_selftest_family f)
 {
@@ -52,6 +54,25 @@ uint16_t slo_selftest_local_port(int fd)
 	if (getsockname(fd, &addr.any, &len))
 		return 0;
 	return ntohs(addr.any.sa_family == AF_INET ? addr.v4.sin_port : addr.v6.sin6_port);
+}
+
+int slo_selftest_tcp_info(int fd, struct tcp_info *ret_info, uint64_t *ret_now_ns)
+{
+	uint64_t begin;
+
+	for (int i = 0; i < READS_MAX; i++) {
+		struct tcp_info info = { 0 };
+		socklen_t len = sizeof(info);
+
+		begin = slo_clock_monotonic_ns();
+		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+			return -errno;
+		*ret_info = info;
+		*ret_now_ns = slo_clock_monotonic_ns();
+		if (*ret_now_ns - begin < SLO_SELFTEST_TICK_NS)
+			break;
+	}
+	return 0;
 }
 
 static int set_lo(int fd, bool up, bool *ret_was_up)

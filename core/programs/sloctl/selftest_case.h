@@ -4,6 +4,7 @@
 #define SLO_SLOCTL_SELFTEST_CASE_H
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -140,7 +141,7 @@ struct slo_selftest_reclaim {
 struct slo_selftest_tls_side {
 	bool has;
 	uint16_t sport; /* of the client */
-	uint64_t took_ns; /* first byte written to the last one written */
+	uint64_t took_ns; /* first byte sent to the last one sent, by the socket */
 };
 
 struct slo_selftest_tls {
@@ -240,6 +241,11 @@ void slo_selftest_loopback(enum slo_selftest_family f, uint16_t port, union slo_
 socklen_t slo_selftest_addr_len(const union slo_selftest_addr *addr);
 /* Local port of @fd, host byte order; 0 unknown. */
 uint16_t slo_selftest_local_port(int fd);
+
+/* Of a kernel's slowest clock, HZ=100: TCP_INFO's times are counted in these. */
+#define SLO_SELFTEST_TICK_NS (10 * SLO_NS_PER_MS)
+/* TCP_INFO of @fd, and the CLOCK_MONOTONIC of its reading, to a tick where others let us. 0 or negative errno. */
+int slo_selftest_tcp_info(int fd, struct tcp_info *ret_info, uint64_t *ret_now_ns);
 
 /* Brings the loopback interface up where it is down; t->lo_up tells. 0 or negative errno. */
 int slo_selftest_lo_begin(struct slo_selftest *t, struct slo_err *err);

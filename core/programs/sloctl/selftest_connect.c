@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP connects: to a listener whose queue is full, so that the first SYN is lost, and to ports where nobody listens. */
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +18,6 @@
 #define STUCK_MS 100
 /* The SYN is sent again after 1 s, and after 1 or 2 s more. */
 #define CONNECT_WAIT_MS 4000
-/* Of a kernel's slowest clock, HZ=100. */
-#define TICK_MS 10
 /* Beside the kernel's interval the application sees its own wake-up. */
 #define TOLERANCE_MS 5
 #define TOLERANCE_PART 0.05
@@ -133,16 +130,16 @@ static void jam_accept(const struct jam *j)
  */
 static int read_truth(int fd, uint64_t begin_ns, struct slo_selftest_conn_side *side)
 {
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-	uint64_t late_ns;
+	struct tcp_info info;
+	uint64_t now, late_ns;
+	int r = slo_selftest_tcp_info(fd, &info, &now);
 
-	side->took_ns = slo_clock_monotonic_ns() - begin_ns;
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
-		return -errno;
+	if (r < 0)
+		return r;
 	side->retrans = info.tcpi_total_retrans;
+	side->took_ns = now - begin_ns;
 	late_ns = info.tcpi_last_ack_recv * SLO_NS_PER_MS;
-	if (late_ns > TICK_MS * SLO_NS_PER_MS && late_ns < side->took_ns)
+	if (late_ns > SLO_SELFTEST_TICK_NS && late_ns < side->took_ns)
 		side->took_ns -= late_ns;
 	return 0;
 }

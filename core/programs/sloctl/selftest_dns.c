@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DNS: a responder of our own on port 53 answers late by a known time; the asking socket's clock is the truth. */
+/* DNS: a responder of our own on port 53 answers late by a known time; the asking socket's clocks are the truth. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -159,6 +159,35 @@ static int prepare(struct slo_selftest *t, struct slo_err *err)
 	return r;
 }
 
+/* Receives; when the kernel took the answer in, where it tells: we may get the CPU later. Bytes or negative errno. */
+static ssize_t receive(int fd, void *buf, size_t size, uint64_t *ret_at_ns)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(struct timespec))];
+	} control;
+	struct iovec part = { .iov_base = buf, .iov_len = size };
+	struct msghdr msg = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
+	const struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+	struct timespec ts;
+
+	*ret_at_ns = slo_clock_monotonic_ns();
+	if (n < 0)
+		return -errno;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+		*ret_at_ns = (uint64_t)ts.tv_sec * SLO_NS_PER_SEC + (uint64_t)ts.tv_nsec -
+		             slo_clock_realtime_offset_ns();
+	}
+	return n;
+}
+
 /* One query and its answer. 0 or negative errno. */
 static int ask(const struct slo_selftest *t, struct slo_selftest_dns_side *side)
 {
@@ -168,19 +197,20 @@ static int ask(const struct slo_selftest *t, struct slo_selftest_dns_side *side)
 	uint64_t begin = slo_clock_monotonic_ns(), end;
 	size_t len = make_query(query, (unsigned int)(begin >> 8) & 0xffff);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	const int yes = 1;
 	ssize_t n;
 
 	if (fd < 0 || connect(fd, &side->addr.any, slo_selftest_addr_len(&side->addr)))
 		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes));
 	begin = slo_clock_monotonic_ns();
 	if (send(fd, query, len, 0) < 0)
 		return -errno;
 	if (poll(&p, 1, slo_selftest_wait_ms(t, ANSWER_WAIT_MS)) <= 0)
 		return -ETIMEDOUT;
-	n = recv(fd, got, sizeof(got), MSG_DONTWAIT);
-	end = slo_clock_monotonic_ns();
+	n = receive(fd, got, sizeof(got), &end);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	if ((size_t)n < len || memcmp(got, query, ID_BYTES) != 0)
 		return -EBADMSG;
 	side->sport[side->done] = slo_selftest_local_port(fd);
