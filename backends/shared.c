@@ -34,7 +34,7 @@ static const struct shared_row rows[] = {
 	[SLO_SHARED_LISTENERS] = { "slo_listeners", BPF_MAP_TYPE_LRU_HASH,
 	                           sizeof(struct slo_abi_listener), sizeof(struct slo_abi_owner),
 	                           1024, 0 },
-	[SLO_SHARED_TRACES] = { "slo_traces", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0 },
+	[SLO_SHARED_TRACES] = { "slo_traces", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 2, 0 },
 	[SLO_SHARED_BEGUN] = { "slo_begun", BPF_MAP_TYPE_LRU_HASH, sizeof(struct slo_abi_begun),
 	                       sizeof(struct slo_abi_trace), SLO_ABI_BEGUN_MAX, 0 },
 };

@@ -9,7 +9,10 @@
 
 #include "bpf/slo_abi.h"
 #include "compat/host.h"
+#include "compat/thread_ctx.h"
 #include "core/base/base.h"
+
+#define STEP_NS UINT64_C(5000000) /* of a look through all processes, an interval */
 
 bool slo_traces_fits(const struct bpf_map_info *info, char *why, size_t size)
 {
@@ -76,9 +79,13 @@ static int find(int root, const char *path, struct slo_trace_source *ret)
 	return slo_take_fd(fd);
 }
 
-void slo_traces_init(struct slo_traces *ret, int root, int outer, const char *path)
+void slo_traces_init(struct slo_traces *ret, int root, int outer, const char *path,
+                     bool asks_threads)
 {
-	*ret = (struct slo_traces){ .root = root, .outer = outer };
+	*ret = (struct slo_traces){ .root = root,
+		                    .outer = outer,
+		                    .threads = -1,
+		                    .asks_threads = asks_threads && outer >= 0 };
 	if (path && outer >= 0)
 		(void)snprintf(ret->path, sizeof(ret->path), "%s", path);
 }
@@ -87,7 +94,7 @@ void slo_traces_look_now(struct slo_traces *t, uint64_t now_ns)
 {
 	slo_cleanup(slo_closep) int fd = -1;
 	struct slo_trace_source now;
-	const uint32_t zero = 0;
+	const uint32_t at = SLO_ABI_TRACES_PINNED;
 
 	if (!*t->path)
 		return;
@@ -95,17 +102,92 @@ void slo_traces_look_now(struct slo_traces *t, uint64_t now_ns)
 	fd = find(t->root, t->path, &now);
 	if (now.state == t->source.state && now.map_id == t->source.map_id)
 		return;
-	if (fd >= 0 && bpf_map_update_elem(t->outer, &zero, &fd, BPF_ANY))
+	if (fd >= 0 && bpf_map_update_elem(t->outer, &at, &fd, BPF_ANY))
 		refuse(&now, -errno);
 	if (now.state != SLO_TRACES_USED)
-		(void)bpf_map_delete_elem(t->outer, &zero);
+		(void)bpf_map_delete_elem(t->outer, &at);
+	now.publishers = t->source.publishers;
 	t->source = now;
+}
+
+/* --- processes that say it themselves ---------------------------------------------------------------------------- */
+
+/* The first publisher makes the map and gives it to the programs. */
+static int open_threads(struct slo_traces *t)
+{
+	const uint32_t at = SLO_ABI_TRACES_THREADS;
+
+	if (t->threads >= 0)
+		return 0;
+	t->threads = bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "slo_threads", sizeof(__u64),
+	                            sizeof(struct slo_abi_thread_ctx), SLO_ABI_TRACES_MAX, NULL);
+	if (t->threads >= 0 && bpf_map_update_elem(t->outer, &at, &t->threads, BPF_ANY) == 0)
+		return 0;
+	slo_closep(&t->threads);
+	return -ENOTSUP;
+}
+
+static void take_publisher(void *user, uint32_t pid, const struct slo_thread_ctx_place *place)
+{
+	struct slo_traces *t = user;
+	const struct slo_abi_thread_ctx c = { .offset = place->offset,
+		                              .module = place->module,
+		                              .dtv_at = place->dtv_at,
+		                              .dtv_step = place->dtv_step,
+		                              .pass = t->pass };
+	const __u64 key = pid;
+
+	static_assert(sizeof(c) == sizeof(struct slo_abi_trace), "maps of one kind");
+	if (open_threads(t) == 0 && bpf_map_update_elem(t->threads, &key, &c, BPF_ANY) == 0)
+		t->found++;
+}
+
+/* Who was not found again is gone, and its number may be another's. The map stays: the next publisher is near. */
+static void forget_gone(const struct slo_traces *t)
+{
+	struct slo_abi_thread_ctx c;
+	uint64_t key, next;
+	bool more = t->threads >= 0 && bpf_map_get_next_key(t->threads, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(t->threads, &key, &next) == 0;
+		if (bpf_map_lookup_elem(t->threads, &key, &c) == 0 && c.pass != t->pass)
+			(void)bpf_map_delete_elem(t->threads, &key);
+	}
+}
+
+static void look_at_processes(struct slo_traces *t, uint64_t now_ns)
+{
+	if (!t->walk && slo_thread_ctx_walk_new(&t->walk, t->root, take_publisher, t) < 0)
+		return;
+	if (!t->is_walking) {
+		if (t->pass && now_ns - t->pass_ns < SLO_TRACES_LOOK_NS)
+			return;
+		t->pass_ns = now_ns;
+		t->pass++;
+		t->found = 0;
+	}
+	t->is_walking = !slo_thread_ctx_walk_step(t->walk, STEP_NS);
+	if (t->is_walking)
+		return;
+	forget_gone(t);
+	t->source.publishers = t->found;
+}
+
+void slo_traces_fini(struct slo_traces *t)
+{
+	slo_thread_ctx_walk_freep(&t->walk);
+	if (t->pass)
+		slo_closep(&t->threads);
 }
 
 void slo_traces_look(struct slo_traces *t, uint64_t now_ns)
 {
 	if (!t->looked_ns || now_ns - t->looked_ns >= SLO_TRACES_LOOK_NS)
 		slo_traces_look_now(t, now_ns);
+	if (t->asks_threads)
+		look_at_processes(t, now_ns);
 }
 
 void slo_traces_probe(int root, const char *path, struct slo_trace_source *ret, bool *ret_filled)

@@ -47,7 +47,8 @@ static __always_inline void begin(const struct sock *sk, __u64 key)
 	s.admitted = slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
 	if (slo_sock_keep(key, &s))
 		slo_stat_inc(SLO_ABI_CONNECT_LATENCY, inflight_full);
-	slo_trace_begin(key, s.start_ns, s.owner.tgid, s.owner.tid);
+	if (slo_traces_here())
+		slo_trace_begin(key, s.start_ns, s.owner.tgid, s.owner.tid, slo_thread_pointer());
 }
 
 static __always_inline void established(const struct sock *sk, const struct slo_abi_sock *b)

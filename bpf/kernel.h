@@ -200,6 +200,17 @@ struct files_struct {
 	struct file *fd_array[1];
 };
 
+/* Of the running thread it is right where the C library set it by a system call (x86), or has slept since (arm64). */
+struct thread_struct {
+#ifdef __TARGET_ARCH_arm64
+	struct {
+		unsigned long tp_value;
+	} uw;
+#else
+	unsigned long fsbase;
+#endif
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct files_struct *files;
@@ -214,6 +225,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	struct nsproxy *nsproxy;
 	struct task_struct *group_leader;
+	struct thread_struct thread;
 };
 
 /* Before 5.14. */

@@ -166,7 +166,7 @@ static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __
 	e->extra.runq.cpu = bpf_get_smp_processor_id();
 	e->extra.runq.prio = next->prio;
 	e->extra.runq.cause = m.tag;
-	slo_trace_own(e);
+	slo_trace_other(e);
 	slo_submit(e);
 }
 

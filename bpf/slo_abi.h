@@ -257,12 +257,26 @@ struct slo_abi_trace {
 	__u8 span_id[8];
 };
 
+/*
+ * Where the threads of a process have the pointer to their context (OTEP 4947): the value of the second map of slo_traces,
+ * which is keyed by process and of the first one's size.
+ */
+struct slo_abi_thread_ctx {
+	__s64 offset; /* from the thread pointer, or from the beginning of the module's block */
+	__u32 module; /* 0: none, @offset is all; else its place in the thread's vector (DTV) */
+	__s16 dtv_at; /* of the vector's address, from the thread pointer */
+	__u16 dtv_step; /* bytes of a place in it */
+	__u64 pass; /* of user space: the one that found it last */
+};
+
 /* What programs that may know it send instead of a struct slo_abi_event: told by its size. */
 struct slo_abi_traced {
 	struct slo_abi_event event;
 	struct slo_abi_trace trace;
 };
 
+#define SLO_ABI_TRACES_PINNED 0 /* what slo_traces holds */
+#define SLO_ABI_TRACES_THREADS 1
 #define SLO_ABI_TRACES_MAX 16384 /* entries of the map that others pin */
 #define SLO_ABI_BEGUN_MAX 4096 /* measurements under way whose trace is known */
 
@@ -514,6 +528,7 @@ _Static_assert(sizeof(struct slo_abi_tls) == 104, "abi: tls");
 _Static_assert(sizeof(union slo_abi_extra) == 104, "abi: extra");
 _Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
 _Static_assert(sizeof(struct slo_abi_trace) == 24, "abi: trace");
+_Static_assert(sizeof(struct slo_abi_thread_ctx) == 24, "abi: thread context");
 _Static_assert(sizeof(struct slo_abi_traced) == 232, "abi: traced event");
 _Static_assert(sizeof(struct slo_abi_begun) == 16, "abi: begun");
 _Static_assert(sizeof(struct slo_abi_dns_key) == 48, "abi: dns key");

@@ -34,8 +34,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } slo_events SEC(".maps");
-
-#include "bpf/slo_trace.h"
 #endif
 
 struct {
@@ -185,6 +183,8 @@ static __always_inline __u32 slo_sock_netns(const struct sock *sk)
 {
 	return sk->__sk_common.skc_net.net->ns.inum;
 }
+
+#include "bpf/slo_trace.h"
 
 #define slo_skb_cgroup(skb) (slo_cgroup_v1 ? 0 : bpf_skb_cgroup_id(skb))
 #endif

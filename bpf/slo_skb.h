@@ -208,19 +208,21 @@ static __always_inline void slo_owner_sender(struct slo_abi_owner *o)
 static __always_inline void slo_trace_sent(__u64 of, __u64 start_ns, const struct slo_abi_owner *o)
 {
 	struct task_struct *task;
-	__u64 cgroup_id = 0;
+	__u64 cgroup_id = 0, tp = 0;
 
 	if (slo_cgroup_v1 || !slo_traces_here())
 		return;
 	if (slo_owner_by == SLO_OWNER_TASK_BTF) {
 		task = (struct task_struct *)bpf_get_current_task_btf();
 		cgroup_id = slo_task_cgroup_id(task);
+		tp = task->SLO_THREAD_POINTER;
 	} else if (slo_owner_by == SLO_OWNER_TASK_PROBE) {
 		task = (struct task_struct *)bpf_get_current_task();
 		cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+		tp = BPF_CORE_READ(task, SLO_THREAD_POINTER);
 	}
 	if (cgroup_id && cgroup_id == o->cgroup_id)
-		slo_trace_begin(of, start_ns, o->tgid, o->tid);
+		slo_trace_begin(of, start_ns, o->tgid, o->tid, tp);
 }
 #endif
 

@@ -25,7 +25,27 @@ struct slo_thread_ctx {
  */
 int slo_thread_ctx_find(int root, struct slo_thread_ctx *ret);
 
-/* Does the ELF file @fd export it? False for whatever is no 64-bit ELF file of this byte order. */
-bool slo_thread_ctx_in_file(int fd);
+/* Where each thread of a process has the pointer. */
+struct slo_thread_ctx_place {
+	int64_t offset; /* from the thread pointer, or from the beginning of the module's block */
+	uint32_t module; /* 0: none, @offset is all; else its place in the thread's vector (DTV) */
+	int16_t dtv_at; /* of the vector's address, from the thread pointer */
+	uint16_t dtv_step; /* bytes of a place in it */
+};
+
+typedef void (*slo_thread_ctx_fn)(void *user, uint32_t pid,
+                                  const struct slo_thread_ctx_place *place);
+
+/*
+ * The same for whoever has other work: @fn (not NULL) gets each publisher whose place could be found, once a pass. @root is
+ * borrowed for life. 0 or -ENOMEM.
+ */
+struct slo_thread_ctx_walk;
+int slo_thread_ctx_walk_new(struct slo_thread_ctx_walk **ret, int root, slo_thread_ctx_fn fn,
+                            void *user);
+/* NULL-safe, sets *w = NULL. */
+void slo_thread_ctx_walk_freep(struct slo_thread_ctx_walk **w);
+/* Looks at processes for about @budget_ns. True: that was the last of a pass, the next step begins another one. */
+bool slo_thread_ctx_walk_step(struct slo_thread_ctx_walk *w, uint64_t budget_ns);
 
 #endif

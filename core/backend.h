@@ -58,6 +58,7 @@ struct slo_backend_config {
 	const char *kernel_headers; /* bcc: folder of the kernel's headers; NULL: looked for */
 	const char
 		*trace_map; /* where others pin what each thread works for; NULL or "": not asked */
+	bool thread_context; /* look for processes whose threads say themselves what they work for */
 	const char *replay_path; /* replay only; "-" is stdin */
 	slo_event_parse_fn parse_event; /* replay only; NULL: binary captures only */
 	bool replay_fast; /* replay only: as fast as it goes, else at recorded speed */
@@ -97,6 +98,8 @@ struct slo_trace_source {
 	enum slo_trace_state state;
 	uint32_t map_id; /* 0 none */
 	char why[160]; /* REFUSED */
+	uint32_t
+		publishers; /* processes whose threads say themselves what they work for, beside the map */
 };
 
 struct slo_backend_stats {

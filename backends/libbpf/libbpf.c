@@ -270,6 +270,7 @@ static void libbpf_close(void *vbe)
 	for (int i = 0; i < SLO_OBJ_MAX_; i++)
 		slo_bpf_obj_close(&be->obj[i]);
 	slo_events_close(&be->events);
+	slo_traces_fini(&be->traces);
 	slo_shared_close(&be->shared);
 	slo_cost_end(&be->cost);
 	slo_closep(&be->cgroup);
@@ -381,8 +382,8 @@ static int open_flavour(enum slo_flavour flavour, const struct slo_backend_confi
 	if (cfg->measure_cost)
 		slo_cost_begin(&be->cost);
 	be->interval_start_ns = slo_clock_monotonic_ns();
-	slo_traces_init(&be->traces, be->root, be->shared.map[SLO_SHARED_TRACES].fd,
-	                cfg->trace_map);
+	slo_traces_init(&be->traces, be->root, be->shared.map[SLO_SHARED_TRACES].fd, cfg->trace_map,
+	                cfg->thread_context);
 	slo_traces_look(&be->traces, be->interval_start_ns);
 	slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst, be->interval_start_ns);
 	(void)slo_clock_follow_realtime(&be->offset_ns);

@@ -148,6 +148,7 @@ struct slo_config {
 		enum slo_config_backend backend;
 		char btf[SLO_CONFIG_TEXT_LEN]; /* "": the kernel's own */
 		char trace_map[256]; /* "": none */
+		bool thread_context; /* look for publishers among the processes, read what their threads say */
 		enum slo_config_emit emit;
 		uint64_t interval_ms;
 		char instance[SLO_CONFIG_TEXT_LEN];

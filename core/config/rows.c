@@ -126,6 +126,8 @@ static const struct slo_config_row rows[] = {
 	  "Local socket for sloctl top, incidents, explain; empty: none", 0, NULL, NULL },
 	{ "agent", "trace_map", SLO_CONFIG_STRING, AT(agent.trace_map), 0, 255, SLO_CONFIG_TRACE_MAP, NULL,
 	  "Map pinned by OpenTelemetry's eBPF instrumentation, for trace ids in records; empty: not asked", 0, NULL, NULL },
+	{ "agent", "thread_context", SLO_CONFIG_BOOL, AT(agent.thread_context), 0, 0, "off", NULL,
+	  "Trace ids that threads publish in their memory (OTEP 4947); keeps CAP_SYS_PTRACE to find them", 0, NULL, NULL },
 	{ "agent", "evaluation_ms", SLO_CONFIG_DURATION, AT(agent.evaluation_ms), 500, 60000, "10s", NULL,
 	  "Time from one evaluation of the objectives to the next", 0, NULL, NULL },
 

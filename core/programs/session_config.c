@@ -33,6 +33,7 @@ void slo_session_config(const struct slo_config *cfg, int host_root, char btf[SL
 	be->bcc_helper = or_null(cfg->bcc.helper);
 	be->kernel_headers = or_null(cfg->bcc.kernel_headers);
 	be->trace_map = or_null(cfg->agent.trace_map);
+	be->thread_context = cfg->agent.thread_context;
 }
 
 const char *slo_session_backend(const struct slo_config *cfg)

@@ -9,7 +9,7 @@
 #define SLO_SESSION_BTF_LEN 1024
 
 /*
- * Fills host_root, btf_path, state_dir, bcc_helper, kernel_headers and trace_map of @be; nothing else of it changes. Strings
+ * Fills host_root, btf_path, state_dir, bcc_helper, kernel_headers, trace_map and thread_context of @be; nothing else of it changes. Strings
  * borrow from @cfg, and from @btf where a file of [btf] search is taken, which is looked for where the kernel has no BTF of its own.
  */
 void slo_session_config(const struct slo_config *cfg, int host_root, char btf[SLO_SESSION_BTF_LEN],

@@ -330,7 +330,7 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 	if (r < 0)
 		return r;
 	if (touches_kernel(a->cfg))
-		r = slo_agent_drop_privileges(a->host_root, err);
+		r = slo_agent_drop_privileges(a->host_root, a->cfg->agent.thread_context, err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "dropping privileges");
 	if (a->live)

@@ -124,6 +124,6 @@ void slo_agent_log_stats(const struct slo_agent *agent);
 int slo_agent_lock(const char *instance, struct slo_err *err);
 
 /* Gives up every capability but those that detaching, re-attaching and reading maps need. */
-int slo_agent_drop_privileges(int host_root, struct slo_err *err);
+int slo_agent_drop_privileges(int host_root, bool sees_processes, struct slo_err *err);
 
 #endif

@@ -187,9 +187,12 @@ void slo_agent_tell_traces(struct slo_agent *a, const struct slo_trace_source *n
 	const struct slo_trace_source before = a->traces;
 	const char *path = a->cfg->agent.trace_map;
 
+	a->traces = *now;
+	if (!now->publishers != !before.publishers)
+		slo_log_info("trace ids of threads that say them themselves %s processes=%u",
+		             now->publishers ? "begin" : "end", now->publishers);
 	if (now->state == before.state && now->map_id == before.map_id)
 		return;
-	a->traces = *now;
 	if (now->state == SLO_TRACES_USED)
 		slo_log_info("trace ids begin map=%s id=%u", path, now->map_id);
 	else if (now->state == SLO_TRACES_REFUSED)

@@ -337,7 +337,8 @@ static int gather(struct prereq *p, struct slo_backend_config *cfg, struct slo_e
 	if (r < 0)
 		return r;
 	slo_prereq_signals_check(p->reports, p->report_count, &p->checks[p->check_count++]);
-	slo_prereq_traces(cfg->host_root, cfg->trace_map, p->reports, p->report_count, p->ways);
+	slo_prereq_traces(cfg->host_root, cfg->trace_map, cfg->thread_context, p->reports,
+	                  p->report_count, p->ways);
 	if (!p->self_test)
 		return 0;
 	p->result_count = slo_selftest_run(cfg, p->backend, SLO_SIG_ALL, p->results, err);

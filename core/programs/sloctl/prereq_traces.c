@@ -10,7 +10,7 @@
 
 #define SAY(way, ...) ((void)snprintf((way)->current, sizeof((way)->current), __VA_ARGS__))
 
-static void thread_context(int root, struct slo_trace_way *w)
+static void thread_context(int root, bool on, bool asked, struct slo_trace_way *w)
 {
 	struct slo_thread_ctx c;
 	char unread[48] = "";
@@ -19,19 +19,23 @@ static void thread_context(int root, struct slo_trace_way *w)
 	*w = (struct slo_trace_way){
 		.name = "thread_context",
 		.needs =
-			"a later version (this one reads no thread's memory); an SDK that exports " SLO_THREAD_CTX_SYMBOL
-			" (OTEP 4947)",
+			"an SDK that exports " SLO_THREAD_CTX_SYMBOL
+			" (OTEP 4947), [agent] thread_context = on with CAP_SYS_PTRACE, signals by BTF",
 	};
 	if (r < 0) {
 		SAY(w, "unknown: the processes cannot be listed: %s", strerror(-r));
 		return;
 	}
 	w->here = c.publishers > 0;
+	w->used = w->here && on && asked;
 	if (c.unreadable)
 		(void)snprintf(unread, sizeof(unread), ", %u not to be read in full", c.unreadable);
 	if (w->here)
-		SAY(w, "%u of %u processes publish theirs (pid %u first)%s%s", c.publishers,
-		    c.processes, c.first, unread, c.all ? "" : ", not all looked at");
+		SAY(w, "%u of %u processes publish theirs (pid %u first)%s%s%s", c.publishers,
+		    c.processes, c.first, unread, c.all ? "" : ", not all looked at",
+		    w->used ? ""
+		    : on    ? "; no signal is served by BTF here, and other programs do not ask"
+		            : "; not asked: [agent] thread_context is off");
 	else
 		SAY(w, "none of %u processes publishes one%s%s", c.processes, unread,
 		    c.all ? "" : ", not all looked at");
@@ -77,11 +81,14 @@ static void pinned_map(int root, const char *map, bool asked, struct slo_trace_w
 		          : "; no signal is served by BTF here, and other programs do not ask");
 }
 
-void slo_prereq_traces(int root, const char *map, const struct slo_backend_report *reports,
-                       unsigned int count, struct slo_trace_way ways[SLO_TRACE_WAYS])
+void slo_prereq_traces(int root, const char *map, bool threads,
+                       const struct slo_backend_report *reports, unsigned int count,
+                       struct slo_trace_way ways[SLO_TRACE_WAYS])
 {
-	thread_context(root, &ways[0]);
-	pinned_map(root, map, asks_a_map(reports, count), &ways[1]);
+	bool asked = asks_a_map(reports, count);
+
+	thread_context(root, threads, asked, &ways[0]);
+	pinned_map(root, map, asked, &ways[1]);
 	ways[2] = (struct slo_trace_way){
 		.name = "connection_time", .here = true, .used = true, .needs = ""
 	};

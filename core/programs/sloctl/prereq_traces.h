@@ -16,10 +16,11 @@ struct slo_trace_way {
 };
 
 /*
- * Best first: thread context (OTEP 4947), the map pinned at @map (NULL: none is asked) below @root (a dirfd), and what is always there. @reports as
- * slo_session_probe() gave them: only programs with BTF ask a map.
+ * Best first: thread context (OTEP 4947), the map pinned at @map (NULL: none is asked) below @root (a dirfd), and what is always there. @threads: the
+ * agent would read contexts. @reports as slo_session_probe() gave them: only programs with BTF ask.
  */
-void slo_prereq_traces(int root, const char *map, const struct slo_backend_report *reports,
-                       unsigned int count, struct slo_trace_way ways[SLO_TRACE_WAYS]);
+void slo_prereq_traces(int root, const char *map, bool threads,
+                       const struct slo_backend_report *reports, unsigned int count,
+                       struct slo_trace_way ways[SLO_TRACE_WAYS]);
 
 #endif

@@ -56,10 +56,10 @@ static void what_is_not_there_is_absent_and_nothing_is_asked_without_a_path(void
 	slo_traces_probe(root, "/proc/version", &s, &filled);
 	assert_int_equal(s.state, SLO_TRACES_REFUSED);
 	assert_true(*s.why);
-	slo_traces_init(&t, root, -1, "/nonexistent/traces_ctx_v1");
+	slo_traces_init(&t, root, -1, "/nonexistent/traces_ctx_v1", false);
 	slo_traces_look_now(&t, 1);
 	assert_int_equal(t.source.state, SLO_TRACES_UNASKED);
-	slo_traces_init(&t, root, 99, "");
+	slo_traces_init(&t, root, 99, "", false);
 	slo_traces_look_now(&t, 1);
 	assert_int_equal(t.source.state, SLO_TRACES_UNASKED);
 }

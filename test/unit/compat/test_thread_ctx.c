@@ -5,7 +5,7 @@
 
 #include "test/unit/compat/fixture.h"
 
-#include "compat/thread_ctx.h"
+#include "compat/thread_ctx_elf.h"
 
 /* A library as a linker leaves it, reduced to what is looked at: two symbols and their names. */
 struct image {
@@ -88,6 +88,134 @@ static void broken_files_are_no_library(void **state)
 	}
 }
 
+/* A library as it lies in a process: code, a relocation of the variable, and what the loader has written there. */
+struct bound {
+	struct image image;
+	Elf64_Shdr section[4];
+	Elf64_Phdr segment[2];
+	Elf64_Rela rela[2];
+	uint64_t slot[2], index[2];
+};
+
+#define BIAS (UINT64_C(1) << 33) /* no offset is as far */
+#define IN(member) offsetof(struct bound, member)
+
+#ifdef __aarch64__
+enum {
+	TPOFF = R_AARCH64_TLS_TPREL,
+	DTPMOD = R_AARCH64_TLS_DTPMOD,
+	DESCRIPTOR = R_AARCH64_TLSDESC
+};
+#else
+enum {
+	TPOFF = R_X86_64_TPOFF64,
+	DTPMOD = R_X86_64_DTPMOD64,
+	DESCRIPTOR = R_X86_64_TLSDESC
+};
+#endif
+
+/* @type 0: none, as where the linker has bound it. */
+static struct bound bound(unsigned int type, uint64_t first, uint64_t second)
+{
+	struct bound b = { .image = library(SLO_THREAD_CTX_SYMBOL, STT_TLS),
+		           .segment = { { .p_type = PT_LOAD,
+		                          .p_flags = PF_X,
+		                          .p_offset = 0x2345,
+		                          .p_vaddr = 0x2345 },
+		                        { .p_type = PT_TLS, .p_memsz = 40, .p_align = 64 } },
+		           .rela = { [1] = { .r_offset = IN(slot) } },
+		           .slot = { first, second },
+		           .index = { 5, 24 } };
+	Elf64_Ehdr *h = &b.image.head;
+
+	memcpy(b.section, b.image.section, sizeof(b.image.section));
+	b.section[3] = (Elf64_Shdr){
+		.sh_type = SHT_RELA, .sh_link = 1, .sh_offset = IN(rela), .sh_size = sizeof(b.rela)
+	};
+	b.rela[0].r_info = ELF64_R_INFO(1, type);
+	b.rela[1].r_info = ELF64_R_INFO(2, type);
+	b.image.symbol[2].st_value = 16;
+	h->e_shoff = IN(section);
+	h->e_shnum = type ? 4 : 3;
+	h->e_type = type ? ET_DYN : ET_EXEC;
+	h->e_phoff = IN(segment);
+	h->e_phentsize = sizeof(b.segment[0]);
+	h->e_phnum = 2;
+	return b;
+}
+
+static bool locate(const struct bound *b, bool musl, struct slo_thread_ctx_place *ret)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), at = UINT64_C(0x2345) & ~(page - 1);
+	int file = memfd_create("elf", MFD_CLOEXEC), memory = memfd_create("mem", MFD_CLOEXEC);
+	bool found;
+
+	assert_int_equal(write(file, b, sizeof(*b)), sizeof(*b));
+	assert_int_equal(pwrite(memory, b, sizeof(*b), BIAS), sizeof(*b));
+	found = slo_thread_ctx_locate(file, memory, BIAS + at, at, musl, ret);
+	if (found)
+		assert_false(slo_thread_ctx_locate(file, memory, BIAS + at, at + page, musl, ret));
+	(void)close(file);
+	(void)close(memory);
+	return found;
+}
+
+#define assert_place(p, at, mod, dtv, step)           \
+	do {                                          \
+		assert_int_equal((p).offset, at);     \
+		assert_int_equal((p).module, mod);    \
+		assert_int_equal((p).dtv_at, dtv);    \
+		assert_int_equal((p).dtv_step, step); \
+	} while (0)
+
+static void what_the_loader_has_bound_is_followed(void **state)
+{
+	const int16_t glibc = DESCRIPTOR == 36 ? 8 : 0;
+	const int16_t musl = DESCRIPTOR == 36 ? 8 : -8;
+	struct slo_thread_ctx_place p = { 0 };
+	struct bound b;
+
+	(void)state;
+	b = bound(TPOFF, (uint64_t)-72, 0);
+	assert_true(locate(&b, false, &p));
+	assert_place(p, -72, 0, 0, 0);
+	b = bound(DTPMOD, 3, 48);
+	assert_true(locate(&b, false, &p));
+	assert_place(p, 48, 3, glibc, 16);
+	assert_true(locate(&b, true, &p));
+	assert_place(p, 48, 3, musl, 8);
+	/* A descriptor's argument is an offset, or leads to a module and an offset. */
+	b = bound(DESCRIPTOR, 0x7000, (uint64_t)-80);
+	assert_true(locate(&b, false, &p));
+	assert_place(p, -80, 0, 0, 0);
+	b = bound(DESCRIPTOR, 0x7000, BIAS + IN(index));
+	assert_true(locate(&b, false, &p));
+	assert_place(p, 24, 5, glibc, 16);
+	b.slot[1] += BIAS;
+	assert_false(locate(&b, false, &p)); /* nothing lies there */
+	b = bound(0, 0, 0);
+	assert_true(locate(&b, false, &p));
+	assert_place(p, DESCRIPTOR == 36 ? 16 - 64 : 64 + 16, 0, 0, 0);
+}
+
+static void what_is_not_bound_yet_is_not_there(void **state)
+{
+	const unsigned int types[] = { TPOFF, DTPMOD, DESCRIPTOR };
+	struct slo_thread_ctx_place p = { .offset = 77 };
+	struct bound b;
+
+	(void)state;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(types); i++) {
+		b = bound(types[i], 0, 0);
+		assert_false(locate(&b, false, &p));
+	}
+	/* No program's own block: a library that nothing says anything of. */
+	b = bound(0, 0, 0);
+	b.image.head.e_type = ET_DYN;
+	assert_false(locate(&b, false, &p));
+	assert_int_equal(p.offset, 77);
+}
+
 static void put_image(int root, const char *path, const struct image *image)
 {
 	int fd;
@@ -155,6 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exported_thread_local_of_that_name_is_found),
 		cmocka_unit_test(broken_files_are_no_library),
+		cmocka_unit_test(what_the_loader_has_bound_is_followed),
+		cmocka_unit_test(what_is_not_bound_yet_is_not_there),
 		cmocka_unit_test_setup_teardown(processes_are_counted_and_each_file_read_once,
 		                                scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(without_processes_nothing_is_said, scratch_setup,

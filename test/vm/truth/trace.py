@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trace ids of kernel events, out of a map pinned as OpenTelemetry's eBPF instrumentation pins it: the one who acts, from
 begin to end, and nobody who merely runs when the end comes; maps that come late, go, are replaced or are of another kind;
-and the first tier of correlation, on real events."""
+threads that say it in their own memory, in each way a program can reach it; and the first tier of correlation, on real
+events."""
 # timeout: 600
 import contextlib
+import ctypes
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -406,6 +409,124 @@ def prereq_tells_what_the_agent_would_do():
     equal("with another layout", (refused["here"], refused["used"]), (False, False))
     holds("it says which", "value 32 bytes" in refused["current"], refused["current"])
     wrong.close()
+
+
+# --- threads that say it themselves (OTEP 4947) -------------------------------------------------------------------
+
+WRITER = """
+__attribute__((visibility("default"))) %s __thread void *otel_thread_ctx_v1;
+__attribute__((visibility("default"))) void publish(void *record) { otel_thread_ctx_v1 = record; }
+"""
+# Asks what it is given by the socket it is given, for what it is given.
+PROGRAM = WRITER % "" + """
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	static _Alignas(8) char record[28], query[512], answer[4096];
+	ssize_t n;
+
+	if (read(0, record, sizeof(record)) != sizeof(record) || (n = read(0, query, sizeof(query))) <= 0)
+		return 1;
+	publish(record);
+	send(3, query, n, 0);
+	recv(3, answer, sizeof(answer), 0);
+	publish(0);
+	return 0;
+}
+"""
+# What the compiler is told, and how the loader then binds the variable.
+MODELS = {"general dynamic": ("", "-mtls-dialect=gnu"), "descriptor": ("", "-mtls-dialect=gnu2"),
+          "initial exec": ("__attribute__((tls_model(\"initial-exec\")))", "-mtls-dialect=gnu")}
+
+
+def compiled(name, text, *flags):
+    path = f"{slotest.tmp}/{name.replace(' ', '_')}"
+    done = subprocess.run(["cc", "-x", "c", "-O1", "-fPIC", *flags, "-o", path, "-"], input=text, text=True, capture_output=True, check=False)
+    equal(f"{name} compiles ({done.stderr.strip()[:200]})", done.returncode, 0)
+    return path
+
+
+def record_of(ctx, valid=1):
+    return ctx.trace + ctx.span + bytes([valid, 0, 0, 0])
+
+
+class Speaker:
+    """A process that has loaded a writer; told to act, it asks for a name with a context, without, with one that is not
+    valid, and connects where nobody listens, before and behind the network."""
+
+    def __init__(self, library, n):
+        self.ctx, self.port = Context(), 7400 + n
+        self.names = {what: f"ok.{what}{n}x{os.getpid()}.test" for what in ("said", "unsaid", "invalid")}
+        self.go = os.pipe()
+        loaded, tell = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                self.act(ctypes.CDLL(library).publish, tell)
+            finally:
+                os._exit(0)
+        os.close(tell)
+        holds("the writer is loaded", os.read(loaded, 1) == b"1", library)
+        os.close(loaded)
+
+    def act(self, publish, tell):
+        records = [ctypes.create_string_buffer(record_of(self.ctx, valid)) for valid in (1, 0)]
+        publish.argtypes, publish.restype = [ctypes.c_void_p], None
+        publish(None)
+        os.write(tell, b"1")
+        os.read(self.go[0], 1)
+        for what, record in zip(self.names, (records[0], None, records[1])):
+            publish(record)
+            slodns.ask_udp(net, 4, self.names[what], 0x3000)
+        publish(records[0])
+        for to in (net.addr("s", 4), "198.51.102.9"):
+            with net.socket("c", 4) as sock:
+                sock.settimeout(20)
+                sock.connect_ex((to, self.port))
+        publish(None)
+
+    def judge(self, model, records):
+        for what, name in self.names.items():
+            (belongs if what == "said" else nobodys)(f"{model}: the lookup, {what}", one(name, about(records, name)),
+                                                     *([self.ctx] if what == "said" else []))
+        errors = samples(records, "connect_errors_total", lambda r: ends(r)[3] == self.port)
+        equal(f"{model}: connects that failed", len(errors), 2)
+        for r in errors:
+            belongs(f"{model}: the connect to {ends(r)[2]}", r, self.ctx)
+
+
+@test
+def threads_that_say_it_themselves():
+    if not shutil.which("cc"):
+        skip("there is no C compiler to make a writer with")
+    net.c.ip("route add blackhole 198.51.102.0/24")
+    speakers = {model: Speaker(compiled(model, WRITER % attribute, "-shared", "-nostdlib", dialect), n)
+                for n, (model, (attribute, dialect)) in enumerate(MODELS.items())}
+    ctx, name = Context(), f"ok.exec{os.getpid()}.test"
+    program = compiled("local exec", PROGRAM, "-fPIE", "-pie", "-Wl,--export-dynamic-symbol=otel_thread_ctx_v1")
+    with net.socket("c", 4, socket.SOCK_DGRAM) as sock:
+        sock.connect((net.addr("s", 4), 53))
+        child = subprocess.Popen([program], stdin=subprocess.PIPE, preexec_fn=lambda: os.dup2(sock.fileno(), 3), close_fds=False)
+    pids = [s.pid for s in speakers.values()] + [child.pid]
+    agent = Agent("dns_latency_ms,connect_errors_total", pids=pids,
+                  env={**Agent.UNLIMITED, "SLO_AGENT_TRACE_MAP": "", "SLO_AGENT_THREAD_CONTEXT": "on"})
+    equal("the agent says that it has found them", said(agent, f"threads that say them themselves begin processes={len(pids)}", LOOK_S + 30), 1)
+    for s in speakers.values():
+        os.write(s.go[1], b"1")
+        os.waitpid(s.pid, 0)
+    child.stdin.write(record_of(ctx))
+    child.stdin.flush()
+    time.sleep(0.5)
+    child.stdin.write(slodns.query(0x3001, name))
+    child.stdin.close()
+    equal("the program ends", child.wait(30), 0)
+    time.sleep(1.5)
+    records = agent.stop()
+    for model, s in speakers.items():
+        s.judge(model, records)
+    belongs("local exec: the lookup", one(name, about(records, name)), ctx)
 
 
 # --- the first tier -----------------------------------------------------------------------------------------------
