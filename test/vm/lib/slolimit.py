@@ -56,7 +56,7 @@ class Limit:
         self.named = self._make(_named_root(), name, None)
         self.v2 = roots[0][1]
         self.path = self._paths[0]
-        self.id = os.stat(self.named).st_ino
+        self.id = slonet.cgroup_id(self.named)
         slonet._cgroups.append(self)
 
     def _make(self, root, name, controller):

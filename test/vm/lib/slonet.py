@@ -403,6 +403,16 @@ def pids_root():
     return None
 
 
+def cgroup_id(path):
+    """What the kernel calls the cgroup: its file handle's 8 bytes, which st_ino is only the lower half of from 4.14 to 5.4."""
+    handle = ctypes.create_string_buffer(struct.pack("@Ii", 8, 0) + bytes(8), 16)
+    mount = ctypes.c_int()
+    if ctypes.CDLL(None, use_errno=True).name_to_handle_at(-100, path.encode(), handle, ctypes.byref(mount), 0):
+        return os.stat(path).st_ino
+    size, _, number = struct.unpack("@IiQ", handle.raw)
+    return number if size == 8 else os.stat(path).st_ino
+
+
 class Cgroup:
     """A folder below the root of cgroup2, else of pids, made with its parents; id is what the records carry."""
 
@@ -415,7 +425,7 @@ class Cgroup:
             if not os.path.isdir(path):
                 os.mkdir(path)
                 self._made.append(path)
-        self.id = os.stat(self.path).st_ino
+        self.id = cgroup_id(self.path)
         _cgroups.append(self)
 
     def add(self, pid):
