@@ -58,14 +58,22 @@ static __always_inline void key_of(struct __sk_buff *skb, const struct slo_packe
 static __always_inline void copy_question(struct __sk_buff *skb, struct slo_abi_dns_query *q,
                                           __u32 off, __u32 left)
 {
-	__s64 len = left < SLO_ABI_NAME_LEN ? left : SLO_ABI_NAME_LEN;
+	__u64 len = left;
 
-	/* Signed, one bound at a time: verifiers before 6.5 learn nothing from != 0. */
-	slo_opaque(len);
-	if (len < 1)
+	if (!left)
 		return;
-	slo_opaque(len);
-	if (len > SLO_ABI_NAME_LEN || bpf_skb_load_bytes(skb, off, q->name, len))
+	/*
+	 * Verifiers before 6.5 learn nothing from != 0, those before 5.3 only of the very register that is compared, and
+	 * compilers like to compare a copy: the bounds are set where neither can be in doubt.
+	 */
+	asm volatile("if %0 s> 0 goto +1\n"
+	             "%0 = 1\n"
+	             "if %0 s> %1 goto +1\n"
+	             "goto +1\n"
+	             "%0 = %1"
+	             : "+r"(len)
+	             : "i"(SLO_ABI_NAME_LEN));
+	if (bpf_skb_load_bytes(skb, off, q->name, (__u32)len))
 		return;
 	q->name_len = (__u8)len;
 }
