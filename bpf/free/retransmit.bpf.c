@@ -36,6 +36,11 @@ static __always_inline __u32 segments(const struct sk_buff *skb)
 	return n ? n : 1;
 }
 
+static __always_inline __u16 read_state(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_state);
+}
+
 static __always_inline void read_owner(const struct sock *sk, struct slo_abi_owner *o)
 {
 	__u64 cgroup_id = slo_sock_cgroup_id(sk);
@@ -47,6 +52,14 @@ static __always_inline void read_owner(const struct sock *sk, struct slo_abi_own
 #else
 #define reason(sk) SLO_ABI_RETR_OTHER
 #define segments(skb) 1
+/* What has begun to connect and is not measured yet (tcp_free.h) is still sending SYNs; of others the state is unknown. */
+static __always_inline __u16 read_state(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct slo_abi_sock *known = bpf_map_lookup_elem(&slo_socks, &key);
+
+	return known && known->start_ns ? SLO_TCP_SYN_SENT : 0;
+}
 #define read_owner(sk, o) ((void)0)
 #endif
 
@@ -117,6 +130,9 @@ int retr_skb(void *ctx)
 		           .segs = segments((const struct sk_buff *)slo_field_u64(ctx, RETR_SKB)) };
 	struct slo_abi_owner o = {};
 
+	/* Records of 4.19 have none, those of 5.4 do. */
+	if (!a.state)
+		a.state = read_state((const struct sock *)sk);
 	a.sport = slo_field_u16(ctx, RETR_SPORT);
 	a.dport = slo_field_u16(ctx, RETR_DPORT);
 	a.family = slo_field_addresses(ctx, RETR, a.saddr, a.daddr);
@@ -154,7 +170,7 @@ int retr_set_state(void *ctx)
 {
 	__u64 key = slo_field_u64(ctx, STATE_SK);
 	__u32 newstate = slo_field_u32(ctx, STATE_NEW);
-	struct slo_abi_sock s = {};
+	struct slo_abi_sock *known, s = {};
 
 	if ((slo_field_u8(ctx, STATE_PROTO1, 0) | slo_field_u16(ctx, STATE_PROTO2)) !=
 	    SLO_IPPROTO_TCP)
@@ -166,7 +182,12 @@ int retr_set_state(void *ctx)
 	} else if (newstate == SLO_TCP_SYN_SENT) {
 		slo_owner_current(&s.owner);
 		s.owner.netns = slo_sock_netns((const struct sock *)key);
+		s.start_ns = bpf_ktime_get_ns();
 		bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY);
+	} else {
+		known = bpf_map_lookup_elem(&slo_socks, &key);
+		if (known)
+			known->start_ns = 0;
 	}
 	return 0;
 }
