@@ -391,15 +391,24 @@ def sleepers_beside_a_hog_of_the_quota():
     holds("the quota is blamed", share(causes, "quota") >= 50, causes)
 
 
+def left_alone(first, second, seconds, tries=3):
+    """Two hogs in a run in which others had little of their CPU: an emulator on a busy machine does not always give that."""
+    for _ in range(tries):
+        hogs = Hogs(seconds, first, second, cpus={cpu()})
+        agent = Agent(WAIT, pids=hogs.pids)
+        hogs.go()
+        used = hogs.results()
+        records = agent.stop()
+        away = used[0].wall - sum(u.cpu for u in used)
+        if away < 50 * seconds:
+            break
+    return hogs, used, records, away
+
+
 def two_hogs(first, second, seconds=3):
-    hogs = Hogs(seconds, first, second, cpus={cpu()})
-    agent = Agent(WAIT, pids=hogs.pids)
-    hogs.go()
-    used = hogs.results()
-    records = agent.stop()
+    hogs, used, records, away = left_alone(first, second, seconds)
     ret = []
     # a wait is blamed on who left the CPU last: behind two kinds of rivals that is one of them
-    away = used[0].wall - sum(u.cpu for u in used)
     premise(away < 50 * seconds,
             f"they had the CPU for {away:.0f} of {used[0].wall:.0f} ms, so who was waited for cannot be said")
     for pid, u in zip(hogs.pids, used):
