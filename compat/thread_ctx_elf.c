@@ -161,7 +161,8 @@ static uint32_t find_relocation(int fd, const struct variable *v, const Elf64_Sh
 			uint32_t type = (uint32_t)ELF64_R_TYPE(rela[i].r_info);
 
 			if (ELF64_R_SYM(rela[i].r_info) == v->number &&
-			    (type == R_OWN_TPOFF || type == R_OWN_DTPMOD || type == R_OWN_TLSDESC)) {
+			    (type == R_OWN_TPOFF || type == R_OWN_DTPMOD ||
+			     type == R_OWN_TLSDESC)) {
 				*ret_at = rela[i].r_offset;
 				return type;
 			}
@@ -218,7 +219,8 @@ static bool of_program(int fd, const struct variable *v, struct slo_thread_ctx_p
 	if (!tls.p_align)
 		tls.p_align = 1;
 #ifdef __aarch64__
-	ret->offset = (int64_t)((16 + tls.p_align - 1) / tls.p_align * tls.p_align + v->sym.st_value);
+	ret->offset =
+		(int64_t)((16 + tls.p_align - 1) / tls.p_align * tls.p_align + v->sym.st_value);
 #else
 	ret->offset = (int64_t)v->sym.st_value -
 	              (int64_t)((tls.p_memsz + tls.p_align - 1) / tls.p_align * tls.p_align);

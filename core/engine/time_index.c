@@ -110,7 +110,7 @@ static inline size_t count_before(const struct slo_time_entry *first, size_t str
                                   size_t hint, const struct slo_time_entry *e)
 {
 	size_t low = 0, high = n, step = 1, at = hint < n ? hint : n - 1;
-#define IS_BEFORE(i) is_before((const void *)((const char *)first + (i) * stride), e)
+#define IS_BEFORE(i) is_before((const void *)((const char *)first + (i)*stride), e)
 
 	if (IS_BEFORE(at)) {
 		for (low = at + 1; low < n; step *= 2) {

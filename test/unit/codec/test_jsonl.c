@@ -80,11 +80,16 @@ static void objects_come_line_by_line(void **state)
 static void bad_line_is_told_and_the_next_one_read(void **state)
 {
 	static const char *const bad[] = {
-		"{\"n\":1",      "[1]",
-		"{\"n\":NaN}",   "{\"n\":1,\"n\":2}",
-		"{\"n\":1} x",   "\"n\"",
-		"{\"n\":1e999}", "{\"n\":\xff}",
-		"{n:1}",         "{\"n\":99999999999999999999}",
+		"{\"n\":1",
+		"[1]",
+		"{\"n\":NaN}",
+		"{\"n\":1,\"n\":2}",
+		"{\"n\":1} x",
+		"\"n\"",
+		"{\"n\":1e999}",
+		"{\"n\":\xff}",
+		"{n:1}",
+		"{\"n\":99999999999999999999}",
 		"{\"n\":\"\\u0000\"}",
 	};
 
