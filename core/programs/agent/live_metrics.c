@@ -317,13 +317,14 @@ static void tell_export(struct slo_live *l)
 		return;
 	l->export_fails = st.failing;
 	l->export_told_ns = l->now_ns;
-	if (st.failing)
+	if (st.failing) {
 		slo_log_warn(
 			"export fails, and is tried again: %s (is a collector there? [otlp] endpoint is its "
 			"port for OTLP over HTTP, mostly 4318) waiting_bytes=%" PRIu64,
 			st.why, st.queue_bytes + st.spool_bytes);
-	else
+	} else {
 		slo_log_info("export works again");
+	}
 }
 
 void slo_live_metrics_tick(struct slo_live *l)
