@@ -248,12 +248,15 @@ test_vm() {
 	step vm/mechanisms test/vm/mechanisms.py --check
 }
 
-# SERIES PART, the longest first.
+# SERIES PART. Halves that load a machine (b) alternate with those that wait: three of them at once starve each other.
 vm_jobs() {
-	local part series
-	for part in b a self; do
-		for series in $VM_SERIES; do echo "$series $part"; done
+	local other series at=0 halves=(b a)
+	for other in 0 1; do
+		for series in $VM_SERIES; do
+			echo "$series ${halves[(at++ + other) % 2]}"
+		done
 	done
+	for series in $VM_SERIES; do echo "$series self"; done
 }
 
 # given_kernel FOLDER TEST...: the options of vm for what a folder holds.
