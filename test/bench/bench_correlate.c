@@ -232,15 +232,26 @@ static uint64_t read_pairs(const char *path, int depth)
 	return cpu_ns() - begin;
 }
 
+/* ns a pair; the least of three, as others have the machine, too. */
+static double least(const char *path, int depth)
+{
+	uint64_t best = UINT64_MAX, took;
+
+	for (int i = 0; i < 3; i++) {
+		took = read_pairs(path, depth);
+		best = took < best ? took : best;
+	}
+	return (double)best / PAIRS;
+}
+
 static void run_evaluator(const char *path)
 {
 	double parse, read, all;
 
 	make_pairs(path);
-	(void)read_pairs(path, 0); /* the file is in memory from here on */
-	parse = (double)read_pairs(path, 0) / PAIRS;
-	read = (double)read_pairs(path, 1) / PAIRS;
-	all = (double)read_pairs(path, 2) / PAIRS;
+	parse = least(path, 0);
+	read = least(path, 1);
+	all = least(path, 2);
 	printf("evaluator, %d pairs: %.0f pairs/s; %.0f ns a pair: JSON parser %.0f (%.0f %%), "
 	       "record %.0f, rule %.0f\n",
 	       PAIRS, 1e9 / all, all, parse, 100 * parse / all, read - parse, all - read);
@@ -257,8 +268,8 @@ static void run_shapes(const char *what)
 }
 
 /*
- * With a path, the generated pairs stay there: time sloctl correlationeval on them. With --shapes TEXT the shapes of
- * that name alone: what a profiler is to see.
+ * With a path, the generated pairs stay there: time sloctl correlationeval on them; --no-shapes behind it: and that is all.
+ * With --shapes TEXT the shapes of that name alone: what a profiler is to see.
  */
 int main(int argc, char **argv)
 {
@@ -279,6 +290,7 @@ int main(int argc, char **argv)
 		run_evaluator(path);
 		(void)unlink(path);
 	}
-	run_shapes(NULL);
+	if (argc < 3 || strcmp(argv[2], "--no-shapes") != 0)
+		run_shapes(NULL);
 	return 0;
 }
