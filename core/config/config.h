@@ -343,6 +343,9 @@ void slo_config_entry_at(const struct slo_config *cfg, size_t i,
 /* Whether nobody set it: neither file, environment nor flag. */
 bool slo_config_is_default(const struct slo_config *cfg, const char *section, const char *key);
 
+/* What records go to where stdout is a terminal, or is none: never SLO_CONFIG_OUTPUT_AUTO. */
+enum slo_config_output slo_config_output_kind(const struct slo_config *cfg, bool terminal);
+
 /* Value as it would stand in a file, secrets as "***"; cut where @size (SLO_CONFIG_VALUE_LEN suffices) is too small. */
 void slo_config_entry_text(const struct slo_config_entry *entry, char *buf, size_t size);
 

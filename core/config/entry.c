@@ -216,3 +216,10 @@ bool slo_config_is_default(const struct slo_config *cfg, const char *section, co
 	assert(row && !slo_config_row_is_slo(row));
 	return cfg->origin[row - slo_config_row_at(0)].kind == SLO_CONFIG_FROM_DEFAULT;
 }
+
+enum slo_config_output slo_config_output_kind(const struct slo_config *cfg, bool terminal)
+{
+	if (cfg->output.kind != SLO_CONFIG_OUTPUT_AUTO)
+		return cfg->output.kind;
+	return *cfg->output.path || !terminal ? SLO_CONFIG_OUTPUT_JSONL : SLO_CONFIG_OUTPUT_TABLE;
+}

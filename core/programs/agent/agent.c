@@ -138,11 +138,7 @@ static int make_tables(struct slo_agent *a, struct slo_err *err)
 
 static enum slo_config_output output_kind(const struct slo_config *cfg)
 {
-	if (cfg->output.kind != SLO_CONFIG_OUTPUT_AUTO)
-		return cfg->output.kind;
-	if (*cfg->output.path || !isatty(STDOUT_FILENO))
-		return SLO_CONFIG_OUTPUT_JSONL;
-	return SLO_CONFIG_OUTPUT_TABLE;
+	return slo_config_output_kind(cfg, isatty(STDOUT_FILENO));
 }
 
 static int open_sink(const struct slo_agent *a, const struct slo_config *cfg,

@@ -379,9 +379,11 @@ static int report(const struct prereq *p)
 /* What the agent would do with @config, of every signal. */
 static int ask(struct prereq *p, const struct slo_config *config)
 {
+	/* As on a terminal, where it is left open; what that means elsewhere the verdict's note says. */
+	const bool table = slo_config_output_kind(config, true) == SLO_CONFIG_OUTPUT_TABLE;
 	struct slo_backend_config cfg = { .signals = SLO_SIG_ALL,
 		                          .on_event = ignore_event,
-		                          .by_turns = true };
+		                          .by_turns = table };
 	slo_cleanup(slo_closep) int root = -1;
 	char btf[SLO_SESSION_BTF_LEN];
 	struct slo_err err = { 0 };

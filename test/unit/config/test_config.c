@@ -247,6 +247,27 @@ static int remove_folder(void **state)
 	return rmdir(folder);
 }
 
+static void records_go_where_the_output_is(void **state)
+{
+	static const struct {
+		const char *text;
+		enum slo_config_output at_terminal, elsewhere;
+	} cases[] = {
+		{ "", SLO_CONFIG_OUTPUT_TABLE, SLO_CONFIG_OUTPUT_JSONL },
+		{ "[output]\npath = /tmp/x\n", SLO_CONFIG_OUTPUT_JSONL, SLO_CONFIG_OUTPUT_JSONL },
+		{ "[output]\nkind = table\n", SLO_CONFIG_OUTPUT_TABLE, SLO_CONFIG_OUTPUT_TABLE },
+		{ "[output]\nkind = stdout\n", SLO_CONFIG_OUTPUT_STDOUT, SLO_CONFIG_OUTPUT_STDOUT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		slo_config_auto struct slo_config *cfg = ini(cases[i].text);
+
+		assert_int_equal(slo_config_output_kind(cfg, true), cases[i].at_terminal);
+		assert_int_equal(slo_config_output_kind(cfg, false), cases[i].elsewhere);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +279,7 @@ int main(void)
 		cmocka_unit_test(unknown_variables_only_warn),
 		cmocka_unit_test(bad_variable_and_flag_are_named),
 		cmocka_unit_test(issues_are_printable_lines),
+		cmocka_unit_test(records_go_where_the_output_is),
 		cmocka_unit_test(diff_tells_what_can_change_at_run_time),
 	};
 
