@@ -294,7 +294,7 @@ int slo_capture_read(struct slo_input *in, const void **ret_rec, struct slo_err 
 	if (r)
 		return r;
 	memcpy(&f, in->buf + in->begin, sizeof(f));
-	if (!is_read(f.version) || !is_record_size(f.size))
+	if (!is_read(f.version) || !is_record_size(f.size)) {
 		return slo_err_set(
 			err, -EBADMSG,
 			"capture broken at offset %llu (a record of format %u and %u "
@@ -302,6 +302,7 @@ int slo_capture_read(struct slo_input *in, const void **ret_rec, struct slo_err 
 			"what came before, the rest is to be recorded anew",
 			(unsigned long long)in->offset, f.version, f.size,
 			(unsigned long long)in->offset);
+	}
 	r = need(in, f.size, err);
 	if (r)
 		return r == -ENODATA ? cut_record(in, err) : r;
