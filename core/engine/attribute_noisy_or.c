@@ -26,18 +26,22 @@ static double deviation(const struct slo_attr_model *m, const struct slo_observa
 	return (slo_evidence_scale(i, obs->value[i]) - median) / fmax(spread, e->min_spread);
 }
 
-/* Members of one group repeat each other, so the present ones share their weight. */
+/*
+ * Members of one group that say the same repeat each other, so they share their weight. One that is quiet repeats nothing
+ * of one that is raised: whatever moves both has not moved it, so it is no reason to believe the other one less.
+ */
 static void share_weights(const struct slo_attr_model *m, uint32_t present,
                           struct slo_attr_evidence evidence[SLO_EVID_MAX_])
 {
-	unsigned int members[SLO_EVID_GROUP_MAX_] = { 0 };
+	unsigned int members[SLO_EVID_GROUP_MAX_][2] = { 0 };
 
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++)
-		members[m->group[i]] += (present >> i) & 1;
+		members[m->group[i]][evidence[i].raised] += (present >> i) & 1;
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		unsigned int alike = members[m->group[i]][evidence[i].raised];
+
 		if (present & SLO_EVID_BIT(i))
-			evidence[i].weight =
-				1 / (1 + (members[m->group[i]] - 1) * m->rho[m->group[i]]);
+			evidence[i].weight = 1 / (1 + (alike - 1) * m->rho[m->group[i]]);
 	}
 }
 
@@ -74,8 +78,9 @@ uint32_t slo_attr_weigh(const struct slo_attr_model *m, const struct slo_observa
 
 /* --- sets of faults --------------------------------------------------------------------------------------------- */
 
-/* The product of a group's factors for every set; the weight of its members, 0 where none is present. */
-static double multiply_group(const struct slo_attr_model *m, unsigned int group, uint32_t present,
+/* The product of the factors of a group's members that say the same; their weight, 0 where none is present. */
+static double multiply_group(const struct slo_attr_model *m, unsigned int group, bool raised,
+                             uint32_t present,
                              const struct slo_attr_evidence evidence[SLO_EVID_MAX_],
                              double product[SLO_FAULT_SETS])
 {
@@ -86,7 +91,8 @@ static double multiply_group(const struct slo_attr_model *m, unsigned int group,
 	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
 		double gain;
 
-		if (!(present & SLO_EVID_BIT(i)) || m->group[i] != group)
+		if (!(present & SLO_EVID_BIT(i)) || m->group[i] != group ||
+		    evidence[i].raised != raised)
 			continue;
 		gain = expm1(evidence[i].log_lr);
 		for (unsigned int set = 0; set < SLO_FAULT_SETS; set++)
@@ -97,17 +103,17 @@ static double multiply_group(const struct slo_attr_model *m, unsigned int group,
 }
 
 /*
- * Within a group all weights are the same, so one logarithm serves the product of its factors; each lies within e^-4.6
- * and e^6.9, so that product stays far from a double's limits.
+ * Members of a group that say the same have the same weight, so one logarithm serves the product of their factors; each lies
+ * within e^-4.6 and e^6.9, so that product stays far from a double's limits.
  */
 void slo_attr_sets(const struct slo_attr_model *m, uint32_t present,
                    const struct slo_attr_evidence evidence[SLO_EVID_MAX_],
                    double ret_log_p[SLO_FAULT_SETS])
 {
 	memcpy(ret_log_p, m->log_prior, sizeof(m->log_prior));
-	for (unsigned int g = 0; g < SLO_EVID_GROUP_MAX_; g++) {
+	for (unsigned int g = 0; g < 2 * SLO_EVID_GROUP_MAX_; g++) {
 		double product[SLO_FAULT_SETS];
-		double weight = multiply_group(m, g, present, evidence, product);
+		double weight = multiply_group(m, g / 2, g % 2, present, evidence, product);
 
 		if (weight == 0)
 			continue;

@@ -44,13 +44,14 @@ static struct slo_observation all_normal(void)
 
 /* --- against the formulas, written down once more ------------------------------------------------------------ */
 
-static double weight_of(uint32_t present, unsigned int i)
+static double weight_of(uint32_t present, const struct slo_attribution *a, unsigned int i)
 {
 	enum slo_evidence_group g = slo_evidence_desc(i).group;
 	unsigned int members = 0;
 
 	for (unsigned int k = 0; k < SLO_EVID_MAX_; k++)
-		members += (present >> k & 1) && slo_evidence_desc(k).group == g;
+		members += (present >> k & 1) && slo_evidence_desc(k).group == g &&
+		           a->evidence[k].raised == a->evidence[i].raised;
 	return 1 / (1 + (members - 1) * model.rho[g]);
 }
 
@@ -68,7 +69,7 @@ static double joint(const struct slo_observation *obs, const struct slo_attribut
 			continue;
 		for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
 			silent *= set >> f & 1 ? 1 - model.evidence[i].lambda[f] : 1;
-		log_p += weight_of(obs->present, i) * log((1 - silent) * lr + silent);
+		log_p += weight_of(obs->present, a, i) * log((1 - silent) * lr + silent);
 	}
 	return log_p;
 }
@@ -92,6 +93,33 @@ static void check_against_formulas(const struct slo_observation *obs)
 	assert_near(a.posterior[SLO_DOMAIN_UNKNOWN], p[0] / sum, 1e-9);
 	assert_near(a.set_probability, p[a.set] / sum, 1e-9);
 	assert_near(a.second_set_probability, p[a.second_set] / sum, 1e-9);
+}
+
+/*
+ * What is measured, quiet, and no business of the only fault that anything speaks for, is no reason to believe in it less:
+ * it leaves the sign as specific as it was.
+ */
+static void quiet_neighbours_take_nothing_from_a_clear_sign(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
+		for (unsigned int f = 0; f < SLO_FAULT_MAX; f++) {
+			struct slo_observation obs = { 0 };
+			double alone;
+
+			if (!model.evidence[i].used || model.evidence[i].lambda[f] < 0.9)
+				continue;
+			slo_observation_set(
+				&obs, i, fmin(slo_evidence_max(i), 50 * model.evidence[i].floor));
+			alone = judge(&obs).posterior[f];
+			for (unsigned int k = 0; k < SLO_EVID_MAX_; k++) {
+				if (k != i && model.evidence[k].used &&
+				    model.evidence[k].lambda[f] == 0)
+					slo_observation_set(&obs, k, model.evidence[k].median);
+			}
+			assert_true(judge(&obs).posterior[f] >= alone - 1e-9);
+		}
+	}
 }
 
 static uint64_t draw(uint64_t *s)
@@ -499,6 +527,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, load_default)
 	const struct CMUnitTest tests[] = {
+		TEST(quiet_neighbours_take_nothing_from_a_clear_sign),
 		TEST(posteriors_are_those_of_the_formulas_on_random_observations),
 		TEST(nats_add_up_to_the_log_odds),
 		TEST(nothing_measured_is_the_prior_and_all_is_unobservable),
