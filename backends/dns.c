@@ -50,9 +50,14 @@ static void give_timeout(struct slo_dns *d, const struct slo_abi_dns_key *key,
                          const struct slo_abi_dns_query *q, uint64_t now_ns, slo_dns_fn fn,
                          void *user)
 {
+	const uint32_t sig = SLO_ABI_DNS_LATENCY;
 	struct slo_abi_traced e;
+	struct slo_abi_ctl ctl;
 	uint8_t yes;
 
+	/* While nobody looked it may have been answered. */
+	if (bpf_map_lookup_elem(d->shared->map[SLO_SHARED_CTL].fd, &sig, &ctl) || ctl.off)
+		return;
 	/* It has been answered: no timeout, but not measured either. */
 	if (d->unread >= 0 && bpf_map_lookup_elem(d->unread, &key->cookie, &yes) == 0) {
 		d->stats.unmatched++;

@@ -338,3 +338,13 @@ void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct sl
 			to[i] += from[i];
 	}
 }
+
+void slo_shared_forget(int fd, size_t key_size, uint32_t max)
+{
+	uint64_t key[8];
+
+	if (key_size > sizeof(key))
+		return;
+	while (max-- && bpf_map_get_next_key(fd, NULL, key) == 0)
+		(void)bpf_map_delete_elem(fd, key);
+}

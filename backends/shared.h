@@ -63,6 +63,9 @@ bool slo_shared_may_send(const struct slo_shared *s);
 void slo_shared_trace(const struct slo_shared *s, uint64_t of, uint64_t start_ns,
                       struct slo_abi_traced *e);
 
+/* Removes at most @max entries of a map, whose keys have @key_size (at most 64) bytes: all, where no program adds any meanwhile. */
+void slo_shared_forget(int fd, size_t key_size, uint32_t max);
+
 /* Sums the CPUs. */
 void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct slo_abi_stats *ret);
 

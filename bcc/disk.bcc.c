@@ -211,6 +211,8 @@ int disk_start_kp(struct pt_regs *ctx)
 
 	if (!(__u8)PT_REGS_PARM2(ctx) || disk_is_step(rq))
 		return 0;
+	/* One that was merged into another, or whose end was missed, left its record: not this one's, admitted or not. */
+	disk_requests.delete(&key);
 	slo_owner_current(ctx, &d.owner);
 	if (!slo_admit(SLO_ABI_DISK_IO, &d.owner))
 		return 0;

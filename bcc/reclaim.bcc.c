@@ -33,10 +33,12 @@ static __always_inline void reclaim_begin(void *ctx, __u32 kind, __u32 order)
 
 	if (reclaim_is_kernel_thread(ctx))
 		return;
-	/* A kind does not nest in itself: the same one again means that its end was missed. */
+	/* Only compaction goes on inside of another stall. What is there when anything else begins is one whose end was missed. */
 	outer = reclaim_stalls.lookup(&tid);
-	if (outer && outer->kind != kind)
+	if (outer && kind == SLO_ABI_RECLAIM_COMPACT && outer->kind != kind)
 		return;
+	if (outer)
+		reclaim_stalls.delete(&tid);
 	slo_keep(o);
 	slo_owner_current(ctx, o);
 	if (!slo_admit(SLO_ABI_MEM_RECLAIM, o))

@@ -22,8 +22,6 @@
 #include "compat/host.h"
 #include "core/base/clock.h"
 
-/* The clock offset changes slowly: NTP slews, suspend. */
-
 struct bcc_be {
 	slo_event_fn on_event;
 	slo_record_fn on_record;
@@ -368,6 +366,29 @@ static int write_control(struct bcc_be *be, struct slo_err *err)
 	return slo_shared_control(&be->shared, &be->cfg, be->enabled, be->epoch, err);
 }
 
+static bool is_used(const struct bcc_be *be, const char *flight)
+{
+	for (int i = 0; i < SLO_BCC_OBJ_MAX_; i++) {
+		const struct slo_bcc_obj_row *row = slo_bcc_obj_row((enum slo_bcc_obj)i);
+
+		if ((be->enabled & row->signals) && row->flight && strcmp(row->flight, flight) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What was under way when nobody measured it any more ended unseen, and its place belongs to others by now. */
+static void forget_flight(const struct bcc_be *be, enum slo_signal sig)
+{
+	const char *flight = slo_bcc_obj_row(object_of(sig))->flight;
+	const struct slo_bcc_image *img = &be->program.image;
+	int i = flight && !is_used(be, flight) ? slo_bcc_image_find_map(img, flight) : -1;
+
+	if (i >= 0)
+		slo_shared_forget(slo_bcc_program_map(&be->program, flight), img->maps[i].key,
+		                  img->maps[i].max);
+}
+
 static int bcc_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err *err)
 {
 	struct bcc_be *be = vbe;
@@ -379,6 +400,8 @@ static int bcc_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err *e
 	if (!(be->served & SLO_SIG_BIT(sig)))
 		return slo_err_set(err, -ENOTSUP, "bcc: %s is not served on this host",
 		                   slo_signal_desc(sig)->name);
+	if (on)
+		forget_flight(be, sig);
 	if (on)
 		be->enabled |= SLO_SIG_BIT(sig);
 	else

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "compat/hostfile.h"
 #include "compat/tracefs.h"
 
 void slo_bcc_hooks_init(struct slo_bcc_hooks *h, int root)
@@ -169,12 +170,28 @@ static void add_note(struct slo_verdict *v, const char *text, const char *why)
 	               text, why ? " (" : "", why ? why : "", why ? ")" : "");
 }
 
+bool slo_bcc_delays_are_kept(int root)
+{
+	char line[4096];
+	uint64_t on;
+
+	/* The switch came with 5.14, and off; before that it was on unless the boot option said otherwise. */
+	if (slo_hostfile_u64(root, "proc/sys/kernel/task_delayacct", &on) == 0)
+		return on != 0;
+	return slo_hostfile_line(root, "proc/cmdline", line, sizeof(line)) < 0 ||
+	       !strstr(line, "nodelayacct");
+}
+
 static int try_rung(struct slo_bcc_hooks *h, const struct slo_bcc_rung *rung,
                     struct slo_bcc_program *p, struct slo_verdict *v)
 {
 	struct slo_err err = { 0 };
 	int r = 0;
 
+	if (rung->needs_delayacct && !slo_bcc_delays_are_kept(h->root))
+		r = slo_err_set(&err, -ENOTSUP,
+		                "delay accounting, which tells the end, is off (boot option "
+		                "nodelayacct, kernel.task_delayacct)");
 	for (unsigned int i = 0; !r && i < rung->needs; i++)
 		r = load_and_attach(h, rung->need[i], p, &err);
 	if (r < 0) {

@@ -32,6 +32,9 @@ int slo_bcc_hooks_open(struct slo_bcc_hooks *h, enum slo_bcc_obj obj, struct slo
 /* Attaches what the objects of @objects (bit set) need and detaches all else. 0 or the first failure, all else done. */
 int slo_bcc_hooks_apply(struct slo_bcc_hooks *h, unsigned int objects, struct slo_err *err);
 
+/* Does the kernel account delays? Where it does not, it never comes to where reclaim's end is hooked. */
+bool slo_bcc_delays_are_kept(int root);
+
 /* Bit set of hooks that @obj uses. */
 uint64_t slo_bcc_hooks_of(const struct slo_bcc_hooks *h, enum slo_bcc_obj obj);
 

@@ -61,15 +61,17 @@ static const struct slo_bcc_hook_row hooks[] = {
 };
 SLO_TABLE_COMPLETE(hooks, SLO_BCC_HOOK_MAX_);
 
+/* Queries need no place here: those that nobody ends are swept, and are no timeouts of a signal that is off. */
 static const struct slo_bcc_obj_row objects[] = {
 	[SLO_BCC_OBJ_CONNECT] = { SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
 	                                  SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
-	                          "slo_counts_conn" },
-	[SLO_BCC_OBJ_DNS] = { SLO_SIG_BIT(SLO_SIG_DNS_LATENCY), NULL },
-	[SLO_BCC_OBJ_RETRANSMIT] = { SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS), "slo_counts_retr" },
-	[SLO_BCC_OBJ_RUNQUEUE] = { SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY), NULL },
-	[SLO_BCC_OBJ_DISK] = { SLO_SIG_BIT(SLO_SIG_DISK_IO), NULL },
-	[SLO_BCC_OBJ_RECLAIM] = { SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), NULL },
+	                          "slo_counts_conn", "slo_socks" },
+	[SLO_BCC_OBJ_DNS] = { SLO_SIG_BIT(SLO_SIG_DNS_LATENCY), NULL, NULL },
+	[SLO_BCC_OBJ_RETRANSMIT] = { SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS), "slo_counts_retr",
+	                             "slo_socks" },
+	[SLO_BCC_OBJ_RUNQUEUE] = { SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY), NULL, "runq_queued" },
+	[SLO_BCC_OBJ_DISK] = { SLO_SIG_BIT(SLO_SIG_DISK_IO), NULL, "disk_requests" },
+	[SLO_BCC_OBJ_RECLAIM] = { SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), NULL, "reclaim_stalls" },
 };
 SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 
@@ -95,7 +97,7 @@ static const struct slo_bcc_rung rungs[] = {
 	  .note = DNS_NOTE },
 	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.4", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_OLD },
 	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_free_datagram_locked, udp_lib_get_port",
-	  .note = DNS_NOTE ", as is one in IP fragments" },
+	  .note = DNS_NOTE },
 
 	{ .obj = SLO_BCC_OBJ_RETRANSMIT, .mechanism = "bcc, tracepoints", .needs = 2,
 	  .need = { SLO_BCC_RETR_TP, SLO_BCC_STATE_TP },
@@ -160,7 +162,7 @@ static const struct slo_bcc_rung rungs[] = {
 		   "compaction/mm_compaction_{begin,end}",
 	  .note = "" },
 	{ .obj = SLO_BCC_OBJ_RECLAIM, .mechanism = "bcc, kprobes", .needs = 2,
-	  .need = { SLO_BCC_DIRECT_BEGIN_KP, SLO_BCC_RECLAIM_END_KP },
+	  .need = { SLO_BCC_DIRECT_BEGIN_KP, SLO_BCC_RECLAIM_END_KP }, .needs_delayacct = true,
 	  .extra = { { { SLO_BCC_MEMCG_BEGIN_KP }, 1, "reclaim at a cgroup's own limit is not seen" } },
 	  .hooks = "kprobes try_to_free_pages, try_to_free_mem_cgroup_pages, __delayacct_freepages_end",
 	  .note = "compaction and throttling are not told, nor the pages" },

@@ -3,6 +3,7 @@
 #ifndef SLO_BCC_ROWS_H
 #define SLO_BCC_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,6 +79,8 @@ enum slo_bcc_obj {
 struct slo_bcc_obj_row {
 	uint64_t signals; /* SLO_SIG_BIT of each */
 	const char *counts; /* map of its *_total signal; NULL: none. Latencies share slo_hist */
+	const char *
+		flight; /* map of what is under way, which nobody ends while it is not measured; NULL: none to forget */
 };
 
 #define SLO_BCC_RUNG_HOOKS 5
@@ -96,6 +99,7 @@ struct slo_bcc_rung {
 	const char *hooks;
 	enum slo_bcc_hook need[SLO_BCC_RUNG_HOOKS];
 	unsigned int needs; /* of need[] in use */
+	bool needs_delayacct; /* its end is delay accounting's, which may be off */
 	struct slo_bcc_extra extra[SLO_BCC_RUNG_EXTRAS];
 	const char *note; /* what this rung cannot see; "" none */
 };

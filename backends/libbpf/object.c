@@ -384,6 +384,20 @@ int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *
 	return 0;
 }
 
+/* What was under way when the hooks left ended unseen, and its thread, request or sector belongs to others by now. */
+static void forget_flight(const struct slo_bpf_obj *o)
+{
+	static const char *const flights[] = { "runq_tasks", "disk_begun", "reclaim_stalls" };
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(flights); i++) {
+		const struct bpf_map *map = bpf_object__find_map_by_name(o->obj, flights[i]);
+
+		if (map && bpf_map__fd(map) >= 0)
+			slo_shared_forget(bpf_map__fd(map), bpf_map__key_size(map),
+			                  bpf_map__max_entries(map));
+	}
+}
+
 int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env, struct slo_err *err)
 {
 	struct slo_err local = { 0 };
@@ -393,6 +407,7 @@ int slo_bpf_obj_attach(struct slo_bpf_obj *o, const struct slo_attach_env *env, 
 
 	if (slo_bpf_obj_is_attached(o))
 		return 0;
+	forget_flight(o);
 	slo_bpflog_begin(&log);
 	r = attach_all(o, env, &failed, &local);
 	slo_bpflog_end();

@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import slonet
 import slotest
-from slotest import Agent, between, check, equal, holds, samples, test
+from slotest import Agent, between, check, detail, equal, holds, samples, test
 
 RUNQ = "runqueue_delay_ms"
 NAME = "sloping"
@@ -89,6 +89,18 @@ def when(agent, text):
     return time.monotonic() - begin
 
 
+def rivals(seconds):
+    """Three that want one CPU: two of them always wait, when the signal is shed and when it comes back."""
+    cpu = {min(os.sched_getaffinity(0))}
+    return [slonet.spawn(slonet.spin, seconds, comm="slorival", cpus=cpu) for _ in range(3)]
+
+
+def longest_s(records):
+    """The longest wait of the run queue that they tell, alone or as the worst of many."""
+    return max((max(detail(r, "max_ms", 0), 0 if detail(r, "max_ms") else r["value"]) / 1e3
+                for r in records if r["signal"] == RUNQ), default=0)
+
+
 @test
 def over_the_limit_it_sheds_and_back_below_it_restores():
     # what it rests on, the kernel's clocks of programs and its hooks switched off and on, has been one thing since 5.8
@@ -99,12 +111,12 @@ def over_the_limit_it_sheds_and_back_below_it_restores():
         slotest.skip(f"the storm costs {busy:.3f} % and idling {idle:.3f} %: no limit tells them apart")
     limit = math.sqrt(busy * max(idle, 0.01))
     agent = Agent(f"{RUNQ},connect_latency_ms", emit=None, env=limits(overhead=round(limit, 4)))
-    worker = storm(60)
+    worker, waiting = storm(60), rivals(120)
     shed = when(agent, "overhead: shed signals=runqueue_delay_ms")
     check(shed is not None and shed < 15, "seconds until the costliest program is shed", shed, "below 15",
           "a decision takes three readings, one a second")
     time.sleep(1.5)
-    quiet = told(agent)
+    quiet, off = told(agent), time.monotonic()
     time.sleep(2.5)
     equal("records of the shed signal meanwhile", told(agent) - quiet, 0)
     worker.kill()
@@ -112,7 +124,12 @@ def over_the_limit_it_sheds_and_back_below_it_restores():
     check(back is not None, "seconds until it is measured again", back, "below 60", "held for 10 s, twice as long each time")
     time.sleep(2.5)
     holds("it is measured again", told(agent) > quiet, told(agent) - quiet)
-    agent.stop()
+    gone = time.monotonic() - off
+    for one in waiting:
+        one.kill()
+    records = agent.stop()
+    # Two of three wait at any time. A wait that was kept over the pause would be as long as that.
+    between("the longest wait of all, s", longest_s(records), 0, min(5, gone / 2), f"the signal was away for {gone:.1f} s")
     said = re.search(r"overhead last_pct=\S+ limit_pct=\S+ sheds=(\d+) restores=(\d+) .*measured_by=(\S+)", agent.log())
     holds("sheds and restores are counted", said and int(said.group(1)) >= 1 and int(said.group(2)) >= 1,
           said and said.groups())
