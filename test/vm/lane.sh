@@ -57,7 +57,10 @@ join() {
 		cat "$vm/$series.$each.lines" >>"$vm/$series.lines"
 		cp -r "$vm/$series.$each/." "$vm/$series/"
 		grep -h warning "$vm/$series.$each.run1" || true
-		grep -qE '[0-9]+ passed' "$vm/$series.$each.run1" || { tail -n 15 "$vm/$series.$each.run1" && whole=0; }
+		grep -qE '[0-9]+ passed' "$vm/$series.$each.run1" || {
+			tail -n 15 "$vm/$series.$each.run1" | sed 's/^/| /'
+			whole=0
+		}
 	done
 	[[ $series != host ]] || again host
 	LC_ALL=C sort -k3,3 -o "$vm/$series.lines" "$vm/$series.lines"
