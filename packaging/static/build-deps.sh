@@ -23,11 +23,11 @@ zlib          build_zlib
 elfutils      build_elfutils
 libbpf        build_libbpf
 libinih       build_inih
-jansson       build_fast -DJANSSON_BUILD_DOCS=OFF -DJANSSON_EXAMPLES=OFF -DJANSSON_WITHOUT_TESTS=ON
+jansson       build_cmake -DJANSSON_BUILD_DOCS=OFF -DJANSSON_EXAMPLES=OFF -DJANSSON_WITHOUT_TESTS=ON
 libyaml       build_libyaml
 protobuf-c    build_protobuf_c
 libmicrohttpd build_libmicrohttpd
-mbedtls       build_fast -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF
+mbedtls       build_mbedtls
 curl          build_curl
 cmocka        build_cmocka
 "
@@ -127,9 +127,9 @@ unpack() { # NAME VERSION FILE=SHA256...
 
 # --- builds: each runs in a subshell under errexit, in the unpacked source, output in the package's log ------
 
-build_musl() { # -O2: each string of a parsed line is a malloc()
+build_musl() {
 	./configure --prefix="$root" --syslibdir="$root/lib" --disable-shared --enable-wrapper=gcc CC="${cross}gcc" \
-		CFLAGS="${cflags/-Os/-O2}"
+		CFLAGS="$cflags"
 	make -j"$jobs" install
 	link_uapi_headers
 }
@@ -191,11 +191,6 @@ build_cmake() { # CMAKE-OPTION...
 	ninja -C obj -j"$jobs" install
 }
 
-# -O2 where speed is felt: -Os doubles the time of a handshake in mbedtls, and of a parsed line in jansson.
-build_fast() {
-	cflags="${cflags/-Os/-O2}" build_cmake "$@"
-}
-
 build_libyaml() { # its CMake files write no .pc
 	build_cmake
 	write_pc yaml-0.1 -lyaml
@@ -219,6 +214,10 @@ build_libmicrohttpd() { # plain HTTP over epoll; of authentication, forms and up
 		CC="$cc" CFLAGS="$cflags" LDFLAGS=-static
 	make -j"$jobs" -C src/microhttpd libmicrohttpd.la
 	put src/microhttpd/.libs/libmicrohttpd.a libmicrohttpd.pc src/include/microhttpd.h
+}
+
+build_mbedtls() { # -O2: -Os doubles the time of a handshake
+	cflags="${cflags/-Os/-O2}" build_cmake -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF
 }
 
 # No CA path: none is right on every distribution, the program looks for it. The resolver's thread keeps DNS off the loop.
