@@ -3,14 +3,15 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "core/codec/json_pool.h"
 
 /* jansson's allocator is one for the process and gets no context: a count of its failures has nowhere else to be. */
 static _Thread_local size_t failures;
 
 static void *counted_malloc(size_t size)
 {
-	void *p = malloc(size);
+	void *p = slo_json_pool_malloc(size);
 
 	failures += !p;
 	return p;
@@ -20,7 +21,7 @@ int slo_json_load(json_t **ret, const char *text, size_t len, size_t flags, json
 {
 	json_t *root;
 
-	json_set_alloc_funcs(counted_malloc, free);
+	json_set_alloc_funcs(counted_malloc, slo_json_pool_free);
 	failures = 0;
 	root = json_loadb(text, len, flags, why);
 	if (failures) {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/clock.h"
+#include "core/codec/json_pool.h"
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/control.h"
 #include "core/programs/sloctl/ustar.h"
@@ -227,7 +228,7 @@ static void add_answers(struct bundle *b, const char *path)
 		json_decref(answer);
 		if (text)
 			add(b, name, text, strlen(text));
-		free(text);
+		slo_json_pool_free(text); /* jansson's */
 	}
 }
 

@@ -308,7 +308,11 @@ static void every_allocation_may_fail(void **state)
 		failures += r < 0;
 		json_decref(object);
 	}
+#if defined(__SANITIZE_ADDRESS__)
 	assert_true(failures > 5);
+#else
+	assert_true(failures > 2); /* small pieces are the pool's, see json_pool.h */
+#endif
 }
 
 int main(void)
