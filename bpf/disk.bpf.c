@@ -13,15 +13,17 @@
 #define RQF_FLUSH_SEQ_UNNAMED (1U << 1)
 #define DEV_MINOR_BITS 20
 #define PF_KTHREAD 0x00200000
+#define SUBMITTED_SOMETIME 1
 
 struct submitted {
-	__u64 start_ns;
+	__u64 start_ns; /* 0: nothing is known; SUBMITTED_SOMETIME: no disk was known then that does not stamp */
 	struct slo_abi_owner owner;
 };
 
 /*
  * Who submitted, by bio; only where that must be known better than by the bio's cgroup, or where a disk does not stamp.
- * LRU, for a bio merged on both sides is not found again.
+ * LRU, for a bio merged on both sides is not found again. What is found is marked, and written anew for the next bio at
+ * that address: an update and a delete cost as much as ten look-ups.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -40,6 +42,8 @@ struct {
 
 /* 1: every request's submitter is wanted. Written by user space, before disk_submit is attached. */
 __u64 disk_know_submitter;
+/* 1: there is a disk that does not stamp, and a submission is a beginning. */
+__u64 disk_know_submission;
 
 static __always_inline __u32 device(const struct gendisk *disk)
 {
@@ -134,23 +138,29 @@ static __always_inline void note_unstamped(__u32 dev)
 		__sync_fetch_and_add(count, 1);
 	else
 		bpf_map_update_elem(&disk_unstamped, &dev, &one, BPF_NOEXIST);
+	disk_know_submission = 1;
 	slo_stat_inc(SLO_ABI_DISK_IO, unmatched);
 }
 
-/* Takes it out: a merge in front makes another bio the first. */
+static __always_inline struct submitted *submitted_of(const struct bio *bio)
+{
+	__u64 key = (__u64)bio;
+	struct submitted *s = bpf_map_lookup_elem(&disk_submitted, &key);
+
+	return s && s->start_ns ? s : 0;
+}
+
+/* Once: a merge in front makes another bio the first. */
 static __always_inline int take_submitted(const struct request *rq, struct submitted *s)
 {
-	__u64 key = (__u64)rq->bio;
-	struct submitted *found = bpf_map_lookup_elem(&disk_submitted, &key);
+	struct submitted *found = submitted_of(rq->bio);
 
-	if (!found) {
-		key = (__u64)rq->biotail;
-		found = bpf_map_lookup_elem(&disk_submitted, &key);
-	}
+	if (!found && rq->biotail != rq->bio)
+		found = submitted_of(rq->biotail);
 	if (!found)
 		return 0;
 	*s = *found;
-	bpf_map_delete_elem(&disk_submitted, &key);
+	found->start_ns = 0;
 	return 1;
 }
 
@@ -186,15 +196,14 @@ int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int by
 		return 0;
 	if (!started && (rq->cmd_flags & REQ_OP_MASK) >= REQ_OP_PASSTHROUGH)
 		return 0;
-	if (!((disk_know_submitter || !started) && take_submitted(rq, &s))) {
+	if (!((disk_know_submitter || !started) && take_submitted(rq, &s)))
 		s.owner.cgroup_id = bio_cgroup_id(rq->bio);
-		if (!started)
-			note_unstamped(request_device(rq));
-	}
 	if (started)
 		s.start_ns = started;
+	else if (s.start_ns <= SUBMITTED_SOMETIME)
+		note_unstamped(request_device(rq));
 	now = bpf_ktime_get_ns();
-	if (!s.start_ns || !slo_admit(SLO_ABI_DISK_IO, &s.owner))
+	if (s.start_ns <= SUBMITTED_SOMETIME || !slo_admit(SLO_ABI_DISK_IO, &s.owner))
 		return 0;
 	/* The clocks of two CPUs may differ a little: a request took no less than nothing. */
 	if (now < s.start_ns)
@@ -204,13 +213,13 @@ int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int by
 }
 
 /* A kernel thread works for others, whom the bio's cgroup names. */
-static __always_inline int is_kernel_thread(__u64 bio_cgroup)
+static __always_inline int is_kernel_thread(const struct bio *bio)
 {
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
 		return (((struct task_struct *)bpf_get_current_task_btf())->flags & PF_KTHREAD) !=
 		       0;
 	/* Before 5.11: they live in the root cgroup, whose id is 1. */
-	return bpf_get_current_cgroup_id() == 1 && bio_cgroup > 1;
+	return bpf_get_current_cgroup_id() == 1 && bio_cgroup_id(bio) > 1;
 }
 
 /* In the submitter's own context, but for the kernel's threads that work for others: writeback, dm. */
@@ -218,7 +227,7 @@ SEC("tp_btf/block_getrq")
 int disk_submit(__u64 *ctx)
 {
 	const struct bio *bio = (const struct bio *)ctx[0];
-	struct submitted s = {};
+	struct submitted s = {}, *room;
 	__u64 key;
 	__u32 dev;
 
@@ -230,10 +239,15 @@ int disk_submit(__u64 *ctx)
 		if (!bpf_map_lookup_elem(&disk_unstamped, &dev))
 			return 0;
 	}
-	s.start_ns = bpf_ktime_get_ns();
-	s.owner.cgroup_id = bio_cgroup_id(bio);
-	if (!is_kernel_thread(s.owner.cgroup_id))
+	s.start_ns = disk_know_submission ? bpf_ktime_get_ns() : SUBMITTED_SOMETIME;
+	if (is_kernel_thread(bio))
+		s.owner.cgroup_id = bio_cgroup_id(bio);
+	else
 		slo_owner_current(&s.owner);
-	bpf_map_update_elem(&disk_submitted, &key, &s, BPF_ANY);
+	room = bpf_map_lookup_elem(&disk_submitted, &key);
+	if (room)
+		*room = s;
+	else
+		bpf_map_update_elem(&disk_submitted, &key, &s, BPF_ANY);
 	return 0;
 }
