@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """All signals on under a mixed load at fixed rates: 10,000 context switches, 5,000 connects and 5,000 I/Os a second together.
 What the agent and its programs cost, percent of one core: its CPU time, its programs' run time by the kernel's account, and
-the calibrated cost of getting into each of them."""
+the calibrated cost of getting into each of them. Beside it the floor: programs that do nothing, at the same hooks, under the
+same load, in the same run."""
 import json
 import os
 import re
@@ -11,10 +12,12 @@ import subprocess
 import tempfile
 import time
 
-from benchlib import BIN, LOAD_CPU, Agent, Unmeasured, absent, figure
+from benchlib import BIN, LOAD_CPU, Agent, BpfStats, Tool, Unmeasured, absent, figure, read
 
 SECONDS = 8
 SWITCHES, CONNECTS, IOPS = 10000, 5000, 5000
+# Where the programs that this load runs are attached, but for connect(2)'s exit.
+HOOKS = ("sched_switch", "inet_sock_set_state", "block_getrq", "block_rq_complete", "egress", "ingress", "connect4")
 
 
 def start(kind, rate, seconds):
@@ -35,29 +38,50 @@ def total(programs, field):
     return sum(value[field] for value in programs.values())
 
 
+def cgroup2():
+    found = re.search(r"^\S+ (\S+) cgroup2 ", read("/proc/self/mounts"), re.M)
+    if not found:
+        raise Unmeasured("no cgroup2 here")
+    return found[1]
+
+
+def under_load(tool, folder):
+    """(wall ns, the tool's own CPU ns, runs, their ns, {load: events a second}) of a tool that is attached."""
+    loads = {"switches": start("switch", SWITCHES, SECONDS + 2), "connects": start("connect", CONNECTS, SECONDS + 2)}
+    fio = start_fio(folder, SECONDS + 2)
+    time.sleep(1.5)
+    begin, cpu, before = time.monotonic_ns(), tool.cpu_ns(), tool.programs()
+    time.sleep(SECONDS - 1)
+    wall, own, after = time.monotonic_ns() - begin, tool.cpu_ns() - cpu, tool.programs()
+    made = {name: proc.communicate(timeout=60)[0] for name, proc in loads.items()}
+    rates = {name: int(m[1]) * 1e9 / int(m[2]) for name, text in made.items() if (m := re.search(r"events=(\d+) ns=(\d+)", text))}
+    rates["I/Os"] = json.loads(fio.communicate(timeout=60)[0])["jobs"][0]["read"]["iops"]
+    return wall, own, *(total(after, i) - total(before, i) for i in (0, 1)), rates
+
+
+def per_second(said):
+    return ", ".join(f"{value:.0f} {name}/s" for name, value in said.items())
+
+
 def measure(preset):
     folder = tempfile.mkdtemp(prefix="slo-bench.", dir="/var/tmp")
     try:
         with Agent(preset) as agent:
-            loads = {"switches": start("switch", SWITCHES, SECONDS + 2), "connects": start("connect", CONNECTS, SECONDS + 2)}
-            fio = start_fio(folder, SECONDS + 2)
-            time.sleep(1.5)
-            begin, cpu, before = time.monotonic_ns(), agent.cpu_ns(), agent.programs()
-            time.sleep(SECONDS - 1)
-            wall, own, after = time.monotonic_ns() - begin, agent.cpu_ns() - cpu, agent.programs()
-            made = {name: proc.communicate(timeout=60)[0] for name, proc in loads.items()}
-            disk = json.loads(fio.communicate(timeout=60)[0])["jobs"][0]["read"]["iops"]
+            wall, own, runs, run_ns, rates = under_load(agent, folder)
         entry = float(re.search(r"entry_ns=([0-9.]+)", "".join(agent.text_all()))[1])
+        with Tool([f"{BIN}/empty_program", cgroup2(), *HOOKS], "attached") as empty, BpfStats():
+            floor_wall, _, floor_runs, floor_ns, floor_rates = under_load(empty, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    runs, run_ns = (total(after, i) - total(before, i) for i in (0, 1))
-    rates = {name: int(m[1]) * 1e9 / int(m[2]) for name, text in made.items() if (m := re.search(r"events=(\d+) ns=(\d+)", text))}
-    rates["I/Os"] = disk
-    said = ", ".join(f"{value:.0f} {name}/s" for name, value in rates.items())
+    said, cost, floor = per_second(rates), own + run_ns + runs * entry, (floor_ns + floor_runs * entry) / floor_wall
     figure(f"{preset}: mixed load, agent's own CPU", 100 * own / wall, "%", None, said)
-    figure(f"{preset}: mixed load, BPF run time", 100 * run_ns / wall, "%", None, f"{runs * 1e9 / wall:.0f} runs/s")
+    figure(f"{preset}: mixed load, BPF run time", 100 * run_ns / wall, "%", None,
+           f"{runs * 1e9 / wall:.0f} runs/s of {run_ns / runs:.0f} ns")
     figure(f"{preset}: mixed load, BPF entry, calibrated", 100 * runs * entry / wall, "%", None, f"{entry:.0f} ns each")
-    figure(f"{preset}: mixed load, all of it", 100 * (own + run_ns + runs * entry) / wall, "%", "<= 1", said)
+    figure(f"{preset}: mixed load, all of it", 100 * cost / wall, "%", "<= 1", said)
+    figure("mixed load, the floor: programs that do nothing at the same hooks, run time and entry", 100 * floor, "%", None,
+           f"{floor_runs * 1e9 / floor_wall:.0f} runs/s of {floor_ns / floor_runs:.0f} ns; {per_second(floor_rates)}")
+    figure(f"{preset}: mixed load, all of it / the floor", cost / wall / floor, "ratio", None, f"{len(HOOKS)} hooks")
 
 
 def main():
