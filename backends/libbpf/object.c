@@ -387,7 +387,8 @@ int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *
 /* What was under way when the hooks left ended unseen, and its thread, request or sector belongs to others by now. */
 static void forget_flight(const struct slo_bpf_obj *o)
 {
-	static const char *const flights[] = { "runq_tasks", "disk_begun", "reclaim_stalls" };
+	static const char *const flights[] = { "runq_tasks", "disk_begun", "disk_submitted",
+		                               "reclaim_stalls" };
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(flights); i++) {
 		const struct bpf_map *map = bpf_object__find_map_by_name(o->obj, flights[i]);
