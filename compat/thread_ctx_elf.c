@@ -16,14 +16,12 @@
 
 /* The C library's vector of blocks, from the thread pointer: glibc's tcbhead_t, musl's struct pthread. */
 #ifdef __aarch64__
-#define DTV_AT_GLIBC 0
-#define DTV_AT_MUSL (-8)
+static const int16_t dtv_at[] = { 0, -8 };
 #define R_OWN_TPOFF R_AARCH64_TLS_TPREL
 #define R_OWN_DTPMOD R_AARCH64_TLS_DTPMOD
 #define R_OWN_TLSDESC R_AARCH64_TLSDESC
 #else
-#define DTV_AT_GLIBC 8
-#define DTV_AT_MUSL 8
+static const int16_t dtv_at[] = { 8, 8 };
 #define R_OWN_TPOFF R_X86_64_TPOFF64
 #define R_OWN_DTPMOD R_X86_64_DTPMOD64
 #define R_OWN_TLSDESC R_X86_64_TLSDESC
@@ -191,7 +189,7 @@ static bool of_module(int64_t offset, uint64_t module, bool musl, struct slo_thr
 		return false;
 	*ret = (struct slo_thread_ctx_place){ .offset = offset,
 		                              .module = (uint32_t)module,
-		                              .dtv_at = musl ? DTV_AT_MUSL : DTV_AT_GLIBC,
+		                              .dtv_at = dtv_at[musl],
 		                              .dtv_step = musl ? 8 : 16 };
 	return true;
 }

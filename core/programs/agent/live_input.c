@@ -103,12 +103,13 @@ static void tell_lost(const struct slo_live *l, const struct slo_live_input *in)
 	struct slo_jsonl_tail_stats st;
 
 	slo_jsonl_tail_stats(in->tail, &st);
-	if (st.lost_files)
+	if (st.lost_files) {
 		slo_log_warn(
 			"slo_input: what was written while no agent ran is lost in part: the file read last is "
 			"gone, or has no name of the first %d rotations; let the log keep them as "
 			"FILE.1, FILE.2 path=\"%s\"",
 			SLO_JSONL_TAIL_ROTATIONS, l->cfg->receiver.slo_input);
+	}
 }
 
 int slo_live_input_open(struct slo_live *l, struct slo_err *err)
