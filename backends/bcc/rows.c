@@ -97,7 +97,7 @@ static const struct slo_bcc_rung rungs[] = {
 	  .note = DNS_NOTE },
 	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.4", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_OLD },
 	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_free_datagram_locked, udp_lib_get_port",
-	  .note = DNS_NOTE },
+	  .note = DNS_NOTE ", as is one in IP fragments" },
 
 	{ .obj = SLO_BCC_OBJ_RETRANSMIT, .mechanism = "bcc, tracepoints", .needs = 2,
 	  .need = { SLO_BCC_RETR_TP, SLO_BCC_STATE_TP },
