@@ -33,8 +33,10 @@ static void delays_are_kept_unless_the_host_says_otherwise(void **state)
 /* A name that no text has would never be found, and nothing forgotten. */
 static void maps_of_the_table_stand_in_the_texts(void **state)
 {
-	static const char *const texts[] = { "connect.bcc.c",    "disk.bcc.c",     "slo_sock.bcc.h",
-		                             "retransmit.bcc.c", "runqueue.bcc.c", "reclaim.bcc.c" };
+	static const char *const texts[] = {
+		"connect.bcc.c",    "disk.bcc.c",     "slo_sock.bcc.h",
+		"retransmit.bcc.c", "runqueue.bcc.c", "reclaim.bcc.c"
+	};
 	static char text[200000];
 	size_t used = 0;
 
@@ -58,7 +60,8 @@ static void maps_of_the_table_stand_in_the_texts(void **state)
 		char declared[80];
 
 		for (size_t k = 0; k < SLO_ARRAY_SIZE(names); k++) {
-			(void)snprintf(declared, sizeof(declared), ", %s, ", names[k] ? names[k] : "");
+			(void)snprintf(declared, sizeof(declared), ", %s, ",
+			               names[k] ? names[k] : "");
 			assert_true(!names[k] || strstr(text, declared));
 		}
 	}
