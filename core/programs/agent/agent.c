@@ -331,6 +331,7 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 		return slo_err_wrap(err, r, "dropping privileges");
 	if (a->live)
 		slo_live_state_check(a->live);
+	(void)slo_agent_hold_signals(true);
 	slo_agent_log_choice(a);
 	return 0;
 }

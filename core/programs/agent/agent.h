@@ -3,6 +3,8 @@
 #ifndef SLO_AGENT_AGENT_H
 #define SLO_AGENT_AGENT_H
 
+#include <signal.h>
+
 #include "backends/capture.h"
 #include "backends/session.h"
 #include "compat/identity_cache.h"
@@ -67,6 +69,12 @@ struct slo_agent {
 /* Builds everything from agent->cfg. 0 or negative errno with @err; slo_agent_fini() in both cases. */
 int slo_agent_init(struct slo_agent *agent, struct slo_err *err);
 void slo_agent_fini(struct slo_agent *agent);
+
+/*
+ * From here on signals wait for the loop. First SIGHUP alone: a start that takes minutes (a compile) is ended by the others,
+ * but not by a reload that comes early. @all: they too, before it is said that the agent is ready.
+ */
+sigset_t slo_agent_hold_signals(bool all);
 
 /* Runs until a signal, the end of --seconds or of a replay. 0 or negative errno. */
 int slo_agent_loop(struct slo_agent *agent, struct slo_err *err);

@@ -23,16 +23,25 @@ struct loop {
 	bool stop;
 };
 
-static int open_signals(struct slo_err *err)
+sigset_t slo_agent_hold_signals(bool all)
 {
 	sigset_t set;
-	int fd;
 
 	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGHUP);
+	if (all) {
+		(void)sigaddset(&set, SIGINT);
+		(void)sigaddset(&set, SIGTERM);
+	}
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	return set;
+}
+
+static int open_signals(struct slo_err *err)
+{
+	sigset_t set = slo_agent_hold_signals(true);
+	int fd;
+
 	/* A closed pipe and a file at its limit are the sink's business. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);

@@ -52,8 +52,8 @@ int main(int argc, char **argv)
 	(void)mallopt(M_TOP_PAD, 0);
 	(void)mallopt(M_TRIM_THRESHOLD, 0);
 #endif
+	(void)slo_agent_hold_signals(false);
 	r = slo_agent_options_parse(argc, argv, &opt);
-
 	if (r == SLO_OPTIONS_DONE)
 		return 0;
 	if (r < 0)

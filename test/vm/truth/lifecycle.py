@@ -234,6 +234,30 @@ def sighup_opens_a_rotated_file_anew():
     equal("nothing twice", (seen(both, first), seen(both, second)), (4, 4))
 
 
+class Hurried(Agent):
+    """Asked to reload again and again while it starts."""
+
+    def _wait_ready(self):
+        self.asked = 0
+        time.sleep(0.05)  # until the program is its own, no longer this one's copy
+        while "agent ready" not in self.log() and self.proc.poll() is None:
+            self.proc.send_signal(signal.SIGHUP)
+            self.asked += 1
+            time.sleep(0.01)
+        super()._wait_ready()
+
+
+@apart
+def a_reload_that_is_asked_for_too_early_waits():
+    agent = Hurried(CONNECT)
+    if not slotest.SELF:
+        check(agent.asked > 0, "asked for", agent.asked, "once at least")
+    yield 1.5
+    port = connects(4)
+    equal("records", seen(agent.stop(), port), 4)
+    equal("exit code", agent.code or 0, 0)
+
+
 @test
 def an_output_that_cannot_be_opened_is_refused_at_the_start():
     if slotest.SELF:
