@@ -57,16 +57,25 @@ static int grow(size_t class)
 	return 1;
 }
 
-void *slo_json_pool_malloc(size_t size)
+/* NULL: it is large, or there is no room. */
+static void *take(size_t size)
 {
-	size_t class = size ? (size - 1) / STEP : 0;
+	size_t class = (size - 1) / STEP;
 	struct piece *p;
 
-	if (!POOLED || class >= CLASSES || (!pool.idle[class] && !grow(class)))
-		return malloc(size);
+	if (class >= CLASSES || (!pool.idle[class] && !grow(class)))
+		return NULL;
 	p = pool.idle[class];
 	pool.idle[class] = p->next;
 	return p;
+}
+
+void *slo_json_pool_malloc(size_t size)
+{
+	size_t at_least = size ? size : 1;
+	void *piece = POOLED ? take(at_least) : NULL;
+
+	return piece ? piece : malloc(at_least);
 }
 
 void slo_json_pool_free(void *piece)

@@ -30,15 +30,16 @@ static void thread_context(int root, bool on, bool asked, struct slo_trace_way *
 	w->used = w->here && on && asked;
 	if (c.unreadable)
 		(void)snprintf(unread, sizeof(unread), ", %u not to be read in full", c.unreadable);
-	if (w->here)
+	if (w->here) {
 		SAY(w, "%u of %u processes publish theirs (pid %u first)%s%s%s", c.publishers,
 		    c.processes, c.first, unread, c.all ? "" : ", not all looked at",
 		    w->used ? ""
 		    : on    ? "; no signal is served by BTF here, and other programs do not ask"
 		            : "; not asked: [agent] thread_context is off");
-	else
+	} else {
 		SAY(w, "none of %u processes publishes one%s%s", c.processes, unread,
 		    c.all ? "" : ", not all looked at");
+	}
 }
 
 static bool asks_a_map(const struct slo_backend_report *reports, unsigned int count)
