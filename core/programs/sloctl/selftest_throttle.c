@@ -11,33 +11,20 @@
 #include "core/programs/sloctl/selftest_case.h"
 
 #define PERIOD_US "100000"
-#define PERIOD_NS (100 * SLO_NS_PER_MS)
+#define PERIOD_MS 100
 #define QUOTA_US "20000"
 #define SPIN_NS (500 * SLO_NS_PER_MS)
-/* Away for that long, it was throttled: of a period four fifths are without a CPU. */
-#define AWAY_NS (40 * SLO_NS_PER_MS)
 #define REPLY_MS 3000
 /* Longer than a period: the last throttling is over, and counted. */
 #define CALM_MS 120
 /* Throttled less than this, and the quota was not spent: others had the CPU. */
 #define THROTTLED_MS 50
-/* Beside the same counter no difference is right; beside the spinner's clocks a tick at 100 Hz and its rounding. */
-#define TOLERANCE_MS 0.01
-#define CLOCKS_MS 20
-
 /*
- * Ends with a quota just given: were the old one spent while it reports, it would be throttled for up to a period that is
- * on no clock of its own, the kernel's counter of it being right.
+ * Beside the same counter no difference is right. Beside the spinner's clocks a tick at 100 Hz and its rounding, and a period:
+ * where it spends the last of a quota as it reports, the kernel counts the rest of that period, which is on no clock of its own.
  */
-static void spin_until(uint64_t end)
-{
-	uint64_t now = slo_clock_monotonic_ns(), before;
-
-	do {
-		before = now;
-		now = slo_clock_monotonic_ns();
-	} while (now < end || (now - before < AWAY_NS && now < end + 2 * PERIOD_NS));
-}
+#define TOLERANCE_MS 0.01
+#define CLOCKS_MS (20 + PERIOD_MS)
 
 static void spin(int ctl, void *arg)
 {
@@ -48,7 +35,8 @@ static void spin(int ctl, void *arg)
 	while (recv(ctl, &go, 1, 0) == 1) {
 		uint64_t begin = slo_clock_monotonic_ns(), cpu = slo_clock_thread_cpu_ns();
 
-		spin_until(begin + SPIN_NS);
+		while (slo_clock_monotonic_ns() < begin + SPIN_NS)
+			;
 		s.cpu_ns = slo_clock_thread_cpu_ns() - cpu;
 		s.wall_ns = slo_clock_monotonic_ns() - begin;
 		(void)send(ctl, &s, sizeof(s), MSG_NOSIGNAL);
