@@ -108,19 +108,19 @@ def late_dns_answers_are_network_dns():
 # --- less CPU ------------------------------------------------------------------------------------------------------
 
 
-def a_third_of_its_need():
-    """Percent of a CPU, whatever that is on this machine."""
+def half_of_its_need():
+    """Percent of a CPU, whatever that is on this machine. Of a third of 12 % no reply came to its end, so that nothing was late."""
     used = lambda: s.cgroup.numbers("cpu.stat")["usage_usec"]  # noqa: E731
     before = used()
     time.sleep(5)
-    return max(1, round((used() - before) / 5e4 / 3))
+    return max(1, round((used() - before) / 5e4 / 2))
 
 
 @test
 def a_cpu_quota_is_cpu_throttle():
     if HOST:
         skip("its cpu hierarchy is not the one that spans and records name")
-    percent = a_third_of_its_need()
+    percent = half_of_its_need()
     print(f"  quota: {percent} % of a CPU", flush=True)
     act(lambda: s.cgroup.quota(percent), lambda: s.cgroup.quota(None), "cpu_throttle")
 
