@@ -211,7 +211,8 @@ test_check() {
 }
 
 # Each kernel in two boots, and a third for the bare initramfs. Three guests at a time: their tests mostly sleep and wait. The
-# host's lane goes on beside them, but for what tells of neighbours on the CPUs: that comes after them, and what failed again.
+# host's lane goes on beside them, but for what tells of neighbours on the CPUs: that comes after them, and then, one at a time,
+# what failed.
 test_vm() {
 	local series host
 	mkdir -p build/vm

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # One lane of the matrix, all truth tests of a series, in parts that may run at the same time:
-# lane.sh SERIES a|b      a half of a guest's tests in a boot of its own, and in one more what failed
+# lane.sh SERIES a|b      a half of a guest's tests in a boot of its own
 # lane.sh host a|b        a: what may have neighbours; b: what may not
-# lane.sh SERIES join     the parts together in build/vm/SERIES; on the host, now alone, what failed once more
-# What passes only at the second try says so, and the log of the first stays: build/vm/SERIES.PART.first/. One result a line.
+# lane.sh SERIES join     the parts together in build/vm/SERIES; what failed once more, now alone on the machine
+# What passes only at the second try says so, and the log of the first stays: build/vm/SERIES.first/. One result a line.
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 vm=$(readlink -f "$here/../..")/build/vm
@@ -31,14 +31,14 @@ tests_of_part() {
 	done
 }
 
-# again NAME: what failed in build/vm/NAME.
+# What failed in build/vm/SERIES.
 again() {
-	local name=$1 test took failed
+	local name=$series test took failed
 	mapfile -t failed < <(awk '$1 == "FAIL" { print $3 }' "$vm/$name.lines")
 	((${#failed[@]})) && [[ -d $vm/$name ]] || return 0
 	rm -rf "$vm/$name.first"
 	cp -r "$vm/$name" "$vm/$name.first"
-	SLO_LOGS=$name "$here/run.sh" "$series" "${failed[@]}" >"$vm/$name.run2" 2>&1
+	"$here/run.sh" "$series" "${failed[@]}" >"$vm/$name.run2" 2>&1
 	for test in "${failed[@]}"; do
 		took=$(results "$vm/$name.run2" | awk -v n="$test" '$1 == "ok" && $3 == n { print $4; exit }')
 		[[ -n $took ]] || continue
@@ -62,7 +62,7 @@ join() {
 			whole=0
 		}
 	done
-	[[ $series != host ]] || again host
+	again
 	LC_ALL=C sort -k3,3 -o "$vm/$series.lines" "$vm/$series.lines"
 	cp "$vm/$series.lines" "$vm/$series/results"
 	cat "$vm/$series.lines"
@@ -79,6 +79,5 @@ join) join ;;
 	mapfile -t tests < <(tests_of_part)
 	SLO_LOGS=$name "$here/run.sh" "$series" "${tests[@]}" >"$vm/$name.run1" 2>&1
 	results "$vm/$name.run1" >"$vm/$name.lines"
-	[[ $series == host ]] || again "$name"
 	;;
 esac
