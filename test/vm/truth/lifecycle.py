@@ -235,15 +235,21 @@ def sighup_opens_a_rotated_file_anew():
 
 
 class Hurried(Agent):
-    """Asked to reload again and again while it starts."""
+    """Asked to reload again and again while it starts, from its first line on: there it holds the signal."""
+
+    def _holds_sighup(self):
+        with open(f"/proc/{self.pid}/status") as f:
+            return any(int(line.split()[1], 16) & 1 for line in f if line.startswith("SigBlk:"))
 
     def _wait_ready(self):
         self.asked = 0
-        time.sleep(0.05)  # until the program is its own, no longer this one's copy
-        while "agent ready" not in self.log() and self.proc.poll() is None:
+        until = time.monotonic() + 10
+        while self.proc.poll() is None and not self._holds_sighup() and time.monotonic() < until:
+            time.sleep(0.001)
+        while self.proc.poll() is None and "agent ready" not in self.log():
             self.proc.send_signal(signal.SIGHUP)
             self.asked += 1
-            time.sleep(0.01)
+            time.sleep(0.005)
         super()._wait_ready()
 
 
