@@ -85,6 +85,8 @@ def act(begin, end, domain, enriched="llm.ebpf.correlation_confidence", slo="cha
     told(gone is not None, "it is resolved after the fault")
     print(f"  named {named['at'] - opened['at']:.1f} s after the opening, probability {named['probability']}, resolved {gone or 0:.1f} s "
           f"after the fault, which took {ended - start:.1f} s", flush=True)
+    carry = [b.count(enriched.encode()) for b in s.sink.spans[spans:]]
+    print(f"  {sum(carry)} of the spans in {len(carry)} requests carry it", flush=True)
     holds(f"spans carry {enriched}", any(enriched.encode() in b for b in s.sink.spans[spans:]))
     calls(opened["id"])
 
