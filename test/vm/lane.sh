@@ -4,12 +4,16 @@
 # lane.sh SERIES a|b      a half of a guest's tests in a boot of its own
 # lane.sh host a|b        a: what may have neighbours; b: what may not
 # lane.sh SERIES join     the parts together in build/vm/SERIES; what failed once more, now alone on the machine
-# What passes only at the second try says so, and the log of the first stays: build/vm/SERIES.first/. One result a line.
+# What passes only at the second try says so, and the log of the first stays: build/vm/SERIES.first/. What passed before on the
+# same content is not run again, and says so (recorded.sh). One result a line.
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
-vm=$(readlink -f "$here/../..")/build/vm
+tree=$(readlink -f "$here/../..")
+vm=$tree/build/vm
 series=$1 part=$2
 name=$series.$part
+# shellcheck source=test/vm/recorded.sh
+. "$here/recorded.sh"
 
 # As long as all the others.
 readonly GUEST_B="guard reclaim retransmit storm story throttle trace"
@@ -27,8 +31,26 @@ tests_of_part() {
 	for file in "$here"/truth/*.[sp][hy]; do
 		test=$(basename "${file%.*}")
 		[[ -x $file ]] || continue
-		if [[ " $listed " == *" $test "* ]]; then [[ $part != b ]] || echo "$test"; else [[ $part != a ]] || echo "$test"; fi
+		if [[ " $listed " == *" $test "* ]]; then [[ $part == a ]] || echo "$test"; else [[ $part == b ]] || echo "$test"; fi
 	done
+}
+
+# One boot for those of the part that no record spares.
+run_part() {
+	local test tests=() line
+	rm -rf "$vm/$name.lines" "${vm:?}/$name" "$vm/$name.before"
+	mkdir -p "$vm/$name.before"
+	record_open "$series"
+	for test in $(tests_of_part); do
+		if line=$(record_use "$test" "$vm/$name.before"); then echo "$line" >>"$vm/$name.lines"; else tests+=("$test"); fi
+	done
+	if ((${#tests[@]})); then
+		SLO_LOGS=$name "$here/run.sh" "$series" "${tests[@]}" >"$vm/$name.run1" 2>&1
+		results "$vm/$name.run1" | tee -a "$vm/$name.lines" | record_keep "$vm/$name"
+	fi
+	mkdir -p "$vm/$name"
+	cp -r "$vm/$name.before/." "$vm/$name/"
+	rm -rf "$vm/$name.before"
 }
 
 # What failed in build/vm/SERIES.
@@ -49,35 +71,25 @@ again() {
 }
 
 join() {
-	local each whole=1
+	local each lacking
 	rm -rf "${vm:?}/$series"
 	mkdir -p "$vm/$series"
 	: >"$vm/$series.lines"
 	for each in a b; do
 		cat "$vm/$series.$each.lines" >>"$vm/$series.lines"
 		cp -r "$vm/$series.$each/." "$vm/$series/"
-		grep -h warning "$vm/$series.$each.run1" || true
-		grep -qE '[0-9]+ passed' "$vm/$series.$each.run1" || {
-			tail -n 15 "$vm/$series.$each.run1" | sed 's/^/| /'
-			whole=0
-		}
+		[[ ! -e $vm/$series.$each.run1 ]] || grep -h warning "$vm/$series.$each.run1" || true
 	done
+	lacking=$(comm -23 <(tests_of_part | LC_ALL=C sort) <(awk '{ print $3 }' "$vm/$series.lines" | LC_ALL=C sort) | xargs)
+	[[ -z $lacking ]] || tail -q -n 15 "$vm/$series".[ab].run1 | sed 's/^/| /'
 	again
 	LC_ALL=C sort -k3,3 -o "$vm/$series.lines" "$vm/$series.lines"
 	cp "$vm/$series.lines" "$vm/$series/results"
 	cat "$vm/$series.lines"
 	# Without the totals it failed as a whole.
-	((whole)) || exit 1
+	[[ -z $lacking ]] || { echo "$series: no result of $lacking" && exit 1; }
 	echo "$series: $(grep -c '^ok' "$vm/$series.lines") passed, $(grep -c '^FAIL' "$vm/$series.lines") failed, $(grep -c '^skip' "$vm/$series.lines") skipped"
 }
 
 mkdir -p "$vm"
-case $part in
-join) join ;;
-*)
-	rm -f "$vm/$name.lines"
-	mapfile -t tests < <(tests_of_part)
-	SLO_LOGS=$name "$here/run.sh" "$series" "${tests[@]}" >"$vm/$name.run1" 2>&1
-	results "$vm/$name.run1" >"$vm/$name.lines"
-	;;
-esac
+if [[ $part == join ]]; then join; else run_part; fi

@@ -25,7 +25,7 @@ def lane(series):
     """({signal: (mechanism, note)}, {test: word}) or None where it was not run."""
     folder = os.path.join(TREE, "build/vm", series)
     try:
-        with open(f"{folder}/prereq.json", encoding="utf-8") as file:
+        with open(f"{folder}/02_prereq.json", encoding="utf-8") as file:
             report = json.load(file)
         with open(f"{folder}/results", encoding="utf-8") as file:
             results = {words[2]: words[0] for words in map(str.split, file) if len(words) > 2}

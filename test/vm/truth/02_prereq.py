@@ -12,5 +12,5 @@ try:
     report = json.loads(run.stdout)
 except ValueError:
     sys.exit(f"exit code {run.returncode}, no JSON: {run.stdout[:200]} {run.stderr[:400]}")
-with open(os.path.join(os.environ["SLO_SHARE"], "prereq.json"), "w", encoding="utf-8") as out:
+with open(os.path.join(os.environ["SLO_SHARE"], "02_prereq.json"), "w", encoding="utf-8") as out:
     json.dump({"release": os.uname().release, **report}, out)
