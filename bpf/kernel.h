@@ -137,6 +137,7 @@ struct cfs_rq___task_clock {
 
 struct sched_entity {
 	struct cfs_rq *cfs_rq;
+	unsigned char sched_delayed; /* from 6.12: it sleeps, and is in the queue still */
 };
 
 struct sched_info {

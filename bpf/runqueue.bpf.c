@@ -14,6 +14,23 @@ struct {
 	__type(value, __u64);
 } runq_queued SEC(".maps");
 
+/*
+ * From 6.12 a task that goes to sleep may stay in its queue for a while. Where it is moved to another CPU in that state, the
+ * kernel stamps it as queued, and leaves the stamp when it wakes up: its sleep looks like a wait, of seconds. When each such
+ * task was moved, by rq->clock.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} runq_moved_asleep SEC(".maps");
+
+/* From the queue that it leaves to the stamp, by the clocks of two CPUs. */
+#define MOVE_NS 5000000ULL
+/* What looks like a wait shorter than this is not asked about: a look-up costs as much as the rest. */
+#define ASLEEP_MIN_NS 100000ULL
+
 /* When a CFS queue (one cgroup on one CPU) was last throttled, and when one of its tasks first ran after that. */
 struct throttling {
 	__u64 began; /* the queue's own stamp; names the episode */
@@ -170,6 +187,34 @@ static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __
 	slo_submit(e);
 }
 
+/* Loaded only where there are such tasks. A move of one that is woken, or waits, ends at the first line. */
+SEC("tp_btf/sched_migrate_task")
+int BPF_PROG(runq_move, struct task_struct *p)
+{
+	__u32 pid = p->pid;
+	__u64 at;
+
+	if (!p->se.sched_delayed)
+		return 0;
+	at = p->se.cfs_rq->rq->clock;
+	bpf_map_update_elem(&runq_moved_asleep, &pid, &at, BPF_ANY);
+	return 0;
+}
+
+/* Was the stamp @queued set when the task was moved asleep? When it woke up is not known then. */
+static __always_inline int stamped_asleep(__u32 pid, __u64 queued, __u64 wait_ns)
+{
+	const __u64 *at;
+
+	if (!bpf_core_field_exists(struct sched_entity, sched_delayed) || wait_ns < ASLEEP_MIN_NS)
+		return 0;
+	at = bpf_map_lookup_elem(&runq_moved_asleep, &pid);
+	if (!at || queued + MOVE_NS < *at || queued > *at + MOVE_NS)
+		return 0;
+	slo_stat_inc(SLO_ABI_RUNQUEUE_DELAY, unmatched);
+	return 1;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_struct *next)
 {
@@ -183,7 +228,8 @@ int BPF_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_s
 	if (!turns)
 		return 0;
 	/* The idle task never waits. */
-	if (next->pid && queued && clock >= queued)
+	if (next->pid && queued && clock >= queued &&
+	    !stamped_asleep(next->pid, queued, clock - queued))
 		finish(next, cgroup_id, now, 0, clock - queued);
 	take_turn(turns, cgroup_id, now);
 	return 0;

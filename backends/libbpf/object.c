@@ -12,6 +12,7 @@
 #include "backends/libbpf/bpflog.h"
 #include "backends/libbpf/patch.h"
 #include "backends/libbpf/stale.h"
+#include "compat/btf.h"
 #include "compat/tracefs.h"
 
 static bool is_in(const char *const *names, size_t max, const char *name)
@@ -569,12 +570,20 @@ static int try_once(struct slo_bpf_obj *o, const struct slo_attach_env *env, cha
 	return r;
 }
 
-static unsigned int wanted_extras(const struct slo_rung *rung, uint64_t wanted)
+static bool is_named(const struct slo_attach_env *env, const char *name)
+{
+	return slo_btf_has_name(env->btf_path, name);
+}
+
+static unsigned int wanted_extras(const struct slo_rung *rung, const struct slo_attach_env *env)
 {
 	unsigned int set = 0;
 
 	for (unsigned int i = 0; i < SLO_ROW_EXTRAS && rung->extra[i].prog[0]; i++) {
-		if (!rung->extra[i].signals || (wanted & rung->extra[i].signals))
+		const struct slo_extra *e = &rung->extra[i];
+
+		if ((!e->signals || (env->wanted & e->signals)) &&
+		    (!e->if_named || is_named(env, e->if_named)))
 			set |= 1U << i;
 	}
 	return set;
@@ -597,7 +606,7 @@ static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, str
 	int extra, r;
 
 	v->note[0] = '\0';
-	o->extras = wanted_extras(rung, env->wanted);
+	o->extras = wanted_extras(rung, env);
 	while ((r = try_once(o, env, prog, why)) != 0) {
 		extra = extra_of(rung, prog);
 		if (extra < 0 || !(o->extras & 1U << extra)) {
@@ -632,6 +641,11 @@ static bool is_ruled_out(const struct slo_rung *rung, const struct slo_attach_en
 	if (rung->needs_sched_info && !env->sched_info) {
 		slo_verdict_refuse(v, rung->mechanism, -ENOTSUP,
 		                   "the kernel keeps no enqueue times (CONFIG_SCHED_INFO)");
+		return true;
+	}
+	if (rung->unless_named && is_named(env, rung->unless_named)) {
+		slo_verdict_refuse(v, rung->mechanism, -ENOTSUP,
+		                   "wrong on this kernel, whose BTF has %s", rung->unless_named);
 		return true;
 	}
 	/* Its way out is the reader's to take, so it comes first. */

@@ -119,9 +119,13 @@ static const struct slo_rung rungs[] = {
 
 	{ .obj = SLO_OBJ_RUNQUEUE,
 	  .mechanism = "tp_btf, sched_info",
-	  .hooks = "tp_btf/sched_switch",
+	  .hooks = "tp_btf/sched_switch; from 6.12 tp_btf/sched_migrate_task",
 	  .source = SLO_SRC_TP_BTF,
 	  .progs = { "runq_switch" },
+	  .extra[0] = { .prog = { "runq_move" },
+	                .missing =
+	                        "the sleep of a task that is moved to another CPU meanwhile may be taken for a wait",
+	                .if_named = "sched_delayed" },
 	  .needs_sched_info = true,
 	  .unused_maps = { "slo_counts", "runq_queued" },
 	  .needs = "BTF, CONFIG_SCHED_INFO, CONFIG_FAIR_GROUP_SCHED, CAP_BPF, CAP_PERFMON",
@@ -131,7 +135,7 @@ static const struct slo_rung rungs[] = {
 	  .hooks = "tp_btf/sched_switch, sched_wakeup, sched_wakeup_new",
 	  .source = SLO_SRC_TP_BTF,
 	  .progs = { "runq_switch_map", "runq_wakeup", "runq_wakeup_new" },
-	  .unused_maps = { "slo_counts" },
+	  .unused_maps = { "slo_counts", "runq_moved_asleep" },
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON",
 	  .note = "" },
 

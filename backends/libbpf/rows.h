@@ -55,6 +55,8 @@ struct slo_extra {
 	 * and left to slo_bpf_obj_attach_late().
 	 */
 	bool on_demand;
+	const char *
+		if_named; /* not a part where nothing in the kernel's BTF has this name; NULL: always */
 };
 
 struct slo_rung {
@@ -71,6 +73,8 @@ struct slo_rung {
 	const char *unused_maps[2]; /* not created */
 	bool needs_target; /* taxes everybody: only with targets, or by turns (env.by_turns) */
 	bool needs_sched_info; /* /proc/self/schedstat must count */
+	const char *
+		unless_named; /* wrong where something in the kernel's BTF has this name; NULL: nowhere */
 	const char *needs; /* kernel features and capabilities */
 	const char *note; /* what this rung cannot see; "" none */
 };

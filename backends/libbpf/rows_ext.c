@@ -53,6 +53,7 @@ static const struct slo_rung rungs[] = {
 	  .source = SLO_SRC_RAW_TP,
 	  .progs = { "runq_switch_task" },
 	  .needs_sched_info = true,
+	  .unless_named = "sched_delayed", /* bpf/runqueue.bpf.c */
 	  .unused_maps = { "slo_counts", "runq_tasks" },
 	  .needs = NEEDS ", CONFIG_SCHED_INFO",
 	  .note = "waits for the cgroup's own quota are not told apart" },

@@ -307,7 +307,7 @@ static void runqueue_probe(int root, struct slo_verdict *v)
 		slo_interval_serve(
 			v, SLO_SRC_PROCFS, "schedstat", "/proc/PID/task/TID/schedstat",
 			"each wait counts as its thread's mean over the interval; the cause is "
-			"unknown; threads shorter than an interval are not seen");
+			"unknown; threads shorter than an interval are not seen; from Linux 6.12 the kernel counts some sleeps as waits");
 	}
 	runqueue_close(state);
 }

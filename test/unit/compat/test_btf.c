@@ -70,10 +70,35 @@ static int clean(void **state)
 	return 0;
 }
 
+/* A name may lie where one part of the file ends and the next begins, anywhere. */
+static void a_name_is_found_wherever_it_lies_in_the_file(void **state)
+{
+	static char bytes[70000];
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/named", tmp);
+	for (size_t at = 32768 - 20; at < 32768 + 4; at++) {
+		FILE *f = fopen(path, "w");
+
+		assert_non_null(f);
+		memset(bytes, 'x', sizeof(bytes));
+		memcpy(bytes + at, "\0sched_delayed", sizeof("\0sched_delayed"));
+		assert_int_equal(fwrite(bytes, sizeof(bytes), 1, f), 1);
+		assert_int_equal(fclose(f), 0);
+		assert_true(slo_btf_has_name(path, "sched_delayed"));
+		assert_false(slo_btf_has_name(path, "sched_delay"));
+		assert_false(slo_btf_has_name(path, "delayed"));
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_false(slo_btf_has_name(path, "sched_delayed"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_running_release_is_taken),
+		cmocka_unit_test(a_name_is_found_wherever_it_lies_in_the_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, clean);

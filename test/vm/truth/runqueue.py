@@ -252,4 +252,55 @@ def burning_alone_waits_for_nobody():
     say_unjudged()
 
 
+def restless(gate, word, rounds, sleep_s):
+    """Ends its turn on a busy CPU ahead of its share, and sleeps. The middles of its sleeps."""
+    middles = []
+    os.read(gate, 1)
+    for _ in range(rounds):
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+        os.write(word, b"s")
+        middles.append(time.time_ns() + int(sleep_s * 5e8))
+        time.sleep(sleep_s)
+    return middles
+
+
+def move_about(word, pid, cpus, rounds):
+    """To the other CPU, each time that it says it goes to sleep; a little later, for it says so while it is awake."""
+    for n in range(rounds):
+        if not select.select([word], [], [], 60)[0]:
+            raise TimeoutError("the sleeper does not sleep")
+        os.read(word, 1)
+        time.sleep(0.001 + 0.001 * (n % 8))
+        os.sched_setaffinity(pid, {cpus[(n + 1) % 2]})
+
+
+@test
+def a_sleep_is_no_wait_though_the_sleeper_is_moved():
+    """From 6.12 a task may sleep in its queue; where it is moved in that state, the kernel stamps it as if it waited from then on."""
+    cpus = sorted(os.sched_getaffinity(0))[:2]
+    if len(cpus) < 2:
+        slotest.skip("one CPU: nowhere to move to")
+    rounds, sleep_s = 24, 0.4
+    gate, word = os.pipe(), os.pipe()
+    hogs = [slonet.spawn(slonet.spin, 120, comm="slohog", cpus={cpu}) for cpu in cpus]
+    who = slonet.spawn(restless, gate[0], word[1], rounds, sleep_s, comm="slorestless", cpus={cpus[0]})
+    pid = who.pid
+    agent = Agent(SIGNAL, pids=[pid])
+    os.write(gate[1], b"g")
+    move_about(word[0], pid, cpus, rounds)
+    middles = who.result()
+    for hog in hogs:
+        hog.kill()
+    for fd in gate + word:
+        os.close(fd)
+    mine = [r for r in samples(agent.stop(), SIGNAL) if r["tid"] == pid]
+    false = [r["value"] for r in mine if any(r["ts_unix_nano"] <= m <= r["ts_unix_nano"] + r["value"] * 1e6 for m in middles)]
+    print(f"  {len(mine)} waits, {agent.stats[SIGNAL]['unmatched']} of unknown beginning")
+    holds("waits were seen", len(mine) > 0, len(mine))
+    # Where the machine is so loaded, its CPU may be taken from it for so long between its word and its sleep.
+    check(len(false) <= rounds // 8, "waits that go on in the middle of a sleep", false, [], f"{rounds // 8}: it may have to wait before it")
+
+
 slotest.main()
