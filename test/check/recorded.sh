@@ -35,7 +35,7 @@ record_open host
 printf '%s\n' 'ok host dns 1.5 ' 'FAIL host tls 2.0 exit code 1' 'skip host disk 0.1 no disk' | record_keep "$tmp/logs"
 [[ $(found dns) == "ok host dns 1.5 as recorded on "*" for the same content" ]] || fail "a pass is not found again: $(found dns)"
 [[ -e $tmp/before/dns.json && -e $tmp/before/dns.log ]] || fail "what the test left is not there"
-[[ $(found disk) == "skip host disk 0.1 no disk as recorded on "* ]] || fail "a skip is not found again"
+[[ $(found disk) == "skip host disk 0.1 no disk; as recorded on "* ]] || fail "a skip is not found again"
 ! found tls || fail "a failure is taken for a result"
 
 echo two >"$tree/core/a.md"

@@ -53,9 +53,12 @@ record_of() { # TEST
 
 # record_use TEST LOGS: its result line of before, with what it left in LOGS; 1 where it has to be run.
 record_use() {
-	local from
+	local from line
 	[[ -n $records ]] && from=$(record_of "$1") && [[ -s $from/line ]] || return 1
-	cp "$from/left/"* "$2/" && echo "$(<"$from/line") as recorded on $(date -r "$from/line" '+%F %H:%M') for the same content"
+	line=$(<"$from/line")
+	# Behind a skip's reason, or the seconds of a pass.
+	[[ $line != skip* ]] || line+=';'
+	cp "$from/left/"* "$2/" && echo "$line as recorded on $(date -r "$from/line" '+%F %H:%M') for the same content"
 }
 
 # record_keep LOGS: the lines on stdin, of tests that were run there. Whole or not at all: two runs may do so at once.
