@@ -12,6 +12,7 @@ import slolimit
 import slonet
 import slotest
 from slotest import Agent, aggregates, between, check, detail, equal, holds, samples, test
+from slotrace import Unseen, seen
 
 SIGNAL = "disk_io_latency_ms"
 DELAY_MS = 5.0
@@ -22,6 +23,7 @@ HELD_MS, HELD_IOS = 40, 30  # by the device mapper, whose timer counts ticks: at
 TICK_MS = 10.0
 LIMITED_IOPS, LIMITED_IOS = 20, 40
 CALLS = "syscall_latency_ms"
+DONE = "block/block_rq_complete"
 
 
 def of_disk(records, name, op=None):
@@ -218,18 +220,23 @@ def what_io_max_holds_back_is_not_the_disks():
     adds_up(agent)
 
 
+def _waited_ns():
+    """What this process has waited for a CPU so far."""
+    return int(slodisk.read("/proc/self/schedstat").split()[1])
+
+
 def _read_some(path, count, gate):
-    """Direct reads; ns each took by the reader's own clock."""
+    """Direct reads; ns each took by the reader's own clock, and ns in all that it waited for a CPU meanwhile."""
     os.read(gate, 1)
     fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    page, took = slodisk.page(), []
+    page, took, waited = slodisk.page(), [], _waited_ns()
     for n in range(count):
         begin = time.monotonic_ns()
         # every other page: requests of two readers for neighbours may meet in the queue and become one
         os.preadv(fd, [page], 2 * n * 4096)
         took.append(time.monotonic_ns() - begin)
     os.close(fd)
-    return took
+    return took, _waited_ns() - waited
 
 
 def _place():
@@ -253,19 +260,25 @@ def with_targets_the_submitter_is_known():
     readers = [slonet.spawn(_read_some, path, IOS, gate[0], comm="sloreader") for _ in range(2)]
     wanted = readers[0].pid
     agent = Agent(SIGNAL, pids=[wanted])
+    unseen = Unseen(DONE)
     os.write(gate[1], b"gg")
-    took = [reader.result() for reader in readers][0]
+    took, waited = [reader.result() for reader in readers][0]
+    hidden = unseen.count()
+    unseen.close()
     records = agent.stop()
     mine = of_disk(samples(records, SIGNAL), name, "read")
     equal("records of others", [r["pid"] for r in samples(records, SIGNAL) if r["pid"] != wanted][:3], [])
     direct = [r for r in mine if detail(r, "bytes") == 4096 and r["comm"] == "sloreader"]
-    equal("requests = direct reads", len(direct), IOS)
+    seen("requests = direct reads", len(direct), IOS, hidden)
     # one read waits for one request, in turn
-    over = [(r["value"], t / 1e6) for r, t in zip(direct, took) if r["value"] > t / 1e6]
-    equal("requests that took longer than their read", over[:3], [])
-    share = sum(r["value"] for r in direct) / (sum(took) / 1e6)
-    between("sum of the requests / sum of the reads", share, 0.3, 1.0, "the rest is the system call, and the reader's wake-up")
-    holds("others were filtered", agent.stats[SIGNAL]["filtered"] >= IOS, agent.stats[SIGNAL])
+    if len(direct) == IOS:
+        over = [(r["value"], t / 1e6) for r, t in zip(direct, took) if r["value"] > t / 1e6]
+        equal("requests that took longer than their read", over[:3], [])
+    total, reads = sum(r["value"] for r in direct), sum(took) / 1e6
+    print(f"  the reads took {reads:.3f} ms, of which the reader waited {waited / 1e6:.3f} ms for a CPU")
+    between("sum of the requests, ms", total, 0.3 * (reads - waited / 1e6) * len(direct) / IOS, reads,
+            "at most the reads'; the rest is the system call, and the reader's wake-up, but for its waits for a CPU")
+    holds("others were filtered", agent.stats[SIGNAL]["filtered"] >= IOS - hidden, agent.stats[SIGNAL])
     adds_up(agent)
 
 
@@ -286,12 +299,15 @@ def targets_of_a_reload_are_known_too():
     time.sleep(0.2)
     readers = [slonet.spawn(_read_some, path, IOS, gate[0], comm=comm) for comm in ("sloreader", "sloother")]
     wanted, other = (reader.pid for reader in readers)
+    unseen = Unseen(DONE)
     os.write(gate[1], b"gg")
     for reader in readers:
         reader.result()
+    hidden = unseen.count()
+    unseen.close()
     mine = of_disk(samples(agent.stop(), SIGNAL), name, "read")
     direct = [r for r in mine if detail(r, "bytes") == 4096 and r["pid"] == wanted]
-    equal("requests = direct reads", len(direct), IOS)
+    seen("requests = direct reads", len(direct), IOS, hidden)
     equal("records of the other", [r for r in mine if r["pid"] == other][:3], [])
 
 

@@ -15,6 +15,7 @@ import slolimit
 import slonet
 import slotest
 from slotest import Agent, aggregates, between, check, detail, equal, holds, samples, test
+from slotrace import TextTrace
 
 SIGNAL = "mem_reclaim_latency_ms"
 MB = 1 << 20
@@ -276,31 +277,10 @@ VM = "/proc/sys/vm"
 TICK_MS = 10.0  # of 100 a second: no kernel of these has fewer
 
 
-class TextTrace:
-    """The kernel's own text of one tracepoint, which no BPF program has a part in; gone with close()."""
-
-    def __init__(self, event):
-        root = next((r for r in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing") if os.path.isdir(f"{r}/events")), None)
-        if root is None and slonet.sh("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing", check=False).returncode == 0:
-            root = "/sys/kernel/tracing"  # in a mount namespace of the tests' own
-        if root is None or not os.path.isdir(f"{root}/events/{event}"):
-            slotest.skip(f"this kernel has no tracepoint {event} (5.16), or no tracefs")
-        self.path = f"{root}/instances/slo{os.getpid()}"
-        os.mkdir(self.path)
-        self._write("events/" + event + "/enable", "1")
-
-    def _write(self, file, value):
-        with open(f"{self.path}/{file}", "w") as f:
-            f.write(value)
-
-    def sleeps(self, pid):
-        """[(reason, ms)] of a task."""
-        with open(f"{self.path}/trace", errors="replace") as f:
-            found = re.findall(rf"-{pid} .*mm_vmscan_throttled:.* usec\w*_delayed=(\d+) reason=(\S+)", f.read())
-        return [(reason, int(us) / 1e3) for us, reason in found]
-
-    def close(self):
-        os.rmdir(self.path)
+def sleeps_of(pid, text):
+    """[(reason, ms)] of a task."""
+    found = re.findall(rf"-{pid} .*mm_vmscan_throttled:.* usec\w*_delayed=(\d+) reason=(\S+)", text)
+    return [(reason, int(us) / 1e3) for us, reason in found]
 
 
 def slow_file():
@@ -329,7 +309,7 @@ def reclaimers_that_the_kernel_puts_to_sleep(agent):
     slotest.needs("compaction")
     if slolimit.controller_root("memory")[1]:
         slotest.skip("cgroup2 slows writers before their cgroup is full of dirty pages; cgroup v1 from 6.2 on shows it, as hosts have it")
-    trace = TextTrace(THROTTLED)
+    trace = TextTrace(THROTTLED)  # 5.16
     try:
         path = slow_file()
         cgroup = slolimit.Limit(f"slo-truth-{os.getpid()}-dirty", "memory")
@@ -338,7 +318,7 @@ def reclaimers_that_the_kernel_puts_to_sleep(agent):
         before, psi = slolimit.stalls(victim.pid), cgroup.pressure_ms()
         victim.go()
         victim.done()
-        sleeps, after = trace.sleeps(victim.pid), slolimit.stalls(victim.pid)
+        sleeps, after = sleeps_of(victim.pid, trace.text()), slolimit.stalls(victim.pid)
         psi = cgroup.pressure_ms() - psi if psi is not None else None
         span = victim.result()
     finally:
