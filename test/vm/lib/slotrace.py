@@ -66,9 +66,10 @@ class Unseen:
             self.trace.close()
 
 
-def seen(what, got, truth, unseen):
-    """@got = @truth; less where so many events were not shown to BPF."""
-    if not unseen:
+def seen(what, got, truth, unseen, others=0):
+    """@got = @truth; less where so many events were not shown to BPF, more where so many @others are not told from them."""
+    if not unseen and not others:
         slotest.equal(what, got, truth)
         return
-    slotest.between(what, got, truth - unseen, truth, f"{unseen} of all events interrupted process 1, where BPF was not run")
+    slotest.between(what, got, truth - unseen, truth + others,
+                    f"{unseen} of all events interrupted process 1, where BPF was not run; {others} others")
