@@ -13,22 +13,28 @@
 #define RQF_FLUSH_SEQ_UNNAMED (1U << 1)
 #define DEV_MINOR_BITS 20
 #define PF_KTHREAD 0x00200000
-#define SUBMITTED_SOMETIME 1
+#define SUBMITTED_SETS 4096 /* power of two */
+#define HASH_FACTOR 0x9e3779b97f4a7c15ULL
 
+/* As long as a cache line, which both hooks touch once. */
 struct submitted {
-	__u64 start_ns; /* 0: nothing is known; SUBMITTED_SOMETIME: no disk was known then that does not stamp */
+	__u64 key; /* of its bio; 0: free */
+	__u64 start_ns; /* 0: no disk was known then that does not stamp */
 	struct slo_abi_owner owner;
+	__u64 pad;
 };
 
 /*
  * Who submitted, by bio; only where that must be known better than by the bio's cgroup, or where a disk does not stamp.
- * LRU, for a bio merged on both sides is not found again. What is found is marked, and written anew for the next bio at
- * that address: an update and a delete cost as much as ten look-ups.
+ * A cache with two places for each bio: a third one at the same set makes the first unknown. What a hash map, of the LRU
+ * kind for a bio merged on both sides is not found again, takes for a look-up is as much as all the rest.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SUBMITTED_SETS * 2);
+	__uint(map_flags,
+	       BPF_F_MMAPABLE); /* begins at a page, so that no place lies in two cache lines */
+	__type(key, __u32);
 	__type(value, struct submitted);
 } disk_submitted SEC(".maps");
 
@@ -142,45 +148,66 @@ static __always_inline void note_unstamped(__u32 dev)
 	slo_stat_inc(SLO_ABI_DISK_IO, unmatched);
 }
 
+/* A number that a place can be computed of, which verifiers allow with no pointer: how far two of them are apart. */
+static __always_inline __u64 bio_key(const struct bio *bio)
+{
+	__u64 key = (__u64)bio - (__u64)&disk_know_submitter;
+
+	slo_opaque(key);
+	return key;
+}
+
+static __always_inline struct submitted *place(__u64 key, __u32 way)
+{
+	__u32 i = (__u32)(key * HASH_FACTOR >> 32) & (SUBMITTED_SETS - 1);
+
+	i = i * 2 + way;
+	return bpf_map_lookup_elem(&disk_submitted, &i);
+}
+
 static __always_inline struct submitted *submitted_of(const struct bio *bio)
 {
-	__u64 key = (__u64)bio;
-	struct submitted *s = bpf_map_lookup_elem(&disk_submitted, &key);
+	__u64 key = bio_key(bio);
+	struct submitted *s = place(key, 0);
 
-	return s && s->start_ns ? s : 0;
+	if (s && s->key == key)
+		return s;
+	s = place(key, 1);
+	return s && s->key == key ? s : 0;
 }
 
-/* Once: a merge in front makes another bio the first. */
-static __always_inline int take_submitted(const struct request *rq, struct submitted *s)
+/* A merge in front makes another bio the first. */
+static __always_inline struct submitted *request_submitted(const struct request *rq)
 {
-	struct submitted *found = submitted_of(rq->bio);
+	struct submitted *s = submitted_of(rq->bio);
 
-	if (!found && rq->biotail != rq->bio)
-		found = submitted_of(rq->biotail);
-	if (!found)
-		return 0;
-	*s = *found;
-	found->start_ns = 0;
-	return 1;
+	if (!s && rq->biotail != rq->bio)
+		s = submitted_of(rq->biotail);
+	return s;
 }
 
-static __always_inline void report(const struct request *rq, const struct submitted *s, __u32 bytes,
-                                   __u64 now)
+static __always_inline void report(const struct request *rq, const struct slo_abi_owner *owner,
+                                   __u64 start_ns, __u32 bytes)
 {
-	struct slo_measure m = { .start_ns = s->start_ns, .ns = now - s->start_ns };
-	__u64 issued = rq->io_start_time_ns;
+	struct slo_measure m = { .start_ns = start_ns };
+	__u64 issued = rq->io_start_time_ns, now;
 	struct slo_abi_event *e;
 
+	if (!slo_admit(SLO_ABI_DISK_IO, owner))
+		return;
+	now = bpf_ktime_get_ns();
+	/* The clocks of two CPUs may differ a little: a request took no less than nothing. */
+	m.ns = now > start_ns ? now - start_ns : 0;
 	m.dev = request_device(rq);
 	m.tag = operation(rq, bytes);
-	e = slo_latency(SLO_ABI_DISK_IO, &s->owner, &m);
+	e = slo_latency(SLO_ABI_DISK_IO, owner, &m);
 	if (!e)
 		return;
 	e->source = SLO_ABI_SRC_TP_BTF;
 	e->extra.disk.op = m.tag;
 	e->extra.disk.dev = m.dev;
 	e->extra.disk.bytes = bytes;
-	if (issued >= s->start_ns && issued <= now)
+	if (issued >= start_ns && issued <= now)
 		e->extra.disk.device_ns = now - issued;
 	slo_submit(e);
 }
@@ -188,27 +215,28 @@ static __always_inline void report(const struct request *rq, const struct submit
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int bytes)
 {
-	__u64 started = started_at(rq), now;
-	struct submitted s = {};
+	struct slo_abi_owner unknown = {};
+	struct submitted *s = 0;
+	__u64 start_ns;
 
 	/* What is left of a request that completes in pieces comes later. */
 	if (bytes < rq->__data_len || is_step(rq))
 		return 0;
-	if (!started && (rq->cmd_flags & REQ_OP_MASK) >= REQ_OP_PASSTHROUGH)
+	start_ns = started_at(rq);
+	if (!start_ns && (rq->cmd_flags & REQ_OP_MASK) >= REQ_OP_PASSTHROUGH)
 		return 0;
-	if (!((disk_know_submitter || !started) && take_submitted(rq, &s)))
-		s.owner.cgroup_id = bio_cgroup_id(rq->bio);
-	if (started)
-		s.start_ns = started;
-	else if (s.start_ns <= SUBMITTED_SOMETIME)
+	if (disk_know_submitter || !start_ns)
+		s = request_submitted(rq);
+	if (!start_ns && s)
+		start_ns = s->start_ns;
+	if (!s)
+		unknown.cgroup_id = bio_cgroup_id(rq->bio);
+	if (start_ns)
+		report(rq, s ? &s->owner : &unknown, start_ns, bytes);
+	else
 		note_unstamped(request_device(rq));
-	now = bpf_ktime_get_ns();
-	if (s.start_ns <= SUBMITTED_SOMETIME || !slo_admit(SLO_ABI_DISK_IO, &s.owner))
-		return 0;
-	/* The clocks of two CPUs may differ a little: a request took no less than nothing. */
-	if (now < s.start_ns)
-		now = s.start_ns;
-	report(rq, &s, bytes, now);
+	if (s)
+		s->key = 0;
 	return 0;
 }
 
@@ -222,32 +250,43 @@ static __always_inline int is_kernel_thread(const struct bio *bio)
 	return bpf_get_current_cgroup_id() == 1 && bio_cgroup_id(bio) > 1;
 }
 
+/* Two CPUs that write into the same place at once make a mixture; the key is written last, so that few can find it. */
+static __always_inline void note_submitted(struct submitted *s, const struct bio *bio, __u64 key)
+{
+	s->key = 0;
+	s->start_ns = disk_know_submission ? bpf_ktime_get_ns() : 0;
+	if (is_kernel_thread(bio)) {
+		__builtin_memset(&s->owner, 0, sizeof(s->owner));
+		s->owner.cgroup_id = bio_cgroup_id(bio);
+	} else {
+		slo_owner_current(&s->owner);
+	}
+	s->key = key;
+}
+
 /* In the submitter's own context, but for the kernel's threads that work for others: writeback, dm. */
 SEC("tp_btf/block_getrq")
 int disk_submit(__u64 *ctx)
 {
 	const struct bio *bio = (const struct bio *)ctx[0];
-	struct submitted s = {}, *room;
+	struct submitted *s, *other;
 	__u64 key;
 	__u32 dev;
 
 	if (bpf_core_type_exists(struct trace_event_raw_block_get_rq))
 		bio = (const struct bio *)ctx[1];
-	key = (__u64)bio;
 	if (!disk_know_submitter) {
 		dev = bio_device(bio);
 		if (!bpf_map_lookup_elem(&disk_unstamped, &dev))
 			return 0;
 	}
-	s.start_ns = disk_know_submission ? bpf_ktime_get_ns() : SUBMITTED_SOMETIME;
-	if (is_kernel_thread(bio))
-		s.owner.cgroup_id = bio_cgroup_id(bio);
-	else
-		slo_owner_current(&s.owner);
-	room = bpf_map_lookup_elem(&disk_submitted, &key);
-	if (room)
-		*room = s;
-	else
-		bpf_map_update_elem(&disk_submitted, &key, &s, BPF_ANY);
+	key = bio_key(bio);
+	s = place(key, 0);
+	other = place(key, 1);
+	/* Its own old one before a free one: it must not be there twice. */
+	if (s && other && (other->key == key || (s->key && s->key != key && !other->key)))
+		s = other;
+	if (s)
+		note_submitted(s, bio, key);
 	return 0;
 }

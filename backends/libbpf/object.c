@@ -385,6 +385,20 @@ int slo_bpf_obj_attach_late(struct slo_bpf_obj *o, const struct slo_attach_env *
 	return 0;
 }
 
+/* An array's entries stay: they are made zeros. */
+static void forget_array(const struct bpf_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
+	size_t whole = (bytes + page - 1) / page * page;
+	void *all = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (all == MAP_FAILED)
+		return;
+	memset(all, 0, bytes);
+	(void)munmap(all, whole);
+}
+
 /* What was under way when the hooks left ended unseen, and its thread, request or sector belongs to others by now. */
 static void forget_flight(const struct slo_bpf_obj *o)
 {
@@ -394,7 +408,11 @@ static void forget_flight(const struct slo_bpf_obj *o)
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(flights); i++) {
 		const struct bpf_map *map = bpf_object__find_map_by_name(o->obj, flights[i]);
 
-		if (map && bpf_map__fd(map) >= 0)
+		if (!map || bpf_map__fd(map) < 0)
+			continue;
+		if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY)
+			forget_array(map);
+		else
 			slo_shared_forget(bpf_map__fd(map), bpf_map__key_size(map),
 			                  bpf_map__max_entries(map));
 	}
