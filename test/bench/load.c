@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes one kind of event for some seconds on one CPU, as fast as it goes, and says how many there were and how long
- * they took:  load switch|connect|retransmit|block|read CPU SECONDS [COMMAND...]. The time per event with and without a tool
- * attached is what that tool costs. block reads the file $SLO_BENCH_FILE directly, read by way of the page cache.
+ * they took:  load switch|connect|retransmit|block|read|reclaim CPU SECONDS [COMMAND...]. The time per event with and without a tool
+ * attached is what that tool costs. block reads the file $SLO_BENCH_FILE directly, read by way of the page cache. reclaim takes nearly all memory there is (a
+ * guest's, without swap) and reads on: each event is a direct reclaim.
  * Retransmits want a COMMAND that makes loopback lossy; it is run when all streams
  * are connected, for a lost SYN waits a second. LOAD_RATE=N in the environment: N switches or connects a second, not more.
  */
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -273,6 +275,67 @@ static struct result make_cached_reads(uint64_t duration_ns, char **command)
 	return make_reads(duration_ns, 0);
 }
 
+/* --- direct reclaim ---------------------------------------------------------------------------------------------- */
+
+#define LEFT_BYTES (96ULL << 20)
+#define CHUNK (1 << 20)
+
+/* The sum of all numbers in @path whose name begins with @key. */
+static uint64_t sum_of(const char *path, const char *key)
+{
+	FILE *f = fopen(path, "re");
+	char line[256], *end;
+	uint64_t sum = 0;
+
+	if (!f)
+		die(path);
+	while (fgets(line, sizeof(line), f)) {
+		end = strpbrk(line, " \t");
+		if (end && strncmp(line, key, strlen(key)) == 0)
+			sum += strtoull(end, NULL, 10);
+	}
+	(void)fclose(f);
+	return sum;
+}
+
+/* All but LEFT_BYTES is held; it goes with the process. */
+static void hold_memory(void)
+{
+	uint64_t free_bytes = sum_of("/proc/meminfo", "MemAvailable:") << 10;
+	size_t size = free_bytes > LEFT_BYTES ? free_bytes - LEFT_BYTES : 0;
+	void *held = size ? mmap(NULL, size, PROT_READ | PROT_WRITE,
+	                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0)
+	                  : MAP_FAILED;
+
+	if (held == MAP_FAILED)
+		die("memory");
+}
+
+/* Ahead of kswapd, which is to be on this CPU too and has no time to reclaim: the reader does it itself. */
+static struct result make_reclaims(uint64_t duration_ns, char **command)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	const char *path = getenv("SLO_BENCH_FILE");
+	int fd = open(path ? path : "", O_RDONLY | O_CLOEXEC);
+	char *chunk = malloc(CHUNK);
+	uint64_t begin, before, ns;
+
+	(void)command;
+	if (fd < 0 || !chunk)
+		die("SLO_BENCH_FILE");
+	hold_memory();
+	if (sched_setscheduler(0, SCHED_FIFO, &first))
+		die("SCHED_FIFO");
+	before = sum_of("/proc/vmstat", "allocstall");
+	begin = slo_clock_monotonic_ns();
+	do {
+		if (read(fd, chunk, CHUNK) != CHUNK)
+			die("read");
+		ns = slo_clock_monotonic_ns() - begin;
+	} while (ns < duration_ns);
+	return (struct result){ sum_of("/proc/vmstat", "allocstall") - before, ns };
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -281,14 +344,14 @@ int main(int argc, char **argv)
 	} kinds[] = {
 		{ "switch", make_switches },        { "connect", make_connects },
 		{ "retransmit", make_retransmits }, { "block", make_block_reads },
-		{ "read", make_cached_reads },
+		{ "read", make_cached_reads },      { "reclaim", make_reclaims },
 	};
 	cpu_set_t cpu;
 
 	if (argc < 4) {
 		(void)fprintf(
 			stderr,
-			"usage: load switch|connect|retransmit|block|read CPU SECONDS [COMMAND...]\n");
+			"usage: load switch|connect|retransmit|block|read|reclaim CPU SECONDS [COMMAND...]\n");
 		return 2;
 	}
 	rate = getenv("LOAD_RATE") ? strtoull(getenv("LOAD_RATE"), NULL, 10) : 0;

@@ -48,11 +48,13 @@ kernel_headers() {
 	echo "$dir"
 }
 
-# guest SERIES WORKLOAD...
+# guest SERIES WORKLOAD...; SLO_BENCH_LOADS: others instead.
 guest() {
-	local series=$1 out=$SLO_BENCH_OUT/$1 code=0
+	local series=$1 out=$SLO_BENCH_OUT/$1 code=0 loads=()
 	shift
-	"$tree/test/vm/boot.sh" --kernel "$series" --timeout "$GUEST_SECONDS" --out "$out" -- "$here/in_guest.sh" "$@" >"$out.log" 2>&1 || code=$?
+	[[ -z ${SLO_BENCH_LOADS:-} ]] || read -ra loads <<<"$SLO_BENCH_LOADS"
+	((${#loads[@]})) || loads=("$@")
+	"$tree/test/vm/boot.sh" --kernel "$series" --timeout "$GUEST_SECONDS" --out "$out" -- "$here/in_guest.sh" "${loads[@]}" >"$out.log" 2>&1 || code=$?
 	[[ $code == 0 ]] || {
 		mkdir -p "$out"
 		python3 -c 'import json, sys
@@ -81,10 +83,10 @@ part() {
 	6.1)
 		SLO_BENCH_HEADERS=$(kernel_headers 6.1) || say "no headers of the 6.1 kernel: bpftrace's tcpretrans.bt stands in for bcc's"
 		export SLO_BENCH_HEADERS
-		guest 6.1 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1
+		guest 6.1 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 reclaim:1:2:1
 		unset SLO_BENCH_HEADERS
 		;;
-	6.12) guest 6.12 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 ;;
+	6.12) guest 6.12 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 reclaim:1:2:1 ;;
 	*) die "no part '$1'; there are: throughput pipeline footprint mixed nginx host 6.1 6.12" ;;
 	esac
 	say "$1: $((SECONDS - begin)) s"
