@@ -119,6 +119,12 @@ class Tool:
                 found[info["prog_id"]] = (int(info["run_cnt"]), int(info["run_time_ns"]))
         return found
 
+    def names(self):
+        """{id: name} of the same; the kernel keeps 15 bytes of a name."""
+        shown = json.loads(subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True, check=True).stdout)
+        mine = self.programs()
+        return {str(p["id"]): p.get("name", "") for p in shown if str(p["id"]) in mine}
+
     def cpu_ns(self):
         """User and system time: by schedstat, which counts in ns, else by ticks."""
         try:

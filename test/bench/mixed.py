@@ -3,7 +3,8 @@
 """All signals on under a mixed load at fixed rates: 10,000 context switches, 5,000 connects and 5,000 I/Os a second together.
 What the agent and its programs cost, percent of one core: its CPU time, its programs' run time by the kernel's account, and
 the calibrated cost of getting into each of them. Beside it the floor: programs that do nothing, at the same hooks, under the
-same load, in the same run."""
+same load, in the same run. Run time holds the account's own two clock reads a run, which is what it says of programs that do
+nothing; the last figures tell how much of both that is, for it goes with the account ([safety] max_overhead_pct = 0)."""
 import json
 import os
 import re
@@ -46,7 +47,7 @@ def cgroup2():
 
 
 def under_load(tool, folder):
-    """(wall ns, the tool's own CPU ns, runs, their ns, {load: events a second}) of a tool that is attached."""
+    """(wall ns, the tool's own CPU ns, {program: (runs, their ns)}, {load: events a second}) of a tool that is attached."""
     loads = {"switches": start("switch", SWITCHES, SECONDS + 2), "connects": start("connect", CONNECTS, SECONDS + 2)}
     fio = start_fio(folder, SECONDS + 2)
     time.sleep(1.5)
@@ -56,7 +57,11 @@ def under_load(tool, folder):
     made = {name: proc.communicate(timeout=60)[0] for name, proc in loads.items()}
     rates = {name: int(m[1]) * 1e9 / int(m[2]) for name, text in made.items() if (m := re.search(r"events=(\d+) ns=(\d+)", text))}
     rates["I/Os"] = json.loads(fio.communicate(timeout=60)[0])["jobs"][0]["read"]["iops"]
-    return wall, own, *(total(after, i) - total(before, i) for i in (0, 1)), rates
+    names, each = tool.names(), {}
+    for i, (runs, ns) in after.items():
+        old, had = before.get(i, (0, 0)), each.get(names.get(i, i), (0, 0))
+        each[names.get(i, i)] = (had[0] + runs - old[0], had[1] + ns - old[1])
+    return wall, own, each, rates
 
 
 def per_second(said):
@@ -67,12 +72,14 @@ def measure(preset):
     folder = tempfile.mkdtemp(prefix="slo-bench.", dir="/var/tmp")
     try:
         with Agent(preset) as agent:
-            wall, own, runs, run_ns, rates = under_load(agent, folder)
+            wall, own, each, rates = under_load(agent, folder)
         entry = float(re.search(r"entry_ns=([0-9.]+)", "".join(agent.text_all()))[1])
         with Tool([f"{BIN}/empty_program", cgroup2(), *HOOKS], "attached") as empty, BpfStats():
-            floor_wall, _, floor_runs, floor_ns, floor_rates = under_load(empty, folder)
+            floor_wall, _, floor_each, floor_rates = under_load(empty, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    runs, run_ns, floor_runs, floor_ns = (total(e, i) for e in (each, floor_each) for i in (0, 1))
+    share = floor_ns / floor_runs
     said, cost, floor = per_second(rates), own + run_ns + runs * entry, (floor_ns + floor_runs * entry) / floor_wall
     figure(f"{preset}: mixed load, agent's own CPU", 100 * own / wall, "%", None, said)
     figure(f"{preset}: mixed load, BPF run time", 100 * run_ns / wall, "%", None,
@@ -82,6 +89,12 @@ def measure(preset):
     figure("mixed load, the floor: programs that do nothing at the same hooks, run time and entry", 100 * floor, "%", None,
            f"{floor_runs * 1e9 / floor_wall:.0f} runs/s of {floor_ns / floor_runs:.0f} ns; {per_second(floor_rates)}")
     figure(f"{preset}: mixed load, all of it / the floor", cost / wall / floor, "ratio", None, f"{len(HOOKS)} hooks")
+    figure(f"{preset}: mixed load, of it the account's own", 100 * runs * share / wall, "%", None, f"{share:.0f} ns a run")
+    figure("mixed load, of the floor the account's own", 100 * floor_ns / floor_wall, "%", None, "all of its run time")
+    for name, (n, ns) in sorted(each.items(), key=lambda item: -item[1][1]):
+        if n * 1e9 > wall:
+            figure(f"{preset}: mixed load, {name}", 100 * (ns + n * entry) / wall, "%", None,
+                   f"{n * 1e9 / wall:.0f} runs/s of {ns / n:.0f} ns, and entry")
 
 
 def main():

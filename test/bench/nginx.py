@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """nginx under wrk at a fixed rate, with and without the agent, in pairs of runs: throughput and p99 as ratios with their
-bootstrap intervals."""
+bootstrap intervals. nginx.py [SIGNAL,...]...: an agent of these signals alone, each list in turn; else one of all."""
 import contextlib
 import os
 import random
@@ -9,6 +9,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -61,13 +62,21 @@ def interval(values):
     return statistics.median(values), medians[50], medians[1949]
 
 
-def pair(folder, preset, agent_first):
+def pair(folder, preset, signals, agent_first):
     result = {}
     for with_agent in (agent_first, not agent_first):
-        with Agent(preset) if with_agent else contextlib.nullcontext():
+        with Agent(preset, *signals) if with_agent else contextlib.nullcontext():
             time.sleep(0.3)
             result[with_agent] = wrk(folder)
     return tuple(result[True][i] / result[False][i] for i in (0, 1))
+
+
+def measure(folder, signals):
+    ratios = [pair(folder, "release", ("--signals", signals) if signals else (), i % 2 == 0) for i in range(PAIRS)]
+    for i, name, goal in ((0, "throughput", ">= 0.99"), (1, "p99 latency", "<= 1.01")):
+        mid, low, high = interval([r[i] for r in ratios])
+        figure(f"nginx, {name} with the agent{' of ' + signals if signals else ''} / without", mid, "ratio", goal,
+               f"95 % interval {low:.4f} to {high:.4f}, {PAIRS} pairs of {SECONDS} s")
 
 
 def main():
@@ -77,15 +86,11 @@ def main():
             return
     folder = tempfile.mkdtemp(prefix="slo-nginx.")
     os.chmod(folder, 0o755)
-    preset = "release"
     try:
         with nginx(folder):
             wrk(folder)
-            ratios = [pair(folder, preset, i % 2 == 0) for i in range(PAIRS)]
-        for i, name, goal in ((0, "throughput", ">= 0.99"), (1, "p99 latency", "<= 1.01")):
-            mid, low, high = interval([r[i] for r in ratios])
-            figure(f"nginx, {name} with the agent / without", mid, "ratio", goal,
-                   f"95 % interval {low:.4f} to {high:.4f}, {PAIRS} pairs of {SECONDS} s")
+            for signals in sys.argv[1:] or [None]:
+                measure(folder, signals)
     except (Unmeasured, OSError, subprocess.SubprocessError) as err:
         absent("nginx under wrk", err)
     finally:
