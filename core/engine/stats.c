@@ -6,20 +6,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-void slo_stats_sort(double *values, size_t n)
-{
-	if (n)
-		qsort(values, n, sizeof(*values), compare_doubles);
-}
-
 double slo_stats_quantile(const double *sorted, size_t n, double q)
 {
 	double at = q * (double)(n - 1);

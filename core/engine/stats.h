@@ -6,9 +6,7 @@
 #include <stddef.h>
 
 #include "core/base/err.h"
-
-/* Ascending. Values are finite: the order of NaN is none. */
-void slo_stats_sort(double *values, size_t n);
+#include "core/engine/stats_sort.h"
 
 /*
  * Of ascending @sorted: linear interpolation at q(n-1), 0-based (type 7 of Hyndman and Fan 1996). @q in [0, 1].

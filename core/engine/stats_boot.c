@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/engine/stats_sort.h"
+
 #define DRAW_BLOCK ((size_t)512)
 
 /*
@@ -33,50 +35,36 @@ struct slo_boot {
 	uint32_t *chosen; /* [run_count] of the resample */
 };
 
-struct item {
-	double value;
-	uint32_t index;
-};
-
-static int compare_items(const void *a, const void *b)
+/* A run's places ascend, as it is met in the order of the values. */
+static void place_samples(struct slo_boot *b, const struct slo_stats_item *items)
 {
-	const struct item *x = a;
-	const struct item *y = b;
+	uint32_t *run_of = b->counts; /* by sample; free until the first resample */
+	uint32_t *next = b->chosen; /* of each run */
+	uint32_t begin = 0;
 
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
-	return (x->index > y->index) - (x->index < y->index);
-}
-
-static int compare_places(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a;
-	uint32_t y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
+	for (size_t r = 0; r < b->run_count; r++) {
+		for (uint32_t i = 0; i < b->runs[r].size; i++)
+			run_of[begin + i] = (uint32_t)r;
+		b->runs[r].places = b->places + begin;
+		next[r] = begin;
+		begin += b->runs[r].size;
+	}
+	for (size_t i = 0; i < b->n; i++) {
+		b->sorted[i] = items[i].value;
+		b->places[next[run_of[items[i].index]]++] = (uint32_t)i;
+	}
 }
 
 static int sort_samples(struct slo_boot *b, const double *values)
 {
-	struct item *items slo_cleanup(slo_freep) = calloc(b->n, sizeof(*items));
-	size_t begin = 0;
+	struct slo_stats_item *items slo_cleanup(slo_freep) = calloc(b->n, sizeof(*items));
 
 	if (!items)
 		return -ENOMEM;
 	for (size_t i = 0; i < b->n; i++)
-		items[i] = (struct item){ values[i], (uint32_t)i };
-	qsort(items, b->n, sizeof(*items), compare_items);
-	for (size_t i = 0; i < b->n; i++) {
-		b->sorted[i] = items[i].value;
-		b->places[items[i].index] = (uint32_t)i;
-	}
-	for (size_t r = 0; r < b->run_count; r++) {
-		if (b->runs[r].size)
-			qsort(b->places + begin, b->runs[r].size, sizeof(*b->places),
-			      compare_places);
-		b->runs[r].places = b->places + begin;
-		begin += b->runs[r].size;
-	}
+		items[i] = (struct slo_stats_item){ values[i], (uint32_t)i };
+	slo_stats_sort_items(items, b->n);
+	place_samples(b, items);
 	return 0;
 }
 
