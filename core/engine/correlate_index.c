@@ -50,11 +50,10 @@ static int make_lists(struct slo_correlator *c, struct slo_err *err)
 
 	c->bucket_mask = c->signals.mask / SIGNALS_PER_BUCKET;
 	for (int i = 0; r == 0 && i < SLO_TIER_MAX_; i++) {
-		c->waiting[i] = calloc(c->bucket_mask + 1, sizeof(*c->waiting[i]));
-		c->link[i] = calloc(c->signals.mask + 1, sizeof(*c->link[i]));
-		if (!c->waiting[i] || !c->link[i])
-			return slo_err_set(err, -ENOMEM, "correlation: no memory for signals");
-		r = slo_time_index_new(&c->signal_list[i], c->signals.mask + 1, err);
+		r = slo_slot_queues_new(&c->waiting[i], c->bucket_mask + 1, c->signals.mask + 1,
+		                        err);
+		if (r == 0)
+			r = slo_time_index_new(&c->signal_list[i], c->signals.mask + 1, err);
 	}
 	if (c->cfg.rule.distance == SLO_CORR_POINT)
 		return r;
@@ -111,8 +110,7 @@ void slo_correlator_freep(struct slo_correlator **c)
 		for (int i = 0; i < SLO_TIER_MAX_; i++) {
 			slo_time_index_freep(&(*c)->signal_list[i]);
 			slo_time_index_freep(&(*c)->span_list[i]);
-			free((*c)->waiting[i]);
-			free((*c)->link[i]);
+			slo_slot_queues_freep(&(*c)->waiting[i]);
 		}
 		slo_names_freep(&(*c)->names);
 		free((*c)->signal);
@@ -162,30 +160,16 @@ static struct slo_corr_span_record *span_at(const struct slo_correlator *c, uint
 	return &c->span[n & c->spans.mask];
 }
 
-static struct slo_corr_bucket *bucket_of(const struct slo_correlator *c, enum slo_corr_tier tier,
-                                         uint64_t key)
+static size_t bucket_of(const struct slo_correlator *c, uint64_t key)
 {
-	return &c->waiting[tier][slo_hash_mix(key) & c->bucket_mask];
-}
-
-static void join_bucket(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key,
-                        uint32_t slot)
-{
-	struct slo_corr_bucket *bucket = bucket_of(c, tier, key);
-
-	c->link[tier][slot] = 0;
-	if (bucket->last)
-		c->link[tier][bucket->last - 1] = slot + 1;
-	else
-		bucket->first = slot + 1;
-	bucket->last = slot + 1;
+	return slo_hash_mix(key) & c->bucket_mask;
 }
 
 static void drop_signal(struct slo_correlator *c)
 {
 	struct slo_corr_signal_record *s = signal_at(c, c->signals.first);
 	uint32_t slot = (uint32_t)(c->signals.first & c->signals.mask);
-	struct slo_corr_bucket *bucket;
+	uint32_t oldest;
 	uint64_t key;
 
 	if (s->verdict.final)
@@ -197,39 +181,41 @@ static void drop_signal(struct slo_correlator *c)
 			(void)slo_time_index_remove(c->signal_list[t], key, s->time_ns, slot);
 			continue;
 		}
-		bucket = bucket_of(c, (enum slo_corr_tier)t, key); /* whose oldest it is */
-		bucket->first = c->link[t][slot];
-		bucket->last = bucket->first ? bucket->last : 0;
+		(void)slo_slot_queues_take(c->waiting[t], bucket_of(c, key), &oldest, 1);
+		assert(oldest == slot);
 	}
 	c->signals.first++;
 }
 
 /* Signals of one bucket lie anywhere: each is brought near AHEAD signals before its turn. */
 #define AHEAD 8
+#define BATCH 64
+
+static void list_batch(struct slo_correlator *c, enum slo_corr_tier tier, const uint32_t *slot,
+                       size_t n)
+{
+	uint64_t key;
+
+	for (size_t i = 0; i < n && i < AHEAD; i++)
+		__builtin_prefetch(&c->signal[slot[i]], 1);
+	for (size_t i = 0; i < n; i++) {
+		struct slo_corr_signal_record *s = &c->signal[slot[i]];
+
+		if (i + AHEAD < n)
+			__builtin_prefetch(&c->signal[slot[i + AHEAD]], 1);
+		s->listed |= (uint8_t)SLO_CORR_EQUAL(tier);
+		if (slo_corr_signal_key(&s->who, tier, &key))
+			(void)slo_time_index_add(c->signal_list[tier], key, s->time_ns, slot[i], 0);
+	}
+}
 
 void slo_corr_list_signals(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key)
 {
-	struct slo_corr_bucket *bucket = bucket_of(c, tier, key);
-	const uint32_t *link = c->link[tier];
-	uint32_t ahead = bucket->first;
-	uint64_t own;
+	uint32_t slot[BATCH];
+	size_t n;
 
-	for (int i = 0; i < AHEAD && ahead; i++) {
-		__builtin_prefetch(&c->signal[ahead - 1], 1);
-		ahead = link[ahead - 1];
-	}
-	for (uint32_t at = bucket->first; at; at = link[at - 1]) {
-		struct slo_corr_signal_record *s = &c->signal[at - 1];
-
-		if (ahead) {
-			__builtin_prefetch(&c->signal[ahead - 1], 1);
-			ahead = link[ahead - 1];
-		}
-		s->listed |= (uint8_t)SLO_CORR_EQUAL(tier);
-		if (slo_corr_signal_key(&s->who, tier, &own))
-			(void)slo_time_index_add(c->signal_list[tier], own, s->time_ns, at - 1, 0);
-	}
-	*bucket = (struct slo_corr_bucket){ 0 };
+	while ((n = slo_slot_queues_take(c->waiting[tier], bucket_of(c, key), slot, BATCH)) > 0)
+		list_batch(c, tier, slot, n);
 }
 
 static void drop_span(struct slo_correlator *c)
@@ -383,8 +369,8 @@ int slo_correlator_add_signal(struct slo_correlator *c, const struct slo_corr_si
 	*signal_at(c, c->signals.next) = s;
 	for (int t = 0; t < SLO_TIER_MAX_; t++) {
 		if (slo_corr_signal_key(&s.who, (enum slo_corr_tier)t, &key))
-			join_bucket(c, (enum slo_corr_tier)t, key,
-			            (uint32_t)(c->signals.next & c->signals.mask));
+			slo_slot_queues_push(c->waiting[t], bucket_of(c, key),
+			                     (uint32_t)(c->signals.next & c->signals.mask));
 	}
 	c->signals.next++;
 	c->stats.signals++;

@@ -414,22 +414,36 @@ static int64_t reach_to(const struct matching *m, enum slo_corr_tier tier)
 	return shift(point ? m->span->start_ns : m->span->end_ns, tier_limit(m->c, tier));
 }
 
+/* Signals lie anywhere: so many are on their way from memory at a time. */
+#define BATCH 16
+
 /*
- * Signals up to @to, one by one; *@ret_final: those that are as good as nobody's, passed over. Their keys are this tier's
- * and no better one's, and the range keeps the distance.
+ * Signals up to @to, one by one; in @passed those that are as good as nobody's, passed over. Their keys are this tier's
+ * and no better one's, and the range keeps the distance. What becomes of one signal here changes no other's note.
  */
 static void match_range(struct matching *m, enum slo_corr_tier tier, struct slo_time_cursor *at,
                         int64_t to, struct slo_time_passed *passed)
 {
 	struct slo_correlator *c = m->c;
 	int64_t distance_ns;
-	uint32_t slot;
+	uint32_t slot[BATCH];
+	size_t n;
 
-	while (slo_time_index_next_bare(c->signal_list[tier], at, to, &slot, passed)) {
-		/* A pair is met in each tier whose keys are equal, and counts in the first that holds. */
-		if (judge(c, m->span, &c->signal[slot], &distance_ns) == tier)
-			consider(m, &c->signal[slot], tier, distance_ns);
-	}
+	do {
+		for (n = 0; n < BATCH; n++) {
+			if (!slo_time_index_next_bare(c->signal_list[tier], at, to, &slot[n],
+			                              passed))
+				break;
+			__builtin_prefetch(&c->signal[slot[n]]);
+		}
+		for (size_t i = 0; i < n; i++) {
+			struct slo_corr_signal_record *signal = &c->signal[slot[i]];
+
+			/* A pair is met in each tier whose keys are equal, and counts in the first that holds. */
+			if (judge(c, m->span, signal, &distance_ns) == tier)
+				consider(m, signal, tier, distance_ns);
+		}
+	} while (n == BATCH);
 }
 
 static void match_list(struct matching *m, enum slo_corr_tier tier, uint64_t key)

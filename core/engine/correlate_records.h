@@ -5,6 +5,7 @@
 
 #include "core/base/names.h"
 #include "core/engine/correlate_index.h"
+#include "core/engine/slot_queues.h"
 #include "core/engine/time_index.h"
 
 /* strcmp() by the million is too slow: equal numbers are equal names. 0: unknown. */
@@ -53,11 +54,6 @@ struct slo_corr_ring {
 	uint64_t mask;
 };
 
-/* Signals that wait to be listed, oldest first: slot and 1; 0: none. */
-struct slo_corr_bucket {
-	uint32_t first, last;
-};
-
 /* The latest names of a kind of record: the next one's are mostly the same. */
 struct slo_corr_latest {
 	uint32_t name[5]; /* in the order of struct slo_corr_who */
@@ -78,9 +74,7 @@ struct slo_correlator {
 	 * A signal waits, with others of like keys, until a span asks for its key: most never meet one, and those of one
 	 * key are listed faster together.
 	 */
-	struct slo_corr_bucket *waiting[SLO_TIER_MAX_];
-	uint32_t *link
-		[SLO_TIER_MAX_]; /* from each signal to the next in its bucket, slot and 1; 0: none */
+	struct slo_slot_queues *waiting[SLO_TIER_MAX_];
 	uint64_t bucket_mask;
 	/* By start, of tiers that enrich; INTERVAL only. A span is not in it before it is asked for. */
 	struct slo_time_index *span_list[SLO_TIER_MAX_];
