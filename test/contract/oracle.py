@@ -4,7 +4,9 @@
 time, in Python, from their description alone: oracle.py SLOCTL [ROUNDS [SEED]]. Pairs on and beside each limit, samples on and
 beside each threshold, release trees of all shapes, raw requests. Nothing here is measured and no accuracy is meant."""
 # needs: python3
+import configparser
 import csv
+import itertools
 import json
 import math
 import os
@@ -242,6 +244,78 @@ def judge_bayes(folder):
     same("verdicts without labels", lines, again.stdout.splitlines())
 
 
+# --- noisy-or: every set of faults, one by one ------------------------------------------------------------------------
+
+REFERENCE = configparser.ConfigParser(inline_comment_prefixes=(";",))
+REFERENCE.read(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../core/engine/reference.ini"))
+SETS = list(itertools.product((0, 1), repeat=7))
+
+
+def density(z, mean, deviation):
+    return math.exp(-((z - mean) / deviation) ** 2 / 2) / (deviation * math.sqrt(2 * math.pi))
+
+
+def log_ratio(z):
+    """Raised to normal: what is below the baseline says as little as what lies on it, and what is farther off never less."""
+    def at(x):
+        raised = sum(density(x, mean, 0.4 * mean) for mean in (4, 8, 16, 32)) / 4
+        return math.log(raised / (0.95 * density(x, 0, 1.5) + 0.05 * density(x, 0, 12)))
+    if z >= 64:
+        return 6.9
+    cell = int(max(z, 0) / 0.125)
+    ends = [min(max([-4.6] + [at(i * 0.125) for i in range(n + 1)]), 6.9) for n in (cell, cell + 1)]
+    return ends[0] + (max(z, 0) / 0.125 - cell) * (ends[1] - ends[0])
+
+
+def scaled(name, value):
+    if name == "cpu_steal_pct":
+        share = min(max(value / 100, 0.005), 0.995)
+        return math.log(share / (1 - share))
+    return math.log1p(value)
+
+
+def weigh_sets(signals):
+    """Probability of each set of SETS; how well each fault alone could be told from none, nats."""
+    log = [sum(math.log(float(REFERENCE["prior"][d]) if y else 1 - float(REFERENCE["prior"][d])) for y, d in zip(ys, DOMAINS)) for ys in SETS]
+    told = [0.0] * 7
+    for name, value in signals.items():
+        row = {k: float(v) for k, v in REFERENCE[name].items()}
+        log_lr = log_ratio((scaled(name, value) - scaled(name, row["median"])) / row["spread"])
+        ratio = math.exp(log_lr if value >= BAYES[name][0] else min(log_lr, 0))  # below its threshold nothing is raised
+        quiet = [1 - row.get(d, 0) for d in DOMAINS[:7]]
+        for i, ys in enumerate(SETS):
+            q = 1 - (1 - row["leak"]) * math.prod(k for y, k in zip(ys, quiet) if y)
+            log[i] += math.log(q * ratio + 1 - q)
+        for f in range(7):
+            q, leak = 1 - (1 - row["leak"]) * quiet[f], row["leak"]
+            told[f] += q * math.log(q / leak) + (1 - q) * math.log((1 - q) / (1 - leak)) if q > leak else 0
+    top = max(log)
+    total = math.fsum(math.exp(x - top) for x in log)
+    return [math.exp(x - top) / total for x in log], told
+
+
+def judge_noisy_or(_folder):
+    samples = [make_sample(i) for i in range(30)]
+    for sample in samples[::3]:  # beside the threshold, where a value is neither raised nor normal
+        for name in sample["signals"]:
+            sample["signals"][name] = BAYES[name][0] * rng.uniform(0.99, 1)
+    lines = run("attributor", "--model", "reference", "--input", "-", expect=(0,),
+                data="".join(json.dumps(s) + "\n" for s in samples)).stdout.splitlines()
+    same("verdicts", len(samples), len(lines))
+    for sample, line in zip(samples, lines):
+        what, got = sample["incident_id"], json.loads(line)
+        sets, told = weigh_sets(sample["signals"])
+        marginals = dict(zip(DOMAINS, [math.fsum(p for p, ys in zip(sets, SETS) if ys[f]) for f in range(7)] + [sets[0]]))
+        for h in got["fault_hypotheses"]:
+            same(what + " " + h["domain"], marginals[h["domain"]], h["posterior"], 1e-9)
+        listed = [h["domain"] for h in got["fault_hypotheses"]]
+        same(what + " left out", [], [d for d in DOMAINS if d not in listed and marginals[d] > 0.0100001])
+        of = sets[SETS.index(tuple(int(d in got["fault_set"]) for d in DOMAINS[:7]))]
+        same(what + " fault_set", max(sets), of, 1e-9)
+        same(what + " fault_set_probability", of, got["fault_set_probability"], 1e-9)
+        same(what + " unobservable", sorted(d for d, t in zip(DOMAINS, told) if t < 0.7), sorted(got.get("unobservable_domains", [])))
+
+
 # --- release gates ---------------------------------------------------------------------------------------------------
 
 def quantile(values, q):
@@ -374,7 +448,7 @@ def judge_collector(_folder):
 
 
 def main():
-    for judge in (judge_pairs, judge_bayes, judge_gate, judge_collector):
+    for judge in (judge_pairs, judge_bayes, judge_noisy_or, judge_gate, judge_collector):
         for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory() as folder:
                 judge(folder)
