@@ -195,10 +195,11 @@ int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k, co
 	slo_bcc_program_init(&p);
 	entry_path(path, state_dir, k, key);
 	r = read_entry(path, &bytes, &size, err);
-	if (!r)
-		r = slo_bcc_program_from(&p, bytes, size, err);
 	if (r < 0)
 		return r;
+	r = slo_bcc_program_from(&p, bytes, size, err);
+	if (r < 0)
+		return slo_err_wrap(err, r, "%s", path);
 	if (strcmp(p.image.head->key, key) != 0 || strcmp(p.image.head->release, k->release) != 0)
 		r = slo_err_set(err, -EBADMSG, "made for kernel %s, or of other sources",
 		                p.image.head->release);

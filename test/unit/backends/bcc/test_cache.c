@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -119,16 +120,43 @@ static int remove_folder(void **state)
 #define KEY "0123456789abcdef0123456789abcdef"
 
 /* A program of no map and no instruction that the kernel would be asked about. */
-static void store_empty(const struct folder *f)
+static int store_of(const struct folder *f, const char *release)
 {
 	struct slo_bcc_image_head head = { .magic = SLO_BCC_IMAGE_MAGIC,
 		                           .size = sizeof(head),
-		                           .release = "5.10.0-1-test",
 		                           .key = KEY };
 	struct slo_bcc_program p = { .bytes = &head, .image = { .head = &head } };
 
+	(void)snprintf(head.release, sizeof(head.release), "%s", release);
 	slo_bcc_image_seal(&head);
-	assert_int_equal(slo_bcc_cache_store(f->path, &kernel, KEY, &p, NULL), 0);
+	return slo_bcc_cache_store(f->path, &kernel, KEY, &p, NULL);
+}
+
+static void store_empty(const struct folder *f)
+{
+	assert_int_equal(store_of(f, kernel.release), 0);
+}
+
+/* The entry's file, opened for writing: the caller's. */
+static int open_entry(const struct folder *f)
+{
+	char path[128];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/bcc/5.10.0-1-test-0123456789abcdef.slobcc", f->path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static int load(const struct folder *f, struct slo_err *err)
+{
+	struct slo_bcc_program p;
+	int r = slo_bcc_cache_load(f->path, &kernel, KEY, &p, err);
+
+	if (!r)
+		slo_bcc_program_fini(&p);
+	return r;
 }
 
 static void what_was_stored_is_loaded(void **state)
@@ -153,6 +181,76 @@ static void entry_of_another_key_is_refused(void **state)
 	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, "0123456789abcdefX", &p, &err),
 	                 -EBADMSG);
 	assert_non_null(strstr(err.msg, "other sources"));
+}
+
+/* Under the right name, as one that was copied from another host and renamed. */
+static void entry_of_another_kernel_is_refused(void **state)
+{
+	struct slo_err err = { 0 };
+
+	assert_int_equal(store_of(*state, "4.19.0-1-other"), 0);
+	assert_int_equal(load(*state, &err), -EBADMSG);
+	assert_non_null(strstr(err.msg, "4.19.0-1-other"));
+}
+
+static void corrupted_entry_is_refused_and_then_replaced(void **state)
+{
+	struct slo_err err = { 0 };
+	char byte;
+	int fd;
+
+	store_empty(*state);
+	fd = open_entry(*state);
+	assert_int_equal(pread(fd, &byte, 1, 100), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, 100), 1);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(load(*state, &err), -EBADMSG);
+	assert_non_null(strstr(err.msg, "checksum"));
+	store_empty(*state);
+	assert_int_equal(load(*state, NULL), 0);
+}
+
+static void entry_that_was_cut_short_is_refused(void **state)
+{
+	static const off_t sizes[] = { 0, 7, sizeof(struct slo_bcc_image_head) - 1 };
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(sizes); i++) {
+		struct slo_err err = { 0 };
+		int fd;
+
+		store_empty(*state);
+		fd = open_entry(*state);
+		assert_int_equal(ftruncate(fd, sizes[i]), 0);
+		assert_int_equal(close(fd), 0);
+		assert_int_equal(load(*state, &err), -EBADMSG);
+		assert_non_null(strstr(err.msg, "slobcc"));
+	}
+}
+
+/* What one stores the other reads meanwhile: whole, always. */
+static void two_agents_at_once_never_see_half_an_entry(void **state)
+{
+	int status = 0, seen = 0;
+	pid_t other;
+
+	store_empty(*state);
+	other = fork();
+	assert_true(other >= 0);
+	if (other == 0) {
+		int bad = 0;
+
+		for (int i = 0; i < 300; i++)
+			bad |= store_of(*state, kernel.release);
+		_exit(bad ? 1 : 0);
+	}
+	while (waitpid(other, &status, WNOHANG) == 0) {
+		assert_int_equal(store_of(*state, kernel.release), 0);
+		assert_int_equal(load(*state, NULL), 0);
+		seen++;
+	}
+	assert_int_equal(status, 0);
+	assert_true(seen > 0);
 }
 
 static void entry_that_others_may_write_is_refused(void **state)
@@ -292,6 +390,14 @@ int main(void)
 		                                remove_folder),
 		cmocka_unit_test_setup_teardown(entry_of_another_key_is_refused, make_folder,
 		                                remove_folder),
+		cmocka_unit_test_setup_teardown(entry_of_another_kernel_is_refused, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(corrupted_entry_is_refused_and_then_replaced,
+		                                make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(entry_that_was_cut_short_is_refused, make_folder,
+		                                remove_folder),
+		cmocka_unit_test_setup_teardown(two_agents_at_once_never_see_half_an_entry,
+		                                make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(entry_that_others_may_write_is_refused, make_folder,
 		                                remove_folder),
 		cmocka_unit_test_setup_teardown(no_entry_is_no_error_of_its_own, make_folder,
