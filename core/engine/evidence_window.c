@@ -35,6 +35,7 @@ struct slo_evidence_windows {
 	int64_t set_ns; /* by how much the clock was set since the start: slots run on evenly */
 	struct slo_map *places; /* uint64_t -> struct place_slot * (SLO_EVIDENCE_SLOTS) */
 	struct slo_map *services; /* uint64_t -> struct service */
+	uint64_t owned, unowned; /* SLO_SIG_BIT: records came with a cgroup, and without one */
 	uint64_t dropped;
 };
 
@@ -136,6 +137,10 @@ void slo_evidence_event(struct slo_evidence_windows *w, uint64_t place,
 	int64_t index = index_of(w, (int64_t)slo_event_realtime_ns(ev));
 	struct place_slot *s;
 
+	if (place == SLO_EVIDENCE_NODE)
+		w->unowned |= SLO_SIG_BIT(ev->signal);
+	else
+		w->owned |= SLO_SIG_BIT(ev->signal);
 	if (!slots || ev->kind == SLO_EV_SAMPLE || index <= 0)
 		return;
 	s = &(*slots)[slot_of(index)];
@@ -284,14 +289,36 @@ static const struct place_slot *place_slot(const struct slo_evidence_windows *w,
 	return s && s->index == index ? s : NULL;
 }
 
+static bool is_pct(unsigned int sig)
+{
+	return slo_signal_desc((enum slo_signal)sig)->unit == SLO_UNIT_PCT;
+}
+
+static bool is_of_node(const struct slo_evidence_windows *w, unsigned int sig)
+{
+	return is_pct(sig) || ((w->unowned & ~w->owned) & SLO_SIG_BIT(sig));
+}
+
+/* The query's own, and the node behind them where it counts. */
+static size_t places_of(const struct slo_evidence_windows *w, const struct slo_evidence_query *q,
+                        unsigned int sig)
+{
+	return q->place_count + is_of_node(w, sig);
+}
+
+static uint64_t place_of(const struct slo_evidence_query *q, size_t p)
+{
+	return p < q->place_count ? q->places[p] : SLO_EVIDENCE_NODE;
+}
+
 static double latency_ms(const struct slo_evidence_windows *w, const struct slo_evidence_query *q,
                          const struct span_of_slots *span, unsigned int sig)
 {
 	struct slo_hist all = { 0 };
 
 	for (unsigned int i = 0; i < span->count; i++) {
-		for (size_t p = 0; (span->take >> i & 1) && p < q->place_count; p++) {
-			const struct place_slot *s = place_slot(w, q->places[p], span->first + i);
+		for (size_t p = 0; (span->take >> i & 1) && p < places_of(w, q, sig); p++) {
+			const struct place_slot *s = place_slot(w, place_of(q, p), span->first + i);
 
 			if (s)
 				slo_hist_merge(&all, &s->hist[sig]);
@@ -305,32 +332,30 @@ static double latency_ms(const struct slo_evidence_windows *w, const struct slo_
 
 /* Sum (or of percentages the mean) over the 10 s that end with slot @index. */
 static double sum_to(const struct slo_evidence_windows *w, const struct slo_evidence_query *q,
-                     int64_t index, unsigned int sig, bool mean)
+                     int64_t index, unsigned int sig)
 {
 	int64_t back = (int64_t)((SLO_EVIDENCE_SUM_NS + w->slot_ns - 1) / w->slot_ns);
 	double sum = 0;
 	uint64_t readings = 0;
 
 	for (int64_t i = index - back + 1; i <= index; i++) {
-		for (size_t p = 0; p <= q->place_count; p++) {
-			/* What is the node's is everybody's. */
-			uint64_t place = p < q->place_count ? q->places[p] : SLO_EVIDENCE_NODE;
-			const struct place_slot *s = place_slot(w, place, i);
+		for (size_t p = 0; p < places_of(w, q, sig); p++) {
+			const struct place_slot *s = place_slot(w, place_of(q, p), i);
 
-			if (!s || (place == SLO_EVIDENCE_NODE && !mean))
+			if (!s)
 				continue;
 			sum += s->sum[sig];
 			readings += s->readings[sig];
 		}
 	}
-	if (mean)
+	if (is_pct(sig))
 		return readings ? sum / (double)readings : 0;
 	/* Slots longer than 10 s hold more than 10 s. */
 	return sum * fmin(1, (double)SLO_EVIDENCE_SUM_NS / (double)w->slot_ns);
 }
 
 static double summed(const struct slo_evidence_windows *w, const struct slo_evidence_query *q,
-                     const struct span_of_slots *span, unsigned int sig, bool mean)
+                     const struct span_of_slots *span, unsigned int sig)
 {
 	double value[SLO_EVIDENCE_SLOTS], at;
 	unsigned int n = 0;
@@ -341,7 +366,7 @@ static double summed(const struct slo_evidence_windows *w, const struct slo_evid
 
 		if (!(span->take >> i & 1))
 			continue;
-		v = sum_to(w, q, span->first + i, sig, mean);
+		v = sum_to(w, q, span->first + i, sig);
 		for (k = n++; k > 0 && value[k - 1] > v; k--)
 			value[k] = value[k - 1];
 		value[k] = v;
@@ -417,8 +442,8 @@ static bool is_silent(const struct slo_evidence_windows *w, const struct slo_evi
                       const struct span_of_slots *span, unsigned int sig)
 {
 	for (unsigned int i = 0; i < span->count; i++) {
-		for (size_t p = 0; p < q->place_count; p++) {
-			const struct place_slot *s = place_slot(w, q->places[p], span->first + i);
+		for (size_t p = 0; p < places_of(w, q, sig); p++) {
+			const struct place_slot *s = place_slot(w, place_of(q, p), span->first + i);
 
 			if (s && s->readings[sig])
 				return false;
@@ -464,14 +489,12 @@ unsigned int slo_evidence_observe(const struct slo_evidence_windows *w,
 	struct span_of_slots span = span_of(w, q, s);
 
 	for (unsigned int sig = 0; sig < SLO_SIG_MAX_; sig++) {
-		bool mean = slo_signal_desc((enum slo_signal)sig)->unit == SLO_UNIT_PCT;
-
-		if (!(q->measured & SLO_SIG_BIT(sig)) || (!q->place_count && !mean))
+		if (!(q->measured & SLO_SIG_BIT(sig)) || !places_of(w, q, sig))
 			continue;
 		if (needs_activity(sig) && is_silent(w, q, &span, sig))
 			continue;
 		slo_observation_set(ret, sig,
-		                    is_summed(sig) ? summed(w, q, &span, sig, mean)
+		                    is_summed(sig) ? summed(w, q, &span, sig)
 		                                   : latency_ms(w, q, &span, sig));
 	}
 	drop_silent_causes(ret);

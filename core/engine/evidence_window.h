@@ -16,7 +16,10 @@
 #include "core/model/span.h"
 
 #define SLO_EVIDENCE_SLOTS 64
-/* The node itself: what belongs to no cgroup (steal), and is everybody's. */
+/*
+ * The node itself: what belongs to no cgroup. Steal is everybody's, and so is what a mechanism tells of nobody in particular: a
+ * signal of which no record has named a cgroup yet. Where some have, one that names none is of somebody unknown.
+ */
 #define SLO_EVIDENCE_NODE UINT64_C(0)
 /* Thresholds of counts and percentages apply to 10 s (contracts): so do their values here. */
 #define SLO_EVIDENCE_SUM_NS UINT64_C(10000000000)

@@ -30,8 +30,8 @@ static struct slo_evidence_windows *windows(uint64_t slot_s)
 }
 
 /* One aggregate that ends at @at_s after T0. */
-static void latencies(struct slo_evidence_windows *w, enum slo_signal sig, int64_t at_s,
-                      uint64_t ms, unsigned int n)
+static void latencies_at(struct slo_evidence_windows *w, uint64_t place, enum slo_signal sig,
+                         int64_t at_s, uint64_t ms, unsigned int n)
 {
 	struct slo_probe_event ev = { .signal = sig,
 		                      .kind = SLO_EV_HIST,
@@ -40,7 +40,13 @@ static void latencies(struct slo_evidence_windows *w, enum slo_signal sig, int64
 
 	for (unsigned int i = 0; i < n; i++)
 		slo_hist_add(&ev.hist, ms * SLO_NS_PER_MS);
-	slo_evidence_event(w, PLACE, &ev);
+	slo_evidence_event(w, place, &ev);
+}
+
+static void latencies(struct slo_evidence_windows *w, enum slo_signal sig, int64_t at_s,
+                      uint64_t ms, unsigned int n)
+{
+	latencies_at(w, PLACE, sig, at_s, ms, n);
 }
 
 static void count(struct slo_evidence_windows *w, int64_t at_s, uint64_t n)
@@ -115,6 +121,36 @@ static void silence_of_a_measured_signal_is_zero_and_of_another_is_missing(void 
 	obs = (struct slo_observation){ 0 };
 	(void)slo_evidence_observe(w, &q, &obs);
 	assert_int_equal(obs.present, 0);
+}
+
+/* A reader of counters knows no owners: what it saw is not "nothing happened" to each of them. */
+static void what_no_record_owns_is_everybodys(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_evidence_query q = { .from_ns = T0,
+		                        .to_ns = T0 + 20 * SECOND,
+		                        .measured = SLO_SIG_BIT(SLO_SIG_DNS_LATENCY) };
+	struct slo_observation obs = { 0 };
+
+	(void)state;
+	latencies_at(w, SLO_EVIDENCE_NODE, SLO_SIG_DNS_LATENCY, 5, 300, 50);
+	assert_true(look(w, 0, 20, false).value[SLO_SIG_DNS_LATENCY] > 150);
+	/* A service without a place, too. */
+	(void)slo_evidence_observe(w, &q, &obs);
+	assert_int_equal(obs.present, SLO_EVID_BIT(SLO_SIG_DNS_LATENCY));
+	/* Of another signal this says nothing. */
+	assert_true(look(w, 0, 20, false).value[SLO_SIG_DISK_IO] == 0);
+}
+
+static void what_has_owners_is_theirs_alone(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+
+	(void)state;
+	latencies_at(w, SLO_EVIDENCE_NODE, SLO_SIG_DISK_IO, 5, 300, 50);
+	/* Of a cgroup that nobody asks about: the mechanism tells owners. */
+	latencies_at(w, PLACE + 1, SLO_SIG_DISK_IO, 5, 1, 1);
+	assert_true(look(w, 0, 20, false).value[SLO_SIG_DISK_IO] == 0);
 }
 
 static void only_the_times_of_bad_requests_count_when_asked(void **state)
@@ -317,6 +353,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(latencies_of_the_window_give_their_p90),
 		cmocka_unit_test(silence_of_a_measured_signal_is_zero_and_of_another_is_missing),
+		cmocka_unit_test(what_no_record_owns_is_everybodys),
+		cmocka_unit_test(what_has_owners_is_theirs_alone),
 		cmocka_unit_test(only_the_times_of_bad_requests_count_when_asked),
 		cmocka_unit_test(counts_are_sums_over_ten_seconds_whatever_the_slot),
 		cmocka_unit_test(a_slot_of_a_turn_ago_is_empty),
