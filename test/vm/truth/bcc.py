@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs compiled at run time: the helper, what it costs, the cache and all that may be wrong with it, and old attach ways."""
 # timeout: 900
+import contextlib
 import glob
 import hashlib
 import os
@@ -24,6 +25,20 @@ RELEASE, KEY, DIGEST = 40, 112, HEAD - 32
 RSS_MAX_KB = 12 * 1024
 # What is asked of a real machine is 0.2 s; emulation is ten times slower and shares its two CPUs.
 WARM_MAX_S = 0.2 if slotest.ON_HOST else 2.5
+
+@contextlib.contextmanager
+def mounted_over(path, *mounts):
+    for argv in mounts:
+        subprocess.run(["mount", *argv, path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def read_only(path):
+    return mounted_over(path, ["--bind", path], ["-o", "remount,bind,ro"])
+
 
 state = os.path.join(slotest.tmp, "state")
 good = os.path.join(slotest.tmp, "good")
@@ -92,12 +107,16 @@ NO_HELPER = {"SLO_BCC_HELPER": "/nonexistent/llm-slo-bcc"}
 @test
 def cold_start_where_nothing_can_be_kept():
     """Once alone: what compiling costs."""
-    agent, cold = started(ALL, SLO_AGENT_STATE_DIR="")
+    other = os.path.join(slotest.tmp, "unwritable")
+    os.makedirs(other + "/bcc")
+    with read_only(other + "/bcc"):
+        agent, cold = started(ALL, SLO_AGENT_STATE_DIR=other)
     rss, maps = rss_kb(agent.pid), open(f"/proc/{agent.pid}/maps", encoding="ascii").read()
     log = agent.log()
     agent.stop()
     print(f"  figure: cold start {cold:.1f} s, agent afterwards {rss} KB")
-    holds("the agent says that nothing was kept", "compiled program not kept" in log, log.splitlines()[:2])
+    holds("the agent says that nothing was kept, and why",
+          re.search(f"compiled program not kept: {other}/bcc/[^:]*: Read-only file system", log), log.splitlines()[:2])
     holds("mode", "mode=bcc_full" in log, re.findall(r"mode=\S+", log))
     between("resident KB after compiling", rss, 100, RSS_MAX_KB, "what the issue allows")
     equal("LLVM in the agent", "LLVM" in maps or "clang" in maps, False)
@@ -175,14 +194,10 @@ def another_agents_entry_serves_on_a_host_of_the_same_kernel():
 
 @test
 def an_entry_in_a_read_only_folder_serves():
-    subprocess.run(["mount", "--bind", "-o", "ro", state + "/bcc", state + "/bcc"], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", state + "/bcc"], check=True)
-    try:
+    with read_only(state + "/bcc"):
         agent, _ = started(SIGNALS, **NO_HELPER)
         holds("ready", "agent ready" in agent.log(), "")
         agent.stop()
-    finally:
-        subprocess.run(["umount", state + "/bcc"], check=True)
 
 
 @test
@@ -204,6 +219,17 @@ def wrong_entries_are_refused():
     os.chmod(entries()[0], 0o666)
     refused("anybody may write it", ["others than root"], **NO_HELPER)
     os.chmod(entries()[0], 0o600)
+
+
+@test
+def an_entry_of_another_configuration_is_refused():
+    """The kernel was built anew under its old name: its headers say so."""
+    anew = os.path.join(slotest.tmp, "anew")
+    os.makedirs(anew + "/build/include/generated")
+    with open(anew + "/build/include/generated/autoconf.h", "w", encoding="ascii") as f:
+        f.write("#define CONFIG_RANDSTRUCT 1\n")
+    with mounted_over(f"/lib/modules/{os.uname().release}", ["--bind", anew]):
+        refused("another configuration's", ["another configuration"], **NO_HELPER)
 
 
 @test
@@ -242,8 +268,7 @@ def kprobes_by_tracefs_carry_our_pid_and_are_swept():
     pmu = "/sys/bus/event_source/devices/kprobe"
     if not os.path.exists(pmu):
         slotest.skip("this kernel has no other way")
-    subprocess.run(["mount", "-t", "tmpfs", "none", pmu], check=True)
-    try:
+    with mounted_over(pmu, ["-t", "tmpfs", "none"]):
         agent, _ = started()
         names = our_probes()
         holds("every one carries the agent's pid", names and all(n.startswith(f"p{agent.pid}_") for n in names), names)
@@ -254,8 +279,6 @@ def kprobes_by_tracefs_carry_our_pid_and_are_swept():
         holds("the next one sweeps", all(n.startswith(f"p{agent.pid}_") for n in our_probes()), our_probes())
         agent.stop()
         equal("left at the end", our_probes(), [])
-    finally:
-        subprocess.run(["umount", pmu], check=True)
 
 
 @test
