@@ -243,7 +243,7 @@ def burning_alone_waits_for_nobody():
     # bcc has no stamp of the scheduler's own: its hooks come a little later, and under emulation that is long
     doubt += 0.1 * len(mine) if slotest.BACKEND == "bcc" else 0
     # Without BTF a wait begins at the tracepoint of the wake-up, behind the queueing: under emulation a good part of short waits.
-    least = 0.4 if slotest.BACKEND == "btf_free" else 0.95
+    least = 0.4 if slotest.BACKEND in ("btf_free", "bcc") else 0.95
     sums_agree("sum of the delays, ms", sum((r["value"] for r in mine), 0.0), truth * least - doubt,
                truth * 1.05 + doubt, missing, f"5 % and {doubt:.3f} ms at the marks")
     allowed = len(edge) + (2 if MISSED_PERCENT else 0)
