@@ -53,6 +53,18 @@ static int open_list(int root, int flags, const char **ret_place)
 	return fd;
 }
 
+static bool has_kprobes(int root)
+{
+	slo_cleanup(slo_closep) int fd = -1;
+	const char *place;
+	char text[32];
+
+	if (slo_host_read(root, PMU_TYPE, text, sizeof(text)) > 0)
+		return true;
+	fd = open_list(root, O_RDONLY, &place);
+	return fd != -ENOENT;
+}
+
 /* One line, one write: the kernel parses what a write brings. */
 static int define_line(int root, const char *line)
 {
@@ -69,8 +81,7 @@ static int explain(int code, const char *symbol, struct slo_err *err)
 {
 	if (code == -ENOENT || code == -EINVAL)
 		return slo_err_set(err, -ENOENT,
-		                   "no function %s to probe in this kernel (absent, inlined, or no "
-		                   "kprobes and no tracefs)",
+		                   "no function %s to probe in this kernel (absent, or inlined)",
 		                   symbol);
 	return slo_err_set(err, code, "kprobe on %s: %s%s", symbol, strerror(-code),
 	                   code == -EACCES || code == -EPERM
@@ -154,8 +165,15 @@ int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, int 
                       struct slo_err *err)
 {
 	char variant[SLO_KPROBE_SYMBOL_LEN];
-	int r = define(ret, root, symbol, ret_fd, err);
+	int r;
 
+	/* Before all symbols of the kernel are looked through for each function: 30 ms. */
+	if (!has_kprobes(root))
+		return slo_err_set(err, -ENOTSUP,
+		                   "no kprobe on %s: this kernel has none (CONFIG_KPROBE_EVENTS), "
+		                   "or tracefs is not mounted",
+		                   symbol);
+	r = define(ret, root, symbol, ret_fd, err);
 	if (r != -ENOENT || find_variant(root, symbol, variant) < 0)
 		return r;
 	return define(ret, root, variant, ret_fd, err);
