@@ -3,6 +3,7 @@
 
 #include <bpf/libbpf.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,24 +34,33 @@ static void note_program(const char *text)
 		copy_line(target->prog, sizeof(target->prog), name, (size_t)(end - name));
 }
 
-/* The verifier's complaint is the line before "processed N insns". */
+/* The verifier's complaint is the line before "processed N insns", which before 5.2 follows programs alone that it takes. */
 static void note_verifier(const char *text)
 {
 	const char *end = strstr(text, "\nprocessed ");
-	const char *start = end;
+	const char *start;
 
 	if (!end)
+		end = strstr(text, "\n-- END PROG LOAD LOG");
+	if (!end)
 		return;
+	start = end;
 	while (start > text && start[-1] != '\n')
 		start--;
 	copy_line(target->reason, sizeof(target->reason), start, (size_t)(end - start));
+}
+
+/* A kernel that takes no BTF of programs loads them without: no cause of a failure. */
+static bool is_about_btf(const char *text)
+{
+	return strstr(text, "BTF loading error") || strstr(text, "BTF LOAD LOG");
 }
 
 static void note_warning(const char *text)
 {
 	const char *start = strncmp(text, "libbpf: ", 8) == 0 ? text + 8 : text;
 
-	if (!target->reason[0])
+	if (!target->reason[0] && !is_about_btf(text))
 		copy_line(target->reason, sizeof(target->reason), start, strcspn(start, "\n"));
 }
 
