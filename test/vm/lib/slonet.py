@@ -48,12 +48,13 @@ _modprobed = {}
 
 
 def modprobe(name):
-    """True where the module was loaded; built in or absent looks the same: try the feature itself."""
+    """True where the module is there; one built in without parameters looks as if absent: try the feature itself."""
     if name not in _modprobed:
         try:
             _modprobed[name] = sh("modprobe", "-q", name, check=False).returncode == 0
         except FileNotFoundError:
             _modprobed[name] = False
+        _modprobed[name] = _modprobed[name] or os.path.isdir(f"/sys/module/{name}")
     return _modprobed[name]
 
 
