@@ -64,15 +64,20 @@ rows() {
 	completion/sloctl.bash $prefix/share/bash-completion/completions/sloctl 644
 	completion/llm-slo-agent.bash $prefix/share/bash-completion/completions/llm-slo-agent 644
 	completion/_sloctl $prefix/share/zsh/site-functions/_sloctl 644
-	completion/sloctl.fish $prefix/share/fish/vendor_completions.d/sloctl.fish 644
+	completion/sloctl.fish $fish/sloctl.fish 644
+	completion/llm-slo-agent.fish $fish/llm-slo-agent.fish 644
 	LICENSE $prefix/share/doc/llm-slo-agent/LICENSE 644
 	licenses $prefix/share/doc/llm-slo-agent/licenses 644
 	sbom.spdx.json $prefix/share/doc/llm-slo-agent/sbom.spdx.json 644
 	ROWS
 }
 
-# What systemd reads below /usr/lib is read below /etc too, for who does not install in /usr.
-if [ "$prefix" = /usr ]; then lib=/usr/lib; else lib=/etc; fi
+# What systemd reads below /usr/lib is read below /etc too, for who does not install in /usr; fish looks below its own prefix alone.
+if [ "$prefix" = /usr ]; then
+	lib=/usr/lib fish=/usr/share/fish/vendor_completions.d
+else
+	lib=/etc fish=/etc/fish/completions
+fi
 
 put() { # FILE DEST MODE
 	mkdir -p "$(dirname "$2")"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Completion, man pages and reference are what the option tables print: docs.sh BUILD. UPDATE=1 writes them.
-# Also: every --help fits a screen, completion completes, man pages have no warnings.
+# Also: every --help fits a screen, each shell completes, man pages have no warnings.
+# needs: zsh fish groff-base
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 2
 sloctl=$(readlink -f "${1:-build/debug}")/sloctl
@@ -48,27 +49,38 @@ done < <(printf '%s\n' "$commands" 'slo burn' 'slo rules')
 for command in $commands; do
 	grep -q "\"$command\")" packaging/completion/sloctl.bash || fail "bash does not complete $command"
 done
-complete_words() {
+by_bash() {
 	bash -c 'source packaging/completion/sloctl.bash
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 		_llm_slo
 		echo "${COMPREPLY[*]-}"' bash "$@"
 }
+by_zsh() {
+	timeout 60 zsh -f test/check/lib/complete.zsh packaging/completion "$*"
+}
+by_fish() {
+	HOME=$tmp timeout 60 fish --no-config -c 'source packaging/completion/sloctl.fish; complete -C "$argv"' -- "$*" | cut -f1
+}
+shells=()
+for shell in bash zsh fish; do
+	if command -v "$shell" >/dev/null; then shells+=("$shell"); else echo "docs: no $shell here: its completion was not asked" >&2; fi
+done
 expect() { # ANSWER, then the words typed
-	local answer=$1 got
+	local answer=$1 got shell
 	shift
-	got=$(complete_words "$@")
-	[[ $got == "$answer" ]] || fail "completion of '$*': '$got', expected '$answer'"
+	for shell in "${shells[@]}"; do
+		got=$("by_$shell" "$@" | tr -s ' ' '\n' | LC_ALL=C sort | xargs)
+		[[ $got == "$answer" ]] || fail "$shell: completion of '$*': '$got', expected '$answer'"
+	done
 }
 expect "schema schemavalidate" sloctl sch
 expect "burn" sloctl slo b
-expect "text json" sloctl slo burn --output ""
+expect "json text" sloctl slo burn --output ""
 expect "prometheus" sloctl slo rules --format pro
 expect "--synthetic" sloctl collector --syn
-expect "threshold all" llm-slo-agent --emit ""
+expect "--self-test" sloctl prereq check --self
+expect "all threshold" llm-slo-agent --emit ""
 expect "" sloctl collector --count ""
-! command -v zsh >/dev/null || zsh -n packaging/completion/_sloctl || fail "zsh refuses its completion"
-! command -v fish >/dev/null || fish -n packaging/completion/sloctl.fish || fail "fish refuses its completion"
 
 # --- man pages
 for page in packaging/man/*.[18]; do

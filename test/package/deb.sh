@@ -82,9 +82,10 @@ main() {
 	check "the same bytes when it is built again" same_bytes_again
 	for suite in bullseye bookworm; do
 		root=$tmp/$suite
-		debian_root "$suite" "$root" systemd || exit 1
+		debian_root "$suite" "$root" systemd,bash-completion,zsh,fish || exit 1
 		check "$suite: installs, enabled, its folders belong to the group" installs "$root"
 		check "$suite: its systemd reads the unit" unit_is_read "$root"
+		check "$suite: its shells complete" shells_find_completions "$root"
 		check "$suite: upgrade keeps a changed configuration and a disabled service" upgrades "$root"
 		check "$suite: remove keeps configuration and records" removes "$root"
 		check "$suite: purge leaves nothing" purges "$root"

@@ -70,6 +70,20 @@ debian_root() {
 	tar -C "$folder" --exclude='./dev/*' -xpf "$cache"
 }
 
+# Each shell of a root finds both programs' completions where they were installed, by its own rules.
+shells_find_completions() { # ROOT
+	local program
+	for program in sloctl llm-slo-agent; do
+		# shellcheck disable=SC2016 # the shells there expand it
+		in_root "$1" bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader "$1"; complete -p "$1"' bash $program |
+			grep '_llm_slo' || { echo "not in bash: $program" && return 1; }
+		# shellcheck disable=SC2016
+		in_root "$1" zsh -fc 'autoload -Uz compinit && compinit -u -D && print -r -- $_comps[$1]' zsh $program |
+			grep -x _sloctl || { echo "not in zsh: $program" && return 1; }
+		in_root "$1" fish -c "complete -C '$program --ver'" | grep -- --version || { echo "not in fish: $program" && return 1; }
+	done
+}
+
 # in_root FOLDER COMMAND...: with its own /proc and /dev, and with no service manager running, as in an image's build.
 in_root() {
 	local root=$1
