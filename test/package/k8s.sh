@@ -78,6 +78,41 @@ change_rolls() {
 	[[ -n $before && -n $after && $before != "$after" ]] && "$kube_tools/kubectl" kustomize "$tmp/k8s/base" | grep -q "^ *name: $after$"
 }
 
+# The page's indented blocks: the N-th that begins with the words given.
+block() { # WORDS N
+	awk -v words="$1" -v want="$2" '/^    / { if (!on) { on = 1; hit = index($0, "    " words) == 1; n += hit }; if (hit && n == want) print substr($0, 5); next } { on = 0 }' \
+		"$tree/deploy/docs/kubernetes.md"
+}
+
+# Overlays as it tells to write them: another registry's image, another configuration.
+overlays_of_the_page() {
+	local own=$tmp/page
+	mkdir -p "$own"
+	cp -r "$tree/deploy/k8s" "$own"
+	mkdir "$own/k8s/image" "$own/k8s/config"
+	block 'resources: [../base]' 1 | sed 's/REGISTRY/registry.test/' >"$own/k8s/image/kustomization.yaml"
+	block 'resources: [../base]' 2 >"$own/k8s/config/kustomization.yaml"
+	sed 's/^listen = 0.0.0.0:2112$/listen = 0.0.0.0:9464/' "$own/k8s/base/agent.ini" >"$own/k8s/config/agent.ini"
+	"$kube_tools/kubectl" kustomize "$own/k8s/image" | grep 'image: registry.test/llm-slo-agent:[0-9]' || return 1
+	"$kube_tools/kubectl" kustomize "$own/k8s/config" >"$own/config.yaml" || return 1
+	grep '9464' "$own/config.yaml" && [[ $(config_name "$own/k8s/config") != "$(config_name "$own/k8s/base")" ]]
+}
+
+# The secret by the page's command; its keys are those that the DaemonSet asks for.
+secret_of_the_page() {
+	local line
+	line=$(block 'kubectl -n llm-slo create secret' 1)
+	eval "kube ${line#kubectl }" || return 1
+	kube -n llm-slo get secret llm-slo-agent -o json | python3 -c '
+import json, sys, yaml
+have = set(json.load(sys.stdin)["data"])
+ds = next(d for d in yaml.safe_load_all(open(sys.argv[1])) if d["kind"] == "DaemonSet")
+env = ds["spec"]["template"]["spec"]["containers"][0]["env"]
+want = {e["valueFrom"]["secretKeyRef"]["key"] for e in env if "secretKeyRef" in e.get("valueFrom", {})}
+print(have, want)
+assert have == want and want' "$tmp/base.yaml"
+}
+
 localhost_profile() {
 	mkdir -p "$tmp/k8s/own"
 	printf 'resources: [../base]\ncomponents: [../seccomp]\n' >"$tmp/k8s/own/kustomization.yaml"
@@ -109,6 +144,8 @@ main() {
 	check "min-capability has no pids of the host" no_host_pids
 	check "the account may read pods, and nothing else" account_may_only_read_pods
 	check "a changed configuration has another name: it rolls" change_rolls
+	check "the page's overlays: another image, another configuration" overlays_of_the_page
+	check "the page's secret has the keys that the DaemonSet asks for" secret_of_the_page
 	check "the seccomp component names the profile" localhost_profile
 	check "nothing synthetic" nothing_synthetic
 	check "the configuration is valid" configuration_is_valid
