@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=test/package/lib/common.sh
 . "$(dirname "$(readlink -f "$0")")/lib/common.sh"
 
-readonly CASES="ready runs_as_written measures told_by_prereq restarts survives_sigkill survives_a_hang refuses_bad_configuration tighter_as_told without_root_as_told after_reboot"
+readonly CASES="ready runs_as_written measures told_by_prereq restarts reloads stops survives_sigkill survives_a_hang refuses_bad_configuration tighter_as_told without_root_as_told after_reboot"
 
 # The drop-ins that the page for restricted hosts gives, each headed by its path.
 drop_ins() { # FOLDER

@@ -42,7 +42,7 @@ runs_as_written() {
 	grep -q '^NoNewPrivs:	1' "$status" && grep -q '^Seccomp:	2' "$status" &&
 		grep -q '^CapEff:	000000c000001000' "$status" && grep -q '^CapBnd:	000000c000001000' "$status" &&
 		[ "$(stat -c %G "/proc/$(main_pid)")" = llm-slo ] &&
-		[ "$(cat "/sys/fs/cgroup/system.slice/llm-slo-agent.service/memory.max")" = 268435456 ] &&
+		[ "$(cd /sys/fs/cgroup/system.slice/llm-slo-agent.service && cat memory.max cpu.max pids.max | xargs)" = "268435456 50000 100000 16" ] &&
 		! nsenter -t "$(main_pid)" -m touch /usr/touched 2>/dev/null
 }
 
@@ -85,6 +85,26 @@ survives_a_hang() {
 	old=$(main_pid)
 	kill -STOP "$old"
 	wait_for 150 is_another "$old" && measures
+}
+
+# A changed key is in force, in the process that ran before.
+reloads() {
+	old=$(main_pid)
+	sed -i 's/^\[agent\]$/&\nlog_level = debug/' /etc/llm-slo/agent.ini
+	systemctl reload llm-slo-agent.service && wait_for 30 told_of_reload && is_up && [ "$(main_pid)" = "$old" ] && measures
+	code=$?
+	sed -i '/^log_level = debug$/d' /etc/llm-slo/agent.ini
+	systemctl reload llm-slo-agent.service && return "$code"
+}
+
+told_of_reload() {
+	journalctl --no-pager -o cat -u llm-slo-agent.service | grep 'reload key=agent.log_level .*to="debug"$'
+}
+
+# SIGTERM: it says goodbye by itself, long before TimeoutStopSec.
+stops() {
+	systemctl stop llm-slo-agent.service && [ "$(systemctl show -p Result --value llm-slo-agent.service)" = success ] &&
+		[ "$(systemctl show -p ExecMainStatus --value llm-slo-agent.service)" = 0 ] && systemctl start llm-slo-agent.service && ready
 }
 
 # A wrong configuration is not tried for ever, and the log says which line.
@@ -131,7 +151,7 @@ without_root_as_told() {
 
 mkdir -p "$state"
 if [ ! -e "$state/rebooted" ]; then
-	for case in ready runs_as_written measures told_by_prereq restarts survives_sigkill survives_a_hang refuses_bad_configuration tighter_as_told without_root_as_told; do
+	for case in ready runs_as_written measures told_by_prereq restarts reloads stops survives_sigkill survives_a_hang refuses_bad_configuration tighter_as_told without_root_as_told; do
 		tell "$case" "$case"
 	done
 	touch "$state/rebooted"
