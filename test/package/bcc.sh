@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The BCC helper as packaged: its reach, its dependencies, in clean roots of two releases; in the image; and for real, under
 # systemd on 5.10 without BTF: the agent of the package measures by what the helper of the package compiled there.
-# package-needs: lintian mmdebstrap debhelper dpkg-dev fakeroot binutils rpm rpmlint umoci qemu-system-x86 busybox-static cpio kmod
+# package-needs: lintian mmdebstrap debhelper dpkg-dev fakeroot binutils rpm rpmlint umoci skopeo qemu-system-x86 busybox-static cpio kmod
 set -euo pipefail
 # shellcheck source=test/package/lib/common.sh
 . "$(dirname "$(readlink -f "$0")")/lib/common.sh"
@@ -76,7 +76,7 @@ rpm_installs() { # ROOT
 }
 
 image_runs_it() {
-	umoci unpack --image "$image:$version" "$tmp/bundle" || return 1
+	unpack_image "$image" "$version" "$tmp/bundle" || return 1
 	in_root "$tmp/bundle/rootfs" /usr/lib/llm-slo/llm-slo-bcc --help | grep "Version $version" || return 1
 	in_root "$tmp/bundle/rootfs" /usr/bin/llm-slo-agent --version
 }

@@ -25,7 +25,7 @@ small() {
 # Config, labels and layers as skopeo and umoci read them; no shell, no library in it.
 others_read_it() {
 	skopeo inspect "oci:$image" | grep -q '"org.opencontainers.image.revision"' || return 1
-	umoci unpack --image "$image:$version" "$tmp/bundle" || return 1
+	unpack_image "$image" "$version" "$tmp/bundle" || return 1
 	[[ -x $tmp/bundle/rootfs/usr/bin/llm-slo-agent && -s $tmp/bundle/rootfs/etc/ssl/certs/ca-certificates.crt ]] || return 1
 	[[ $(find "$tmp/bundle/rootfs" -type f -perm /111 | wc -l) == 2 ]]
 }
@@ -60,8 +60,8 @@ signals_flow() {
 }
 
 probes_are_answered() {
-	cat "$tmp/out/probes"
-	[[ $(grep -c '^200 ' "$tmp/out/probes") == 3 ]]
+	cat "$tmp/out/agent.probes"
+	[[ $(grep -c '^200 ' "$tmp/out/agent.probes") == 3 ]]
 }
 
 # What is in force in the process, not what was asked for.

@@ -48,6 +48,12 @@ product() {
 	tail -1 "$tmp/product.out"
 }
 
+# unpack_image LAYOUT VERSION FOLDER: this machine's architecture of it, which umoci does not choose by itself out of two.
+unpack_image() {
+	skopeo copy -q "oci:$1" "oci:$tmp/one-architecture:$2" && umoci unpack --image "$tmp/one-architecture:$2" "$3" || return 1
+	rm -rf "$tmp/one-architecture"
+}
+
 # debian_root SUITE FOLDER PACKAGES: a clean root, from a cached archive of it. The mirror is the one that apt uses here.
 # shellcheck disable=SC2016 # apt expands it
 debian_root() {

@@ -3,13 +3,15 @@
 """Makes a bundle for an OCI runtime out of the DaemonSet as a kubelet would: pod_bundle.py MANIFESTS BUNDLE SECCOMP ARG...
 
 MANIFESTS is what kubectl kustomize printed. Capabilities, user, no_new_privs, read-only root, pids of the host, mounts and
-environment are the manifest's; host paths that are folders-or-create are made below BUNDLE/host. Other ARGs replace its own.
+environment are the manifest's; BUNDLE/create names the host's folders that a kubelet would make first. Other ARGs replace its own.
+SLO_NODE is where the node's / lies while the bundle is made, if not at /.
 """
 import json
 import os
 import sys
 import yaml
 
+NODE = os.environ.get("SLO_NODE", "")
 MASKED = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"]
 
 
@@ -30,10 +32,13 @@ def config_map(documents, name, folder):
 def source_of(volume, documents, bundle):
     if "configMap" in volume:
         return config_map(documents, volume["configMap"]["name"], os.path.join(bundle, "config"))
-    if "emptyDir" in volume or volume["hostPath"].get("type") == "DirectoryOrCreate":
-        made = os.path.join(bundle, "host", volume["name"])
+    if "emptyDir" in volume:
+        made = os.path.join(bundle, "empty", volume["name"])
         os.makedirs(made, exist_ok=True)
         return made
+    if volume["hostPath"].get("type") == "DirectoryOrCreate":
+        with open(os.path.join(bundle, "create"), "a", encoding="utf-8") as out:
+            out.write(volume["hostPath"]["path"] + "\n")
     return volume["hostPath"]["path"]
 
 
@@ -50,7 +55,7 @@ def mounts_of(pod, container, documents, bundle):
             {
                 "destination": m["mountPath"],
                 "type": "bind",
-                "source": source_of(volumes[m["name"]], documents, bundle),
+                "source": source_of(volumes[m["name"]], documents, bundle).removeprefix(NODE),
                 "options": ["rbind", "rprivate", mode],
             }
         )
