@@ -293,6 +293,7 @@ vm_arm64() {
 	# shellcheck disable=SC2046 # words
 	install_packages $(sed -n 's/^# package-needs://p' test/vm/arm64.sh)
 	build static-arm64
+	[[ $1 != *-bcc || -x build/package/helper-arm64/llm-slo-bcc ]] || package bcc arm64
 	test/vm/arm64.sh "$1"
 }
 
@@ -460,7 +461,7 @@ package) shift && package "$@" ;;
 build) if [[ ${2:-} == static* ]]; then deps "$2"; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
 test) shift && run_tests "$@" ;;
 vm)
-	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest arm64-6.1 host, or --kernel BZIMAGE"
+	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest arm64-6.1 arm64-5.10-bcc host, or --kernel BZIMAGE"
 	if [[ $2 == arm64-* ]]; then vm_arm64 "$2"; exit; fi
 	deps test
 	build static ON

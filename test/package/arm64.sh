@@ -10,19 +10,25 @@ set -euo pipefail
 # What qemu-user has not: fsopen(2) of a private mount, and the speed for hours of numbers.
 readonly NOT_EMULATED="unit.compat.cgroup|unit.engine.attribute_fit"
 
+emulated() { # TEST
+	(cd "$tree/build/static-arm64/test" && timeout 120 qemu-aarch64-static "$1" >"$tmp/unit.log" 2>&1) && return
+	echo "${1##*/} failed ($?)"
+	grep -E 'FAILED|ERROR|error' "$tmp/unit.log" | head -5
+	return 1
+}
+
+# What fails is tried once more when the others are through: some ask for an answer within seconds, and an emulator on a machine
+# that does something else has seen that missed.
 unit() {
-	local test failed=0 ran=0
+	local test failed=0 ran=0 again=()
 	for test in "$tree"/build/static-arm64/test/unit.*; do
 		[[ ! ${test##*/} =~ ^($NOT_EMULATED)$ ]] || continue
 		ran=$((ran + 1))
-		(cd "$tree/build/static-arm64/test" && timeout 120 qemu-aarch64-static "$test" >"$tmp/unit.log" 2>&1) || {
-			echo "${test##*/} failed ($?)"
-			grep -E 'FAILED|ERROR|error' "$tmp/unit.log" | head -5
-			failed=$((failed + 1))
-		}
+		emulated "$test" || again+=("$test")
 	done
-	echo "$ran test programs, $failed failed"
-	((failed == 0 && ran > 90))
+	for test in "${again[@]}"; do emulated "$test" || failed=$((failed + 1)); done
+	echo "$ran test programs, ${#again[@]} tried again, $failed failed"
+	((failed == 0 && ran > 90 && ${#again[@]} <= 3))
 }
 
 # All files of the two programs are of that architecture, and the package says the same.
@@ -111,8 +117,8 @@ index_is_of_both() {
 	done
 }
 
-guest() {
-	"$tree/build.sh" vm arm64-6.1
+guest() { # SERIES
+	"$tree/build.sh" vm "$1"
 }
 
 main() {
@@ -123,7 +129,8 @@ main() {
 	check "deb: of arm64, the same bytes again" deb_is_of_it
 	check "rpm: of aarch64, the same bytes again" rpm_is_of_it
 	check "one image index of both architectures, the same digest again" index_is_of_both
-	check "the agent measures on Debian's arm64 kernel, the self-test passes there" guest
+	check "the agent measures on Debian's arm64 kernel, the self-test passes there" guest arm64-6.1
+	check "the helper compiles on Debian's arm64 5.10, the agent measures by it, and by what was kept" guest arm64-5.10-bcc
 	done_testing
 }
 

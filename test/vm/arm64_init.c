@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PID 1 of the arm64 guest: mounts what a system has, runs the static programs on work that it makes, powers off. */
+/* PID 1 of the arm64 guest: mounts what a system has, runs the static programs on work that it makes, powers off. Where the
+ * kernel's command line asks for compiled programs (SLO_AGENT_BACKEND=bcc, which the kernel hands on as environment), BTF is
+ * hidden, and the agent starts twice: to compile, and, with the helper gone, by what was kept. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,13 +49,29 @@ static void finish(const char *name, pid_t pid)
 	(void)fflush(stdout);
 }
 
+/* The agent, while two busy loops a CPU wait for each other. */
+static void measure(const char *name)
+{
+	char *const agent[] = { "/llm-slo-agent", "--seconds", "8",      "--output", "jsonl",
+		                "--emit",         "all",       "--comm", "init",     NULL };
+	pid_t busy[4], pid = start(agent);
+
+	for (int i = 0; i < 4; i++) {
+		busy[i] = fork();
+		if (busy[i] == 0) {
+			for (;;)
+				(void)getppid();
+		}
+	}
+	finish(name, pid);
+	for (int i = 0; i < 4; i++)
+		(void)kill(busy[i], 9);
+}
+
 int main(void)
 {
 	char *const prereq[] = { "/sloctl", "prereq", "check", "--self-test", NULL };
-	char *const agent[] = { "/llm-slo-agent", "--seconds", "8",      "--output", "jsonl",
-		                "--emit",         "all",       "--comm", "init",     NULL };
 	struct utsname host;
-	pid_t busy[4], pid;
 
 	if (uname(&host) == 0)
 		printf("machine %s\n", host.machine);
@@ -63,18 +81,17 @@ int main(void)
 	mount_at("tracefs", "/sys/kernel/tracing");
 	mount_at("cgroup2", "/sys/fs/cgroup");
 	write_to("/sys/fs/cgroup/cgroup.subtree_control", "+cpu +memory");
-	finish("prereq", start(prereq));
-	pid = start(agent);
-	for (int i = 0; i < 4; i++) {
-		busy[i] = fork();
-		if (busy[i] == 0) {
-			for (;;)
-				(void)getppid();
-		}
+	if (getenv("SLO_AGENT_BACKEND")) {
+		mount_at("tmpfs", "/sys/kernel/btf");
+		measure("compiled");
+		if (rename("/usr/lib/llm-slo/llm-slo-bcc", "/gone"))
+			perror("llm-slo-bcc");
+		measure("kept");
+		finish("prereq", start(prereq));
+	} else {
+		finish("prereq", start(prereq));
+		measure("agent");
 	}
-	finish("agent", pid);
-	for (int i = 0; i < 4; i++)
-		(void)kill(busy[i], 9);
 	sync();
 	(void)reboot(RB_POWER_OFF);
 	return 0;
