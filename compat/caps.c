@@ -175,6 +175,10 @@ int slo_caps_read(int root, struct slo_caps *ret, struct slo_err *err)
 	return 0;
 }
 
+#define PARTS_OF_SYS_ADMIN                                                                       \
+	(SLO_CAP_BIT(SLO_CAP_BPF) | SLO_CAP_BIT(SLO_CAP_PERFMON) | SLO_CAP_BIT(SLO_CAP_SYSLOG) | \
+	 SLO_CAP_BIT(SLO_CAP_CHECKPOINT_RESTORE))
+
 bool slo_caps_has(const struct slo_caps *caps, unsigned int cap)
 {
 	return cap < CAP_NUMBERS && (caps->effective & SLO_CAP_BIT(cap));
@@ -184,9 +188,15 @@ bool slo_caps_may(const struct slo_caps *caps, unsigned int cap)
 {
 	if (slo_caps_has(caps, cap))
 		return true;
-	return (cap == SLO_CAP_BPF || cap == SLO_CAP_PERFMON || cap == SLO_CAP_SYSLOG ||
-	        cap == SLO_CAP_CHECKPOINT_RESTORE) &&
+	return cap < CAP_NUMBERS && (PARTS_OF_SYS_ADMIN & SLO_CAP_BIT(cap)) &&
 	       slo_caps_has(caps, SLO_CAP_SYS_ADMIN);
+}
+
+uint64_t slo_caps_to_keep(const struct slo_caps *caps, uint64_t keep)
+{
+	if (keep & PARTS_OF_SYS_ADMIN & ~caps->permitted)
+		keep |= SLO_CAP_BIT(SLO_CAP_SYS_ADMIN);
+	return keep & caps->permitted;
 }
 
 char *slo_caps_text(uint64_t mask, char *buf, size_t size)

@@ -54,6 +54,12 @@ bool slo_caps_has(const struct slo_caps *caps, unsigned int cap);
  */
 bool slo_caps_may(const struct slo_caps *caps, unsigned int cap);
 
+/*
+ * What to keep of what is permitted so that everything in @keep can be done later on: CAP_SYS_ADMIN too, where it stands in for
+ * one of @keep that is not permitted (also one that this kernel does not know: before 5.8 bpf(2) asks for CAP_SYS_ADMIN).
+ */
+uint64_t slo_caps_to_keep(const struct slo_caps *caps, uint64_t keep);
+
 /* Names of @mask, comma-separated, "none" where empty; cut to @size. Returns @buf. */
 char *slo_caps_text(uint64_t mask, char *buf, size_t size);
 

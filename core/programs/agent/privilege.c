@@ -13,11 +13,8 @@ int slo_agent_drop_privileges(int host_root, bool sees_processes, struct slo_err
 
 	if (r < 0)
 		return r;
-	/* Before 5.8 there is no CAP_BPF and bpf(2) asks for CAP_SYS_ADMIN, on every call. */
-	if (caps.last < SLO_CAP_BPF)
-		keep |= SLO_CAP_BIT(SLO_CAP_SYS_ADMIN);
 	/* Mappings of processes with more rights than ours, or of other users. */
 	if (sees_processes)
 		keep |= SLO_CAP_BIT(SLO_CAP_SYS_PTRACE);
-	return slo_caps_drop_all_but(keep & caps.permitted, err);
+	return slo_caps_drop_all_but(slo_caps_to_keep(&caps, keep), err);
 }

@@ -127,6 +127,28 @@ static void dropped_capabilities_are_gone(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Signals that were shed are attached again later: who was given CAP_SYS_ADMIN alone has nothing else to do it with. */
+static void what_stands_in_is_kept(void **state)
+{
+	const uint64_t bpf = SLO_CAP_BIT(SLO_CAP_BPF) | SLO_CAP_BIT(SLO_CAP_PERFMON);
+	const uint64_t net = SLO_CAP_BIT(SLO_CAP_NET_ADMIN), admin = SLO_CAP_BIT(SLO_CAP_SYS_ADMIN);
+	const uint64_t more = SLO_CAP_BIT(SLO_CAP_SYS_RESOURCE);
+	struct slo_caps caps = { .last = 40 };
+
+	(void)state;
+	caps.permitted = bpf | net | admin | more;
+	assert_true(slo_caps_to_keep(&caps, bpf | net) == (bpf | net));
+	caps.permitted = net | admin | more;
+	assert_true(slo_caps_to_keep(&caps, bpf | net) == (net | admin));
+	caps.permitted = SLO_CAP_BIT(SLO_CAP_BPF) | admin;
+	assert_true(slo_caps_to_keep(&caps, bpf | net) == caps.permitted);
+	caps.permitted = bpf;
+	assert_true(slo_caps_to_keep(&caps, bpf | net) == bpf);
+	/* Not for what it is no part of. */
+	caps.permitted = admin;
+	assert_true(slo_caps_to_keep(&caps, net) == 0);
+}
+
 static void live_sets_match_status(void **state)
 {
 	slo_cleanup(slo_closep) int root = slo_host_open_root(NULL, NULL);
@@ -152,6 +174,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_status_is_refused, scratch_setup,
 		                                scratch_teardown),
 		cmocka_unit_test(dropped_capabilities_are_gone),
+		cmocka_unit_test(what_stands_in_is_kept),
 		cmocka_unit_test(live_sets_match_status),
 	};
 
