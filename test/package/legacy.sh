@@ -34,7 +34,7 @@ overlay_of_ones_own() { # FOLDER
 
 make_node() {
 	local headers
-	debian_root bullseye "$node" systemd-sysv,procps,kmod,crun,iproute2,python3-minimal,bash || return 1
+	debian_root bullseye "$node" systemd-sysv,procps,kmod,crun,iproute2,python3 || return 1
 	headers=$("$tree/kernels/fetch.sh" --headers 5.10) || return 1
 	tar -C "${headers%/usr/src/*}" -c . | tar -C "$node" --keep-directory-symlink -x || return 1
 	unpack_image "$image" "$version" "$tmp/bundle" || return 1
@@ -63,10 +63,10 @@ flows() {
 	[[ $(grep -c '^200 ' "$tmp/out/$1.probes") == 3 ]]
 }
 
-# What is in force: SYS_ADMIN, NET_ADMIN, SYS_RESOURCE at most, and of these what the agent kept after attaching.
+# What is in force: SYS_ADMIN, NET_ADMIN, SYS_RESOURCE at most, and of these what attaching again takes.
 context_is_in_force() { # NAME
 	cat "$tmp/out/$1.status"
-	grep -qx 'CapBnd:	0000000001201000' "$tmp/out/$1.status" && grep -qx 'NoNewPrivs:	1' "$tmp/out/$1.status" &&
+	grep -qx 'CapBnd:	0000000001201000' "$tmp/out/$1.status" && grep -qx 'CapEff:	0000000000201000' "$tmp/out/$1.status" && grep -qx 'NoNewPrivs:	1' "$tmp/out/$1.status" &&
 		grep -qx 'Seccomp:	2' "$tmp/out/$1.status" && grep -qx 'read-only root' "$tmp/out/$1.status"
 }
 
