@@ -72,4 +72,4 @@ def seen(what, got, truth, unseen, others=0):
         slotest.equal(what, got, truth)
         return
     slotest.between(what, got, truth - unseen, truth + others,
-                    f"{unseen} of all events interrupted process 1, where BPF was not run; {others} others")
+                    f"at most {unseen} in events that interrupted process 1, where BPF was not run, and {others} others")
