@@ -150,7 +150,7 @@ static __always_inline int is_admitted(void)
 
 	if (!ctl || ctl->off)
 		return 0;
-	/* Whose it is costs three helpers: asked for targets only. */
+	/* Whose it is is asked for targets only. */
 	if (!ctl->targets)
 		return 1;
 	slo_owner_current(&o);
