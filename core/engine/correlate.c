@@ -3,39 +3,6 @@
 
 #include <string.h>
 
-/* Times may be anywhere in 64 bits: a difference that does not fit is as good as the largest. */
-static int64_t difference(int64_t later, int64_t earlier)
-{
-	int64_t d;
-
-	return __builtin_sub_overflow(later, earlier, &d) ? INT64_MAX : d;
-}
-
-int64_t slo_corr_distance_ns(enum slo_corr_distance distance, int64_t start_ns, int64_t end_ns,
-                             int64_t time_ns)
-{
-	if (time_ns < start_ns)
-		return difference(start_ns, time_ns);
-	if (distance == SLO_CORR_POINT || end_ns < start_ns)
-		return difference(time_ns, start_ns);
-	return time_ns <= end_ns ? 0 : difference(time_ns, end_ns);
-}
-
-enum slo_corr_tier slo_corr_first_tier(const struct slo_corr_rule *rule, unsigned int common,
-                                       int64_t distance_ns)
-{
-	if (distance_ns > rule->window_ns)
-		return SLO_TIER_NONE;
-	if (rule->distance == SLO_CORR_INTERVAL && (common & SLO_CORR_TRACES_DIFFER))
-		return SLO_TIER_NONE;
-	for (int t = 0; t < SLO_TIER_MAX_; t++) {
-		if ((common & SLO_CORR_EQUAL(t)) &&
-		    distance_ns <= slo_corr_tier_desc((enum slo_corr_tier)t)->limit_ns)
-			return (enum slo_corr_tier)t;
-	}
-	return SLO_TIER_NONE;
-}
-
 static bool is_known(const char *s)
 {
 	return s && *s;

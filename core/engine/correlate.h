@@ -37,13 +37,40 @@ struct slo_corr_match {
 	int64_t distance_ns; /* >= 0; of no meaning for none */
 };
 
+/* Times may be anywhere in 64 bits: a difference that does not fit is as good as the largest. */
+static inline int64_t slo_corr_difference_ns(int64_t later_ns, int64_t earlier_ns)
+{
+	int64_t d;
+
+	return __builtin_sub_overflow(later_ns, earlier_ns, &d) ? INT64_MAX : d;
+}
+
 /* Of a signal at @time_ns and a span; neither of the times that count may be 0. */
-int64_t slo_corr_distance_ns(enum slo_corr_distance distance, int64_t start_ns, int64_t end_ns,
-                             int64_t time_ns);
+static inline int64_t slo_corr_distance_ns(enum slo_corr_distance distance, int64_t start_ns,
+                                           int64_t end_ns, int64_t time_ns)
+{
+	if (time_ns < start_ns)
+		return slo_corr_difference_ns(start_ns, time_ns);
+	if (distance == SLO_CORR_POINT || end_ns < start_ns)
+		return slo_corr_difference_ns(time_ns, start_ns);
+	return time_ns <= end_ns ? 0 : slo_corr_difference_ns(time_ns, end_ns);
+}
 
 /* The first tier of @common (SLO_CORR_EQUAL bits) that holds at @distance_ns, or SLO_TIER_NONE. */
-enum slo_corr_tier slo_corr_first_tier(const struct slo_corr_rule *rule, unsigned int common,
-                                       int64_t distance_ns);
+static inline enum slo_corr_tier slo_corr_first_tier(const struct slo_corr_rule *rule,
+                                                     unsigned int common, int64_t distance_ns)
+{
+	if (distance_ns > rule->window_ns)
+		return SLO_TIER_NONE;
+	if (rule->distance == SLO_CORR_INTERVAL && (common & SLO_CORR_TRACES_DIFFER))
+		return SLO_TIER_NONE;
+	for (int t = 0; t < SLO_TIER_MAX_; t++) {
+		if ((common & SLO_CORR_EQUAL(t)) &&
+		    distance_ns <= slo_corr_tier_desc((enum slo_corr_tier)t)->limit_ns)
+			return (enum slo_corr_tier)t;
+	}
+	return SLO_TIER_NONE;
+}
 
 /* The rule on two records. */
 struct slo_corr_match slo_correlate(const struct slo_corr_rule *rule,

@@ -7,11 +7,12 @@
 #define MS(n) ((n)*INT64_C(1000000))
 
 /* clang-format off */
-static const struct slo_corr_tier_desc tiers[] = {
+const struct slo_corr_tier_desc slo_corr_tiers_[] = {
 	[SLO_TIER_TRACE]        = { "trace_id_exact", NULL, 1.00, INT64_MAX },
 	[SLO_TIER_POD_PID]      = { "pod_pid_100ms", NULL, 0.90, MS(100) },
 	[SLO_TIER_POD_CONN]     = { "pod_conn_250ms", NULL, 0.80, MS(250) },
 	[SLO_TIER_SERVICE_NODE] = { "service_node_500ms", "svc_node_500ms", 0.65, MS(500) },
+	[SLO_TIER_NONE]         = { "", NULL, 0, -1 },
 };
 
 static const char *const signal_attrs[] = {
@@ -41,23 +42,15 @@ static const char *const span_attrs[] = {
 	[SLO_ATTR_RETRIEVAL_DNS_MS]      = "llm.slo.retrieval.dns_ms",
 };
 /* clang-format on */
-SLO_TABLE_COMPLETE(tiers, SLO_TIER_MAX_);
+SLO_TABLE_COMPLETE(slo_corr_tiers_, SLO_TIER_MAX_ + 1);
 SLO_TABLE_COMPLETE(signal_attrs, SLO_SIG_MAX_);
 SLO_TABLE_COMPLETE(span_attrs, SLO_ATTR_MAX_);
 
-const struct slo_corr_tier_desc *slo_corr_tier_desc(enum slo_corr_tier tier)
-{
-	static const struct slo_corr_tier_desc none = { .name = "", .limit_ns = -1 };
-
-	assert((unsigned int)tier <= SLO_TIER_NONE);
-	return tier == SLO_TIER_NONE ? &none : &tiers[tier];
-}
-
 int slo_corr_tier_from_name(const char *name, enum slo_corr_tier *ret_tier)
 {
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(tiers); i++) {
-		if (strcmp(tiers[i].name, name) == 0 ||
-		    (tiers[i].alias && strcmp(tiers[i].alias, name) == 0)) {
+	for (size_t i = 0; i < SLO_TIER_MAX_; i++) {
+		if (strcmp(slo_corr_tiers_[i].name, name) == 0 ||
+		    (slo_corr_tiers_[i].alias && strcmp(slo_corr_tiers_[i].alias, name) == 0)) {
 			*ret_tier = (enum slo_corr_tier)i;
 			return 0;
 		}

@@ -27,8 +27,15 @@ struct slo_corr_tier_desc {
 	int64_t limit_ns; /* largest distance, inclusive; INT64_MAX: the window's */
 };
 
-/* Never NULL for a valid @tier, SLO_TIER_NONE (name "", confidence 0) included. */
-const struct slo_corr_tier_desc *slo_corr_tier_desc(enum slo_corr_tier tier);
+extern const struct slo_corr_tier_desc slo_corr_tiers_[SLO_TIER_MAX_ + 1];
+
+/* Never NULL for a valid @tier, SLO_TIER_NONE (name "", confidence 0) included. In line: it is asked for each pair. */
+static inline const struct slo_corr_tier_desc *slo_corr_tier_desc(enum slo_corr_tier tier)
+{
+	assert((unsigned int)tier <= SLO_TIER_NONE);
+	return &slo_corr_tiers_[tier];
+}
+
 /* By name or alias. 0 and *@ret_tier, or -ENOENT with *@ret_tier untouched. */
 int slo_corr_tier_from_name(const char *name, enum slo_corr_tier *ret_tier);
 
