@@ -180,6 +180,10 @@ threshold = 0.01
 objective = {objective}
 windows = {windows}
 """
+# Under emulation all is some ten times slower, so what is slow enough to be a fault is, too.
+REAL = {"threshold_ms": 600, "work_ms": 10, "app_args": ["--threads", "3", "--rate", "3"]}
+EMULATED = {"threshold_ms": 1500, "work_ms": 5,
+            "app_args": ["--threads", "6", "--rate", "0.7", "--memory-mb", "24", "--memory-pages", "1000"]}
 WINDOWS = (5, 6, 7, 8, 9, 10, 12)
 EVALUATION = 2
 OBJECTIVE = 0.95
@@ -190,10 +194,11 @@ APP_NICE, HOG_NICE = -10, -20
 class Story:
     """All of it, running when the constructor returns."""
 
-    def __init__(self, agent, python, threshold_ms=300, work_ms=10, app_args=(), overhead=3, controllers=(), windows=WINDOWS):
+    def __init__(self, agent, python, threshold_ms=300, work_ms=10, app_args=(), overhead=3, controllers=(), windows=WINDOWS,
+                 options=()):
         self.tmp = tempfile.mkdtemp(prefix="slo-story.")
         self.threshold_ms, self.agent_path, self.ctl = threshold_ms, agent, os.path.join(os.path.dirname(agent), "sloctl")
-        self.sink = Sink()
+        self.sink, self.options = Sink(), options
         self.delay = multiprocessing.Value(ctypes.c_double, 0)
         self.status = multiprocessing.Value(ctypes.c_int, 200)
         self.otlp, self.metrics = free_port(), free_port()
@@ -233,7 +238,7 @@ class Story:
             os.sched_setaffinity(0, {os.cpu_count() - 1})
 
         with open(self.log_path, "ab") as log:
-            self.agent = subprocess.Popen([self.agent_path, "--config", self.config, "--output", "jsonl"],
+            self.agent = subprocess.Popen([self.agent_path, "--config", self.config, "--output", "jsonl", *self.options],
                                           preexec_fn=prepare, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
         until = time.monotonic() + 300  # programs are verified, under emulation on two busy CPUs
         while "agent ready" not in self.log():

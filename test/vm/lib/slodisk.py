@@ -71,6 +71,19 @@ class NullDisk:
             os.rmdir(self.path)
 
 
+class Store:
+    """A path that leads to one of some disks, at first to the first."""
+
+    def __init__(self, *delays_ms):
+        self.disks = [NullDisk(ms) for ms in delays_ms]
+        self.path = os.path.join(slotest.tmp, "store")
+        self.lead_to(0)
+
+    def lead_to(self, n):
+        os.symlink(self.disks[n].dev, self.path + ".new")
+        os.rename(self.path + ".new", self.path)
+
+
 class DelayedDisk:
     """The device mapper's, over a disk: a bio is given to that disk delay_ms after it came. It makes no requests itself."""
 
