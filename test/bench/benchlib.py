@@ -55,6 +55,8 @@ def read(path):
 class Tool:
     """A process that attaches itself and then says so; used as a context, inside which it is attached."""
 
+    patience = READY_SECONDS
+
     def __init__(self, argv, ready, settle=0.0, env=None):
         self.argv, self.ready, self.settle, self.env = argv, ready, settle, env
         self.all = []
@@ -77,7 +79,7 @@ class Tool:
                                      preexec_fn=lambda: os.sched_setaffinity(0, {TOOL_CPU}))
         self.thread = threading.Thread(target=self._drain, daemon=True)
         self.thread.start()
-        if not self.is_ready.wait(READY_SECONDS) or self.ready_ns is None:
+        if not self.is_ready.wait(self.patience) or self.ready_ns is None:
             self.__exit__()
             said = [line.strip() for line in self.text if line.strip()]
             name = os.path.basename(self.argv[2 if self.argv[0] == "stdbuf" else 0])
@@ -133,17 +135,22 @@ class Tool:
             fields = read(f"/proc/{self.pid}/stat").rsplit(")", 1)[1].split()
             return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
+    def children_cpu_s(self):
+        """Of those that have ended, and theirs."""
+        fields = read(f"/proc/{self.pid}/stat").rsplit(")", 1)[1].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
     def status_mib(self, key):
         return int(re.search(rf"^{key}:\s*(\d+) kB", read(f"/proc/{self.pid}/status"), re.M)[1]) / 1024
 
 
 class Agent(Tool):
-    def __init__(self, preset, *options):
+    def __init__(self, preset, *options, env=None):
         # As shipped, the kernel's account of BPF run time on, but nothing shed or limited: all of the cost is to be seen.
-        env = {"SLO_SAFETY_MAX_OVERHEAD_PCT": "100", "SLO_SAMPLING_EVENTS_PER_SECOND_LIMIT": "10000000",
-               "SLO_SAMPLING_BURST_LIMIT": "10000000"}
+        free = {"SLO_SAFETY_MAX_OVERHEAD_PCT": "100", "SLO_SAMPLING_EVENTS_PER_SECOND_LIMIT": "10000000",
+                "SLO_SAMPLING_BURST_LIMIT": "10000000", **(env or {})}
         super().__init__([agent_binary(preset), "--instance", f"bench{os.getpid()}", "--output", "jsonl", "--output-path",
-                          "/dev/null", *options], "agent ready", env=env)
+                          "/dev/null", *options], "agent ready", env=free)
 
     def __enter__(self):
         super().__enter__()

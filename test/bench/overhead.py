@@ -65,14 +65,18 @@ class Workload:
         """Context switches happen everywhere, not in the load alone."""
         return context_switches() - before if self.kind == "switch" else events
 
+    def make(self, seconds):
+        """(events, ns)"""
+        return load(self.kind, seconds, self.command)
+
     def ns_per_event(self, seconds, repeat):
         """The best of some: what disturbs only adds."""
-        return min(ns / events for events, ns in (load(self.kind, seconds, self.command) for _ in range(repeat)))
+        return min(ns / events for events, ns in (self.make(seconds) for _ in range(repeat)))
 
     def account(self, tool, variant, seconds):
         with BpfStats():
             before, switched = tool.programs(), context_switches()
-            events, _ = load(self.kind, seconds, self.command)
+            events, _ = self.make(seconds)
             events, after = self.seen(events, switched), tool.programs()
         if not after:
             raise Unmeasured(f"{variant.name}: no BPF program among its descriptors")
@@ -237,4 +241,5 @@ def main():
         print(f"{kind}: {time.monotonic() - begin:.0f} s", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures, each figure anew: run.sh [PART...] with the parts throughput pipeline footprint mixed nginx host 6.1 6.12 (all); prints a table and writes build/bench.json.
+# Measures, each figure anew: run.sh [PART...] with the parts throughput pipeline footprint mixed nginx host 6.1 6.12 (all), and by name bcc; prints a table and writes build/bench.json.
 # needs: fio nginx-light wrk python3 iproute2 procps util-linux coreutils kmod dpkg apt libbpf-tools bpfcc-tools bpftrace qemu-system-x86
 set -euo pipefail
 
@@ -18,6 +18,7 @@ copy_binaries() {
 	local release=${SLO_BENCH_RELEASE:-$tree/build/release} static=${SLO_BENCH_STATIC:-$tree/build/static} from=static tool
 	mkdir -p "$SLO_BENCH_BIN"/{release,static}
 	[[ ! -x $release/llm-slo-agent ]] || cp "$release/llm-slo-agent" "$SLO_BENCH_BIN/release/"
+	[[ ! -x $release/llm-slo-bcc ]] || cp "$release/llm-slo-bcc" "$SLO_BENCH_BIN/release/"
 	[[ ! -x $static/llm-slo-agent ]] || cp "$static/llm-slo-agent" "$SLO_BENCH_BIN/static/"
 	[[ ! -x $release/test/bench_jsonw ]] || from=release
 	for tool in load empty_program make_capture bench_jsonw bench_schema pipeline_load pipeline_sink; do
@@ -50,11 +51,18 @@ kernel_headers() {
 
 # guest SERIES WORKLOAD...; SLO_BENCH_LOADS: others instead.
 guest() {
-	local series=$1 out=$SLO_BENCH_OUT/$1 code=0 loads=()
+	local series=$1 loads=()
 	shift
 	[[ -z ${SLO_BENCH_LOADS:-} ]] || read -ra loads <<<"$SLO_BENCH_LOADS"
 	((${#loads[@]})) || loads=("$@")
-	"$tree/test/vm/boot.sh" --kernel "$series" --timeout "$GUEST_SECONDS" --out "$out" -- "$here/in_guest.sh" "${loads[@]}" >"$out.log" 2>&1 || code=$?
+	guest_runs "$series" "$series" "$here/in_guest.sh" "${loads[@]}"
+}
+
+# guest_runs PART SERIES COMMAND...
+guest_runs() {
+	local out=$SLO_BENCH_OUT/$1 series=$2 code=0
+	shift 2
+	"$tree/test/vm/boot.sh" --kernel "$series" --timeout "$GUEST_SECONDS" --out "$out" -- "$@" >"$out.log" 2>&1 || code=$?
 	[[ $code == 0 ]] || {
 		mkdir -p "$out"
 		python3 -c 'import json, sys
@@ -86,8 +94,15 @@ part() {
 		guest 6.1 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 reclaim:1:2:1
 		unset SLO_BENCH_HEADERS
 		;;
+	bcc)
+		[[ -x $SLO_BENCH_BIN/release/llm-slo-bcc ]] || die "no llm-slo-bcc: './build.sh build release' makes it where libbpfcc-dev is"
+		SLO_BCC_KERNEL_HEADERS=$("$tree/kernels/fetch.sh" --headers 5.10-bcc)
+		export SLO_BCC_KERNEL_HEADERS
+		"$here/bcc.py"
+		guest_runs bcc 5.10-bcc "$here/bcc.py"
+		;;
 	6.12) guest 6.12 switch:3:0.6:2 connect:3:0.6:2 block:3:0.6:2 read:3:0.6:2 retransmit:1:3:1 reclaim:1:2:1 ;;
-	*) die "no part '$1'; there are: throughput pipeline footprint mixed nginx host 6.1 6.12" ;;
+	*) die "no part '$1'; there are: throughput pipeline footprint mixed nginx host 6.1 6.12 bcc" ;;
 	esac
 	say "$1: $((SECONDS - begin)) s"
 }
