@@ -29,7 +29,7 @@ usage() {
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
 	  package KIND [ARCH]      tar, bcc, deb, rpm, oci or all; amd64 or arm64; into build/package/
 	  package sums             what a release holds, with one list of sums; package push REGISTRY: its images
-	  bench                    the figures: a table, and build/bench.json
+	  bench [PART...]          the figures: a table, and build/bench.json; bcc by its name alone
 	  deps [test]              install what building (and testing) needs
 	  fmt | lint | clean       format the sources; check them; remove build/
 	USAGE
