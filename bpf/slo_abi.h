@@ -463,7 +463,7 @@ struct slo_abi_tls_head {
 	__u8 sni[SLO_ABI_SNI_LEN];
 };
 
-/* A handshake under way; keyed by the socket's cookie. */
+/* A handshake under way; keyed by the socket's cookie, without BTF with a number of namesakes in the upper two bits. */
 struct slo_abi_tls_conn {
 	struct slo_abi_tls_head head;
 	struct slo_abi_tls_dir dir[2]; /* the client's, the server's */

@@ -24,6 +24,14 @@ enum {
 	CB_STEPS,
 };
 
+/*
+ * Before 5.4 each network namespace counts cookies by itself: sockets of two containers, or the two ends of one connection,
+ * may have the same. So many of them are told apart, by their sequence numbers, for addresses are not the same in both
+ * directions where they are translated.
+ */
+#define TLS_NAMESAKES 4
+#define TLS_WINDOW (1 << 20)
+
 /* With the others it makes 32 less two; the first hello of a browser takes about 25. */
 #define TAIL_STEPS 26
 #define TAIL_MESSAGE_STEPS 20
@@ -34,41 +42,60 @@ static __always_inline int has_more(const struct slo_abi_tls_dir *d, const struc
 	return is_before(d->need, s->end) && !is_before(d->need, s->seq);
 }
 
+#define NAMESAKE_SHIFT 25 /* above what PACK() uses */
+
+static __always_inline __u64 key_of(struct __sk_buff *skb, __u32 namesake)
+{
+	return bpf_get_socket_cookie(skb) ^ (__u64)namesake << 62;
+}
+
 static __always_inline void hand_over(struct __sk_buff *skb, const struct slo_packet *p,
-                                      int outgoing)
+                                      int outgoing, __u32 namesake)
 {
 	skb->cb[CB_SEQ] = p->seq;
 	skb->cb[CB_END] = p->seq + p->payload_len;
-	skb->cb[CB_PACKED] = PACK(p, outgoing);
+	skb->cb[CB_PACKED] = PACK(p, outgoing) | namesake << NAMESAKE_SHIFT;
 	skb->cb[CB_STEPS] = 0;
 }
 
 static __always_inline struct slo_abi_tls_conn *take_over(struct __sk_buff *skb, struct segment *s)
 {
-	__u64 cookie = bpf_get_socket_cookie(skb);
-	struct slo_abi_tls_conn *c = bpf_map_lookup_elem(&tls_conns, &cookie);
+	__u64 key = key_of(skb, skb->cb[CB_PACKED] >> NAMESAKE_SHIFT);
+	struct slo_abi_tls_conn *c = bpf_map_lookup_elem(&tls_conns, &key);
 
 	if (c)
 		unpack(s, c, skb->cb[CB_SEQ], skb->cb[CB_END], skb->cb[CB_PACKED]);
 	return c;
 }
 
+/* The packet goes on where that side of the connection stands, as far as a window reaches. */
+static __always_inline int is_part_of(struct slo_abi_tls_conn *c, const struct slo_packet *p,
+                                      int outgoing)
+{
+	int from_client = outgoing == !(c->head.flags & SLO_ABI_TLS_F_SERVER);
+
+	return p->seq - dir_of(c, !from_client)->seen + TLS_WINDOW < 2 * TLS_WINDOW;
+}
+
 /* 0, or the tail to go on with, one above its number. */
 static __always_inline int free_packet(struct __sk_buff *skb, int outgoing)
 {
-	const struct slo_abi_tls_conn *c;
+	struct slo_abi_tls_conn *c;
 	struct slo_packet p = {};
-	__u64 cookie;
+	__u64 key;
 
 	if (slo_packet_parse(skb, &p) || !is_of_interest(&p))
 		return 0;
 	if (is_hot(bucket_of(&p))) {
-		cookie = bpf_get_socket_cookie(skb);
-		c = bpf_map_lookup_elem(&tls_conns, &cookie);
-		if (c && c->head.state >= SLO_ABI_TLS_OVER_DONE)
-			return 0;
-		if (c) {
-			hand_over(skb, &p, outgoing);
+#pragma unroll
+		for (__u32 i = 0; i < TLS_NAMESAKES; i++) {
+			key = key_of(skb, i);
+			c = bpf_map_lookup_elem(&tls_conns, &key);
+			if (!c || !is_part_of(c, &p, outgoing))
+				continue;
+			if (c->head.state >= SLO_ABI_TLS_OVER_DONE)
+				return 0;
+			hand_over(skb, &p, outgoing, i);
 			return TAIL_SEGMENT + 1;
 		}
 	}
@@ -79,18 +106,25 @@ static __always_inline int free_packet(struct __sk_buff *skb, int outgoing)
 static __always_inline int free_insert(struct __sk_buff *skb)
 {
 	struct slo_abi_tls_conn zero = {};
-	__u64 cookie = bpf_get_socket_cookie(skb);
+	__u64 key;
 
-	if (!bpf_map_update_elem(&tls_conns, &cookie, &zero, BPF_NOEXIST))
-		return 1;
+#pragma unroll
+	for (__u32 i = 0; i < TLS_NAMESAKES; i++) {
+		key = key_of(skb, i);
+		if (!bpf_map_update_elem(&tls_conns, &key, &zero, BPF_NOEXIST)) {
+			skb->cb[CB_PACKED] = i << NAMESAKE_SHIFT;
+			return 1;
+		}
+	}
 	slo_stat_inc(SLO_ABI_TLS_HANDSHAKE, inflight_full);
 	return 0;
 }
 
 static __always_inline int free_begin(struct __sk_buff *skb, int outgoing)
 {
-	__u64 cookie = bpf_get_socket_cookie(skb);
-	struct slo_abi_tls_conn *c = bpf_map_lookup_elem(&tls_conns, &cookie);
+	__u32 namesake = skb->cb[CB_PACKED] >> NAMESAKE_SHIFT;
+	__u64 key = key_of(skb, namesake);
+	struct slo_abi_tls_conn *c = bpf_map_lookup_elem(&tls_conns, &key);
 	struct slo_abi_owner o = {};
 	struct slo_packet p = {};
 
@@ -100,12 +134,12 @@ static __always_inline int free_begin(struct __sk_buff *skb, int outgoing)
 	if (outgoing)
 		slo_owner_sender(&o);
 	if (outgoing && !slo_admit(SLO_ABI_TLS_HANDSHAKE, &o)) {
-		bpf_map_delete_elem(&tls_conns, &cookie);
+		bpf_map_delete_elem(&tls_conns, &key);
 		return 0;
 	}
 	describe(skb, &p, outgoing, &o, c);
 	heat(bucket_of(&p), 1);
-	hand_over(skb, &p, outgoing);
+	hand_over(skb, &p, outgoing, namesake);
 	return 1;
 }
 
