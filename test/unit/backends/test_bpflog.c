@@ -30,8 +30,10 @@ static void reason_is_the_line_before_the_verifiers_count(void **state)
 	(void)state;
 	slo_bpflog_begin(&log);
 	libbpf_says("libbpf: prog '%s': BPF program load failed: %s\n", "dns_egress", "EACCES");
-	libbpf_says("libbpf: prog '%s': -- BEGIN PROG LOAD LOG --\n%s-- END PROG LOAD LOG --\n", "dns_egress",
-	            "0: (bf) r6 = r1\ninvalid access to packet\nprocessed 12 insns (limit 1000000)\n");
+	libbpf_says(
+		"libbpf: prog '%s': -- BEGIN PROG LOAD LOG --\n%s-- END PROG LOAD LOG --\n",
+		"dns_egress",
+		"0: (bf) r6 = r1\ninvalid access to packet\nprocessed 12 insns (limit 1000000)\n");
 	slo_bpflog_end();
 	assert_string_equal(log.prog, "dns_egress");
 	assert_string_equal(log.reason, "invalid access to packet");
@@ -44,8 +46,8 @@ static void reason_of_old_verifiers_is_their_last_line(void **state)
 
 	(void)state;
 	slo_bpflog_begin(&log);
-	libbpf_says("libbpf: prog '%s': -- BEGIN PROG LOAD LOG --\n%s-- END PROG LOAD LOG --\n", "dns_egress",
-	            "0: (bf) r6 = r1\nunknown func bpf_get_current_pid_tgid#14\n");
+	libbpf_says("libbpf: prog '%s': -- BEGIN PROG LOAD LOG --\n%s-- END PROG LOAD LOG --\n",
+	            "dns_egress", "0: (bf) r6 = r1\nunknown func bpf_get_current_pid_tgid#14\n");
 	libbpf_says("libbpf: prog 'dns_egress': failed to load: -22\n");
 	slo_bpflog_end();
 	assert_string_equal(log.reason, "unknown func bpf_get_current_pid_tgid#14");
@@ -58,7 +60,8 @@ static void optional_btf_is_no_reason(void **state)
 	(void)state;
 	slo_bpflog_begin(&log);
 	libbpf_says("libbpf: BTF loading error: %d\n", -22);
-	libbpf_says("libbpf: -- BEGIN BTF LOAD LOG ---\n%s\n-- END BTF LOAD LOG --\n", "magic: 0xeb9f");
+	libbpf_says("libbpf: -- BEGIN BTF LOAD LOG ---\n%s\n-- END BTF LOAD LOG --\n",
+	            "magic: 0xeb9f");
 	libbpf_says("libbpf: failed to load object 'tls'\n");
 	slo_bpflog_end();
 	assert_string_equal(log.reason, "failed to load object 'tls'");
