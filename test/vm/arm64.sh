@@ -11,7 +11,7 @@ series=${1:-arm64-6.1}
 binaries=${SLO_ARM64:-$tree/build/static-arm64}
 logs=$tree/build/vm/$series
 helper=${SLO_ARM64_HELPER:-$tree/build/package/helper-arm64/image-root}
-readonly LIMIT=1500
+readonly LIMIT=900
 passed=0 failed=0
 
 tell() { # NAME COMMAND...
