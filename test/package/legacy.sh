@@ -52,12 +52,13 @@ run_on_node() {
 		/usr/bin/slo-pods /pods/agent /pods/compiled /pods/prereq || { tail -20 "$tmp/console" && return 1; }
 }
 
-# flows NAME SOURCE: signals that the work makes, by the mechanism that was to measure them; the kubelet is answered.
+# flows NAME MODE SOURCE: signals that the work makes, by the mechanism that was to measure them; the kubelet is answered.
 flows() {
 	local signal
-	grep -v '^{' "$tmp/out/$1.err" | tail -30
+	grep 'agent ready' "$tmp/out/$1.err" || { tail -20 "$tmp/out/$1.err" && return 1; }
+	grep -q "agent ready mode=$2 " "$tmp/out/$1.err" || return 1
 	for signal in runqueue_delay_ms connect_latency_ms; do
-		grep "\"signal\":\"$signal\"" "$tmp/out/$1.out" | grep -q "\"source\":\"$2" || { echo "no $signal by $2" && return 1; }
+		[[ $(grep "\"signal\":\"$signal\"" "$tmp/out/$1.out" | grep -c "\"source\":\"$3\"") -gt 0 ]] || { echo "no $signal by $3" && return 1; }
 	done
 	cat "$tmp/out/$1.probes"
 	[[ $(grep -c '^200 ' "$tmp/out/$1.probes") == 3 ]]
@@ -92,10 +93,10 @@ main() {
 	node=$tmp/node
 	check "a node: Debian 11, its headers, the image" make_node
 	check "its pods run there" run_on_node
-	check "as it stands: signals flow" flows agent btf_free
+	check "as it stands: signals flow" flows agent btf_free tracepoint
 	check "as it stands: the security context is in force" context_is_in_force agent
 	check "compiled: by the image's helper, from the node's headers; it is gone" compiled_in_the_pod
-	check "compiled: signals flow" flows compiled bcc
+	check "compiled: signals flow" flows compiled bcc_full bcc
 	check "compiled: the security context is in force" context_is_in_force compiled
 	check "prereq check in the pod tells of it" prereq_tells
 	done_testing
