@@ -40,10 +40,11 @@ gather() { # BINARIES FOLDER ARCH
 	install -m 755 "$1/llm-slo-agent" "$1/sloctl" "$p/install.sh" "$p/systemd/drop-in.sh" "$2"
 	install -m 644 "$p/systemd/"{llm-slo-agent.service,llm-slo-agent.sysusers,llm-slo-agent.tmpfiles,before-232.conf} \
 		"$p/man/llm-slo-agent.8" "$p/man/sloctl.1" "$tree/LICENSE" "$p/tar/README" "$2"
-	install -m 644 "$p/completion/"* "$2/completion"
-	# Looked up by the name of the program.
+	# Looked up by the name of the program; fish would offer twice what two files give.
+	install -m 644 "$p/completion/sloctl.bash" "$p/completion/_sloctl" "$2/completion"
 	ln -s sloctl.bash "$2/completion/llm-slo-agent.bash"
-	ln -s sloctl.fish "$2/completion/llm-slo-agent.fish"
+	sed '/^complete -c llm-slo-agent /d' "$p/completion/sloctl.fish" >"$2/completion/sloctl.fish"
+	sed '/^complete -c sloctl /d' "$p/completion/sloctl.fish" >"$2/completion/llm-slo-agent.fish"
 	configuration "$2/agent.ini"
 	licences "$1" "$2/licenses"
 	linked_sources | python3 "$p/sbom.py" "$(project_version)" "$3" "$SOURCE_DATE_EPOCH" "$2/llm-slo-agent" "$2/sloctl" \

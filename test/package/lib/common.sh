@@ -76,17 +76,21 @@ debian_root() {
 	tar -C "$folder" --exclude='./dev/*' -xpf "$cache"
 }
 
-# Each shell of a root finds both programs' completions where they were installed, by its own rules.
+# Each shell of a root finds both programs' completions where they were installed, by its own rules; fish, which has a file for
+# each, offers a thing once.
 shells_find_completions() { # ROOT
-	local program
+	local program typed answer
 	for program in sloctl llm-slo-agent; do
+		typed='llm-slo-agent --ver' answer=--version
+		[[ $program != sloctl ]] || typed='sloctl schemav' answer=schemavalidate
 		# shellcheck disable=SC2016 # the shells there expand it
 		in_root "$1" bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader "$1"; complete -p "$1"' bash $program |
 			grep '_llm_slo' || { echo "not in bash: $program" && return 1; }
 		# shellcheck disable=SC2016
 		in_root "$1" zsh -fc 'autoload -Uz compinit && compinit -u -D && print -r -- $_comps[$1]' zsh $program |
 			grep -x _sloctl || { echo "not in zsh: $program" && return 1; }
-		in_root "$1" fish -c "complete -C '$program --ver'" | grep -- --version || { echo "not in fish: $program" && return 1; }
+		in_root "$1" fish -c "complete -C 'sloctl '; complete -C 'llm-slo-agent --'; echo; complete -C '$typed'" >"$tmp/fish" || return 1
+		[[ $(sed '1,/^$/d' "$tmp/fish" | grep -c -- "^$answer") == 1 ]] || { cat "$tmp/fish" && echo "not in fish, or twice: $program" && return 1; }
 	done
 }
 
