@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """nginx under wrk at a fixed rate, with and without the agent, in pairs of runs: throughput and p99 as ratios with their
-bootstrap intervals. nginx.py [SIGNAL,...]...: an agent of these signals alone, each list in turn; else one of all."""
+bootstrap intervals. nginx.py [SIGNAL,...]...: an agent of these signals alone, each list in turn; else one of all.
+All three go before whatever else this machine does (SCHED_RR), and wait for each other as they would on a machine of their own."""
 import contextlib
 import os
 import random
@@ -18,6 +19,7 @@ from benchlib import Agent, LOAD_CPU, TOOL_CPU, Unmeasured, absent, figure
 PAIRS, SECONDS = 12, 3
 CONNECTIONS, THINK_MS = 40, 10  # a fixed rate: each connection asks again after this pause
 PORT = 18477
+BEFORE_OTHERS = ("chrt", "--rr", "1")
 CONF = """worker_processes 1; daemon off; pid {d}/pid; error_log {d}/err;
 events {{ worker_connections 256; }}
 http {{ access_log off; client_body_temp_path {d}; proxy_temp_path {d}; fastcgi_temp_path {d}; uwsgi_temp_path {d};
@@ -31,7 +33,7 @@ def nginx(folder):
         conf.write(CONF.format(d=folder, p=PORT))
     with open(f"{folder}/delay.lua", "w", encoding="utf-8") as lua:
         lua.write(f"function delay() return {THINK_MS} end\n")
-    proc = subprocess.Popen(["taskset", "-c", str(TOOL_CPU), "nginx", "-p", folder, "-c", f"{folder}/conf"],
+    proc = subprocess.Popen([*BEFORE_OTHERS, "taskset", "-c", str(TOOL_CPU), "nginx", "-p", folder, "-c", f"{folder}/conf"],
                             stderr=subprocess.DEVNULL)
     time.sleep(0.5)
     if proc.poll() is not None:
@@ -45,7 +47,7 @@ def nginx(folder):
 
 def wrk(folder):
     """(requests a second, p99 in us)."""
-    text = subprocess.run(["taskset", "-c", str(LOAD_CPU), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s",
+    text = subprocess.run([*BEFORE_OTHERS, "taskset", "-c", str(LOAD_CPU), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s",
                            f"{folder}/delay.lua", f"http://127.0.0.1:{PORT}/"], capture_output=True, text=True, check=True,
                           timeout=60).stdout
     rate = re.search(r"Requests/sec:\s+([0-9.]+)", text)
@@ -65,7 +67,9 @@ def interval(values):
 def pair(folder, preset, signals, agent_first):
     result = {}
     for with_agent in (agent_first, not agent_first):
-        with Agent(preset, *signals) if with_agent else contextlib.nullcontext():
+        with Agent(preset, *signals) if with_agent else contextlib.nullcontext() as agent:
+            if agent:
+                os.sched_setscheduler(agent.pid, os.SCHED_RR, os.sched_param(1))
             time.sleep(0.3)
             result[with_agent] = wrk(folder)
     return tuple(result[True][i] / result[False][i] for i in (0, 1))
@@ -80,7 +84,7 @@ def measure(folder, signals):
 
 
 def main():
-    for tool in ("nginx", "wrk", "taskset"):
+    for tool in ("nginx", "wrk", "taskset", "chrt"):
         if not shutil.which(tool):
             absent("nginx under wrk", f"no {tool}")
             return
