@@ -10,7 +10,9 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
+#include <linux/socket.h>
 #include <linux/udp.h>
+#include <linux/uio.h>
 
 #define DNS_PORT 53
 #define DNS_HEADER 12
@@ -19,9 +21,11 @@ BPF_TABLE("hash", struct slo_abi_dns_key, struct slo_abi_dns_query, dns_queries,
 /* Processes that answer DNS themselves: what they ask is the upstream hop of somebody else's lookup. */
 BPF_TABLE(SLO_LRU, __u32, __u8, dns_resolvers, 256);
 /*
- * Sockets that read an answer which does not lie in the packet's first piece (some network cards leave it in a page), where a
- * program cannot look: what they wait for is no timeout.
+ * Some network cards leave a message in a page, as loopback and veth leave large ones before 4.14. A program cannot look
+ * there, but at what was copied of it: where the threads that read at sockets of port 53, or of any, want it.
  */
+BPF_TABLE(SLO_LRU, __u64, __u64, dns_readers, 4096);
+/* Sockets that read an answer which was not seen in either place: what they wait for is no timeout. */
 BPF_TABLE(SLO_LRU, __u64, __u8, dns_unread, 1024);
 
 struct dns_header {
@@ -215,6 +219,18 @@ static __always_inline void dns_answer(void *ctx, struct slo_abi_dns_query *q,
 	slo_submit(ctx, &e);
 }
 
+/* Of a message in pages: its header as the reader got it. */
+static __always_inline int dns_read_copy(struct dns_header *h)
+{
+	__u64 thread = bpf_get_current_pid_tgid(), from = 0;
+	__u64 *to = dns_readers.lookup(&thread);
+
+	if (!to)
+		return -1;
+	from = *to;
+	return bpf_probe_read(h, sizeof(*h), (void *)from);
+}
+
 static __always_inline void dns_read(void *ctx, struct sock *sk, struct sk_buff *skb)
 {
 	struct slo_abi_dns_key key = {};
@@ -226,11 +242,12 @@ static __always_inline void dns_read(void *ctx, struct sock *sk, struct sk_buff 
 	if (dns_parse(skb, &p) || p.sport != DNS_PORT)
 		return;
 	key.cookie = (__u64)sk;
-	if (p.paged) {
+	if (p.paged && dns_read_copy(&h)) {
 		dns_unread.update(&key.cookie, &yes);
 		return;
 	}
-	slo_read(&h, (struct dns_header *)p.payload);
+	if (!p.paged)
+		slo_read(&h, (struct dns_header *)p.payload);
 	if (!dns_is_plausible(&h, &p))
 		return;
 	dns_addresses(&p, key.raddr, key.laddr);
@@ -274,6 +291,26 @@ int dns_read_kp(struct pt_regs *ctx)
 int dns_read_old_kp(struct pt_regs *ctx)
 {
 	dns_read(ctx, (struct sock *)PT_REGS_PARM1(ctx), (struct sk_buff *)PT_REGS_PARM2(ctx));
+	return 0;
+}
+
+int dns_recv_kp(struct pt_regs *ctx)
+{
+	struct sock *sk = (struct sock *)PT_REGS_PARM1(ctx);
+	struct msghdr *msg = (struct msghdr *)PT_REGS_PARM2(ctx);
+	__u64 thread = bpf_get_current_pid_tgid(), to = 0;
+	struct iovec *iov = 0;
+	__be16 port = 0;
+
+	slo_read(&port, &sk->__sk_common.skc_dport);
+	if (port && port != htons(DNS_PORT))
+		return 0;
+		/* Later there is another kind of destination. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+	bpf_probe_read(&iov, sizeof(iov), &msg->msg_iter.iov);
+	bpf_probe_read(&to, sizeof(to), &iov->iov_base);
+	dns_readers.update(&thread, &to);
+#endif
 	return 0;
 }
 

@@ -11,6 +11,8 @@ static const struct slo_bcc_hook_row hooks[] = {
 	[SLO_BCC_DNS_READ] = { "dns_read_kp", SLO_BCC_KPROBE, "skb_consume_udp" },
 	[SLO_BCC_DNS_READ_4_7] = { "dns_read_kp", SLO_BCC_KPROBE, "__skb_free_datagram_locked" },
 	[SLO_BCC_DNS_READ_OLD] = { "dns_read_old_kp", SLO_BCC_KPROBE, "skb_free_datagram_locked" },
+	[SLO_BCC_DNS_RECV4] = { "dns_recv_kp", SLO_BCC_KPROBE, "udp_recvmsg" },
+	[SLO_BCC_DNS_RECV6] = { "dns_recv_kp", SLO_BCC_KPROBE, "udpv6_recvmsg" },
 	[SLO_BCC_DNS_BIND] = { "dns_bind_kp", SLO_BCC_KPROBE, "udp_lib_get_port" },
 	[SLO_BCC_RETR_TP] = { "retr_skb_tp", SLO_BCC_TRACEPOINT, "tcp/tcp_retransmit_skb" },
 	[SLO_BCC_RETR_KP] = { "retr_skb_kp", SLO_BCC_KPROBE, "tcp_retransmit_skb" },
@@ -80,7 +82,9 @@ SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 #define DNS_COMMON                                                                                                        \
 	.obj = SLO_BCC_OBJ_DNS, .needs = 2,                                                                               \
 	.extra = { { { SLO_BCC_DNS_SEND6 }, 1, "IPv6 is not seen" },                                                              \
-		   { { SLO_BCC_DNS_BIND }, 1, "a resolver is not known before its first answer" } }
+		   { { SLO_BCC_DNS_BIND }, 1, "a resolver is not known before its first answer" },                            \
+		   { { SLO_BCC_DNS_RECV4, SLO_BCC_DNS_RECV6 }, 2,                                                             \
+		     "answers that lie in pages, as large ones before 4.14, are not measured" } }
 
 #define RUNQ_NOTE "waits for the cgroup's own quota are not told from others'"
 #define RETR_NOTE "the process of sockets opened before the agent started is unknown"
@@ -91,13 +95,13 @@ SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 
 static const struct slo_bcc_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "bcc, kprobes", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_consume_udp, udp_lib_get_port", .note = DNS_NOTE },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_consume_udp, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port", .note = DNS_NOTE },
 	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.7", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_4_7 },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, __skb_free_datagram_locked, udp_lib_get_port",
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, __skb_free_datagram_locked, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port",
 	  .note = DNS_NOTE },
 	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.4", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_OLD },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_free_datagram_locked, udp_lib_get_port",
-	  .note = DNS_NOTE ", as is one in IP fragments" },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_free_datagram_locked, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port",
+	  .note = DNS_NOTE },
 
 	{ .obj = SLO_BCC_OBJ_RETRANSMIT, .mechanism = "bcc, tracepoints", .needs = 2,
 	  .need = { SLO_BCC_RETR_TP, SLO_BCC_STATE_TP },

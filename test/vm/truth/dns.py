@@ -180,13 +180,13 @@ def edns_answer_longer_than_512_bytes_v4():
 
 @test
 def fragmented_edns_answer_v4():
-    slotest.needs("answers in fragments")
+    slotest.needs("answers in pages")
     yield from asked_once(4, "big3000", edns=4096)
 
 
 @test
 def fragmented_edns_answer_v6():
-    slotest.needs("answers in fragments")
+    slotest.needs("answers in pages")
     yield from asked_once(6, "big3000", edns=4096)
 
 
