@@ -52,3 +52,12 @@ bool slo_account_dispose(struct slo_abi_stats *st, bool aggregated, bool wanted,
 	st->lost_map += !wanted && !aggregated;
 	return wanted && !shed;
 }
+
+void slo_account_losses(uint64_t lost[SLO_SIG_MAX_], const uint64_t sent[SLO_SIG_MAX_],
+                        const uint64_t delivered[SLO_SIG_MAX_])
+{
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		if (sent[i] > delivered[i] + lost[i])
+			lost[i] = sent[i] - delivered[i];
+	}
+}

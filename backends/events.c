@@ -26,13 +26,7 @@ static int on_ring(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-struct lost_record {
-	struct perf_event_header header;
-	uint64_t id;
-	uint64_t lost;
-};
-
-/* From 5.1 the program was told of each loss, and counted it; before that only this says so. */
+/* Records of losses are passed over: they come with the next event alone, if there is one (see slo_account_losses()). */
 static enum bpf_perf_event_ret on_perf(void *ctx, int cpu, struct perf_event_header *header)
 {
 	struct slo_events *ev = ctx;
@@ -40,8 +34,6 @@ static enum bpf_perf_event_ret on_perf(void *ctx, int cpu, struct perf_event_hea
 	uint32_t size;
 
 	(void)cpu;
-	if (header->type == PERF_RECORD_LOST && header->size >= sizeof(struct lost_record))
-		ev->lost += ((const struct lost_record *)(const void *)header)->lost;
 	if (header->type != PERF_RECORD_SAMPLE || header->size < sizeof(*header) + sizeof(size))
 		return LIBBPF_PERF_EVENT_CONT;
 	memcpy(&size, body, sizeof(size));

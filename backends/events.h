@@ -18,7 +18,6 @@ struct slo_events {
 	slo_events_fn fn;
 	void *user;
 	int count; /* given in this poll */
-	uint64_t lost; /* records that perf buffers say they had no room for */
 };
 
 /* Zeroes, so that close() is safe. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/account.h"
 #include "backends/aggregate.h"
 #include "backends/backends.h"
 #include "backends/bcc/hooks.h"
@@ -470,17 +471,36 @@ static void set_epoch(struct bcc_be *be, uint32_t epoch)
 	}
 }
 
+static int settle_losses(struct bcc_be *be)
+{
+	uint64_t sent[SLO_SIG_MAX_] = { [SLO_SIG_DNS_LATENCY] = be->dns.stats.sent };
+	int n;
+
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		struct slo_abi_stats k;
+
+		if (!(be->served & SLO_SIG_BIT(i)))
+			continue;
+		slo_shared_stats(&be->shared, (enum slo_signal)i, &k);
+		sent[i] += k.sent;
+	}
+	n = slo_events_poll(&be->events, NULL);
+	slo_account_losses(be->lost, sent, be->delivered);
+	return n > 0 ? n : 0;
+}
+
 static int bcc_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 {
 	struct bcc_be *be = vbe;
 	uint64_t start = be->interval_start_ns;
 	uint32_t epoch = be->epoch;
-	int count = 0;
+	int count;
 
 	(void)err;
 	if (!be->served)
 		return 0;
 	(void)slo_clock_follow_realtime(&be->offset_ns);
+	count = settle_losses(be);
 	set_epoch(be, epoch + 1);
 	be->interval_start_ns = now_ns;
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
@@ -494,39 +514,6 @@ static int bcc_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 }
 
 /* --- accounts --------------------------------------------------------------------------------------------------- */
-
-/*
- * Before 5.1 a program does not learn that the buffer was full, and counts what was lost as sent; the buffers tell how many,
- * of all signals together. What no program counted as lost is taken from the signals that miss most between sent and given.
- */
-static void settle_losses(struct bcc_be *be, const struct slo_abi_stats *k)
-{
-	uint64_t known = 0, open;
-
-	for (int i = 0; i < SLO_SIG_MAX_; i++)
-		known += k[i].lost_ring + be->lost[i];
-	open = be->events.lost > known ? be->events.lost - known : 0;
-	while (open) {
-		uint64_t worst = 0, gap;
-		int at = -1;
-
-		for (int i = 0; i < SLO_SIG_MAX_; i++) {
-			uint64_t had = be->delivered[i] + be->lost[i] -
-			               (i == SLO_SIG_DNS_LATENCY ? be->dns.stats.sent : 0);
-
-			gap = k[i].sent > had ? k[i].sent - had : 0;
-			if (gap > worst) {
-				worst = gap;
-				at = i;
-			}
-		}
-		if (at < 0)
-			return;
-		gap = worst < open ? worst : open;
-		be->lost[at] += gap;
-		open -= gap;
-	}
-}
 
 /* A program is counted with the first object that uses it. */
 static void add_cost(const struct bcc_be *be, enum slo_signal sig, struct slo_backend_stats *ret)
@@ -563,7 +550,6 @@ static void bcc_stats(void *vbe, struct slo_backend_stats *ret)
 		if (be->served & SLO_SIG_BIT(i))
 			slo_shared_stats(&be->shared, (enum slo_signal)i, &k[i]);
 	}
-	settle_losses(be, k);
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		if (!(be->served & SLO_SIG_BIT(i)))
 			continue;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/account.h"
 #include "backends/aggregate.h"
 #include "backends/backends.h"
 #include "backends/cost.h"
@@ -53,6 +54,7 @@ struct libbpf_be {
 	uint64_t interval_start_ns;
 	uint64_t offset_ns; /* read at each poll: the clock may have been set */
 	uint64_t delivered[SLO_SIG_MAX_];
+	uint64_t lost[SLO_SIG_MAX_]; /* of what the buffers lost, what the programs took for sent */
 	struct slo_disks disks;
 	struct slo_dns dns;
 	struct slo_tls tls;
@@ -559,14 +561,54 @@ static int follow_disks(struct libbpf_be *be, struct slo_err *err)
 	return slo_bpf_obj_attach_late(o, &be->env, err);
 }
 
+/* What user space counted in the kernel's place. */
+static void add_own(const struct libbpf_be *be, enum slo_signal sig, struct slo_abi_stats *k)
+{
+	static const struct slo_abi_stats none;
+	const struct slo_abi_stats *own = sig == SLO_SIG_DNS_LATENCY     ? &be->dns.stats
+	                                  : sig == SLO_SIG_TLS_HANDSHAKE ? &be->tls.handshake
+	                                  : sig == SLO_SIG_TLS_FAIL      ? &be->tls.failure
+	                                                                 : &none;
+
+	k->made += own->made;
+	k->sent += own->sent;
+	k->aggregated += own->aggregated;
+	k->lost_map += own->lost_map;
+	k->shed += own->shed;
+	k->agg_lost += own->agg_lost;
+	k->unmatched += own->unmatched;
+}
+
+static int settle_losses(struct libbpf_be *be)
+{
+	uint64_t sent[SLO_SIG_MAX_] = { 0 };
+	int n;
+
+	if (!be->shared.old)
+		return 0;
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		struct slo_abi_stats k;
+
+		if (!(be->served & SLO_SIG_BIT(i)))
+			continue;
+		slo_shared_stats(&be->shared, (enum slo_signal)i, &k);
+		add_own(be, (enum slo_signal)i, &k);
+		sent[i] = k.sent;
+	}
+	n = slo_events_poll(&be->events, NULL);
+	slo_account_losses(be->lost, sent, be->delivered);
+	return n > 0 ? n : 0;
+}
+
 static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
 	uint64_t start = be->interval_start_ns;
 	uint32_t epoch = be->epoch;
-	int count = 0, r;
+	int count, r;
 
 	(void)slo_clock_follow_realtime(&be->offset_ns);
+	count = settle_losses(be);
 	set_epoch(be, epoch + 1);
 	be->interval_start_ns = now_ns;
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
@@ -608,24 +650,6 @@ static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo
 	st->cost_ns = cost.run_ns + (uint64_t)((double)cost.runs * be->cost.entry_ns);
 }
 
-/* What user space counted in the kernel's place. */
-static void add_own(const struct libbpf_be *be, enum slo_signal sig, struct slo_abi_stats *k)
-{
-	static const struct slo_abi_stats none;
-	const struct slo_abi_stats *own = sig == SLO_SIG_DNS_LATENCY     ? &be->dns.stats
-	                                  : sig == SLO_SIG_TLS_HANDSHAKE ? &be->tls.handshake
-	                                  : sig == SLO_SIG_TLS_FAIL      ? &be->tls.failure
-	                                                                 : &none;
-
-	k->made += own->made;
-	k->sent += own->sent;
-	k->aggregated += own->aggregated;
-	k->lost_map += own->lost_map;
-	k->shed += own->shed;
-	k->agg_lost += own->agg_lost;
-	k->unmatched += own->unmatched;
-}
-
 static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 {
 	struct libbpf_be *be = vbe;
@@ -642,9 +666,9 @@ static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 		add_own(be, (enum slo_signal)i, &k);
 		*st = (struct slo_signal_stats){
 			.made = k.made,
-			.sent = k.sent,
+			.sent = k.sent - be->lost[i],
 			.aggregated = k.aggregated,
-			.lost_ring = k.lost_ring,
+			.lost_ring = k.lost_ring + be->lost[i],
 			.lost_map = k.lost_map,
 			.shed = k.shed,
 			.agg_lost = k.agg_lost,
