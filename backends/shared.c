@@ -55,6 +55,8 @@ static const char *hint(int code)
 		       "and a seccomp profile with bpf(2)";
 	if (code == -ENOSYS)
 		return "; bpf(2) is not in this kernel, or seccomp forbids it";
+	if (code == -EINVAL)
+		return "; this kernel does not know such maps";
 	return "";
 }
 

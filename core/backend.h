@@ -41,7 +41,7 @@ struct slo_backend_config {
 	slo_event_fn on_event; /* required */
 	slo_record_fn on_record; /* nullable */
 	void *user; /* for both */
-	bool measure_cost; /* keep the kernel's account of BPF run time on (needs CAP_SYS_ADMIN at open()) */
+	bool measure_cost; /* keep the kernel's account of BPF run time on (needs Linux 5.8, and CAP_SYS_ADMIN at open()) */
 	uint64_t
 		events_per_second; /* single events sent at most, after a burst of @burst; 0: no limit */
 	uint64_t burst;

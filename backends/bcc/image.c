@@ -221,6 +221,16 @@ static void last_words(char *log, char ret[160])
 	(void)snprintf(ret, 160, "%.159s", best);
 }
 
+/* A verifier that refuses says why; the kernel that does not know a kind of program says EINVAL alone. */
+static void explain(const char *program, int code, char ret[160])
+{
+	enum bpf_prog_type type = type_of(program);
+
+	if (!*ret && code == EINVAL && libbpf_probe_bpf_prog_type(type, NULL) == 0)
+		(void)snprintf(ret, 160, "this kernel has no %s programs",
+		               libbpf_bpf_prog_type_str(type));
+}
+
 int slo_bcc_image_load(const struct slo_bcc_image *img, uint32_t i, const int *map_fds,
                        struct slo_err *err)
 {
@@ -248,6 +258,7 @@ int slo_bcc_image_load(const struct slo_bcc_image *img, uint32_t i, const int *m
 	if (fd >= 0)
 		return fd;
 	last_words(log, why);
+	explain(p->name, code, why);
 	return slo_err_set(err, -code, "load %s: %s%s%s", p->name, strerror(code), *why ? ": " : "",
 	                   why);
 }

@@ -111,8 +111,9 @@ void slo_agent_guard_tick(struct slo_agent *a)
 		g->told = true;
 		g->process_ns = now.cpu_ns; /* starting up is not overhead */
 		if (!st.cost_known)
-			slo_log_warn("overhead is known by process CPU time only: the kernel's "
-			             "account of BPF run time needs CAP_SYS_ADMIN at start");
+			slo_log_warn(
+				"overhead is known by process CPU time only: the kernel's "
+				"account of BPF run time needs Linux 5.8, and CAP_SYS_ADMIN at start");
 	}
 	share_out(g, &st, now.cpu_ns - g->process_ns);
 	g->process_ns = now.cpu_ns;
