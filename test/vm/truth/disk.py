@@ -17,6 +17,7 @@ from slotrace import Unseen, seen
 SIGNAL = "disk_io_latency_ms"
 DELAY_MS = 5.0
 IOS = 100
+DEEP_IOS = 2000
 # Of the delay, null_blk's timer starts after the request was made; the clocks are the same.
 EARLY_MS = 0.01
 HELD_MS, HELD_IOS = 40, 30  # by the device mapper, whose timer counts ticks: at most 100 a second are known
@@ -290,6 +291,22 @@ def with_targets_the_submitter_is_known():
     between("sum of the requests, ms", total, 0.3 * (reads - waited / 1e6) * len(direct) / IOS, reads,
             "at most the reads'; the rest is the system call, and the reader's wake-up, but for its waits for a CPU")
     holds("others were filtered", agent.stats[SIGNAL]["filtered"] >= IOS - hidden, agent.stats[SIGNAL])
+    adds_up(agent)
+
+
+@test
+def many_under_way_keep_their_submitters():
+    """Each is found again among all that are on their way to the disk."""
+    if slotest.BACKEND != "libbpf":
+        slotest.skip("what is under way is kept by request here")
+    disk = slodisk.NullDisk(DELAY_MS, hw_queue_depth=256)
+    disk.queue("nr_requests", 256)
+    disk.queue("nomerges", 2)
+    agent = Agent(SIGNAL, comms=["fio"])
+    fio = slodisk.Fio(disk.dev, "randread", DEEP_IOS, "--iodepth=128", engine="libaio")
+    mine = of_disk(samples(agent.stop(), SIGNAL), disk.name, "read")
+    # a third one of 128 in one of 4096 sets: once in 3,000 requests
+    between("requests", len(mine), fio.ios("read") * 0.995, fio.ios("read"), "0.5 %: places for two in each set")
     adds_up(agent)
 
 
