@@ -157,8 +157,10 @@ def at_the_limit(agent, name, work):
         print("  no truth by PSI: no cgroup2 or psi=0")
     else:
         # PSI's stall begins before the reclaim and ends after it; it is alone in its cgroup
-        between("ms of stalls = PSI's some", ms, psi * 0.85 - 1, psi * 1.03 + 1,
-                "PSI encloses each: 15 % for what is between; 3 % for the clocks, 1 ms for its rounding")
+        # What is between is the same for each: of 37 us 5.6 and 7.3 were under emulation, where most stalls are longer.
+        entry = 0 if slotest.ON_HOST else count * 0.003
+        between("ms of stalls = PSI's some", ms, psi * 0.85 - 1 - entry, psi * 1.03 + 1,
+                "PSI encloses each: 15 % for what is between, and 3 us each under emulation; 3 % for the clocks, 1 ms for its rounding")
     check(ms <= span.ms, "ms of stalls", ms, span.ms, "at most what the work took")
     outside = [r for r in memcg if not span.begin - 1e6 <= r["ts_unix_nano"] <= span.end + 1e6]
     equal("stalls outside of the work (1 ms for the clocks' offset)", outside[:3], [])
