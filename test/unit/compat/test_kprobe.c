@@ -33,7 +33,8 @@ static void of_a_function_gcc_may_have_made_a_variant(void **state)
 	int fd = -1;
 
 	put_file(s->root, "proc/kallsyms", "ffffffff810a1b20 t nowhere.isra.0\n");
-	/* It takes any line, and no event comes of it. */
+	/* Tracefs is here, and not to be looked for by a mount. It takes any line, and no event comes of it. */
+	put_file(s->root, "sys/kernel/tracing/events/sched/sched_switch/id", "1\n");
 	put_file(s->root, "sys/kernel/tracing/kprobe_events", "");
 	assert_true(slo_kprobe_define(&k, s->root, "nowhere", &fd, &err) < 0);
 	assert_true(slo_host_read(s->root, "sys/kernel/tracing/kprobe_events", text, sizeof(text)) >
