@@ -78,12 +78,42 @@ void slo_jsonw_double(struct slo_jsonw *w, double v);
  */
 void slo_jsonw_decimal(struct slo_jsonw *w, int64_t value, unsigned int decimals);
 
+/* A key, see slo_jsonw_key(), with its value. */
+static inline void slo_jsonw_member_str(struct slo_jsonw *w, const char *key, const char *s);
+static inline void slo_jsonw_member_u64(struct slo_jsonw *w, const char *key, uint64_t v);
+static inline void slo_jsonw_member_bool(struct slo_jsonw *w, const char *key, bool v);
+static inline void slo_jsonw_member_double(struct slo_jsonw *w, const char *key, double v);
+
 /* Implementation of the inline calls. */
 void slo_jsonw_key_n(struct slo_jsonw *w, const char *key, size_t n);
 
 static inline void slo_jsonw_key(struct slo_jsonw *w, const char *key)
 {
 	slo_jsonw_key_n(w, key, strlen(key));
+}
+
+static inline void slo_jsonw_member_str(struct slo_jsonw *w, const char *key, const char *s)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_str(w, s);
+}
+
+static inline void slo_jsonw_member_u64(struct slo_jsonw *w, const char *key, uint64_t v)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_u64(w, v);
+}
+
+static inline void slo_jsonw_member_bool(struct slo_jsonw *w, const char *key, bool v)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_bool(w, v);
+}
+
+static inline void slo_jsonw_member_double(struct slo_jsonw *w, const char *key, double v)
+{
+	slo_jsonw_key(w, key);
+	slo_jsonw_double(w, v);
 }
 
 /* For texts that are no JSON: the digits of @v, 20 at most, before @end, without a NUL. Returns the first. */

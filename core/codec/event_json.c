@@ -35,12 +35,6 @@ static void put_ms(struct slo_jsonw *w, uint64_t ns)
 	slo_jsonw_decimal(w, clamp_i64(ns), NS_DECIMALS);
 }
 
-static void put_str(struct slo_jsonw *w, const char *key, const char *s)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, s);
-}
-
 /* The same for text of our own tables. */
 static void put_ours(struct slo_jsonw *w, const char *key, const char *s)
 {
@@ -68,18 +62,11 @@ static void put_hex(struct slo_jsonw *w, const char *key, const uint8_t *id, siz
 	slo_jsonw_plain(w, text, 2 * size);
 }
 
-static void put_u64(struct slo_jsonw *w, const char *key, uint64_t v)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_u64(w, v);
-}
-
 static void put_true(struct slo_jsonw *w, const char *key, bool v)
 {
 	if (!v)
 		return;
-	slo_jsonw_key(w, key);
-	slo_jsonw_bool(w, true);
+	slo_jsonw_member_bool(w, key, true);
 }
 
 static void put_ms_known(struct slo_jsonw *w, const char *key, uint64_t ns)
@@ -99,11 +86,11 @@ static void put_wire(struct slo_jsonw *w, const char *key, enum slo_wire_set set
 
 static void put_identity(struct slo_jsonw *w, const struct slo_event_names *names)
 {
-	put_str(w, "node", names->node);
-	put_str(w, "namespace", names->namespace_);
-	put_str(w, "pod", names->pod);
+	slo_jsonw_member_str(w, "node", names->node);
+	slo_jsonw_member_str(w, "namespace", names->namespace_);
+	slo_jsonw_member_str(w, "pod", names->pod);
 	if (*names->container) {
-		put_str(w, "container", names->container);
+		slo_jsonw_member_str(w, "container", names->container);
 	} else {
 		put_array(w, "container", names->container_id, SHORT_ID_LEN);
 	}
@@ -125,8 +112,8 @@ static void put_tuple(struct slo_jsonw *w, const struct slo_conn_tuple *t)
 	slo_jsonw_object_begin(w);
 	put_address(w, "src_ip", t->family, t->saddr);
 	put_address(w, "dst_ip", t->family, t->daddr);
-	put_u64(w, "src_port", t->sport);
-	put_u64(w, "dst_port", t->dport);
+	slo_jsonw_member_u64(w, "src_port", t->sport);
+	slo_jsonw_member_u64(w, "dst_port", t->dport);
 	put_wire(w, "protocol", SLO_WIRE_PROTO, t->proto);
 	slo_jsonw_object_end(w);
 }
@@ -186,7 +173,7 @@ static void put_dns(struct slo_jsonw *w, const struct slo_probe_event *ev, bool 
 			put_wire(w, "qtype", SLO_WIRE_QTYPE, ev->detail.dns.qtype);
 		if (ev->kind == SLO_EV_SAMPLE)
 			put_wire(w, "rcode", SLO_WIRE_RCODE, ev->detail.dns.rcode);
-		put_u64(w, "retries", ev->detail.dns.retries);
+		slo_jsonw_member_u64(w, "retries", ev->detail.dns.retries);
 		put_ms_known(w, "server_ms", ev->detail.dns.server_ns);
 	}
 	put_ours(w, "hop", ev->detail.dns.upstream ? "upstream" : "client");
@@ -205,7 +192,7 @@ static void put_connect(struct slo_jsonw *w, const struct slo_probe_event *ev)
 {
 	if (is_aggregate(ev))
 		return;
-	put_u64(w, "syn_retrans", ev->detail.conn.syn_retrans);
+	slo_jsonw_member_u64(w, "syn_retrans", ev->detail.conn.syn_retrans);
 	if (ev->detail.conn.srtt_us) {
 		slo_jsonw_key(w, "srtt_ms");
 		slo_jsonw_decimal(w, ev->detail.conn.srtt_us, 3);
@@ -220,7 +207,7 @@ static void put_connect_error(struct slo_jsonw *w, const struct slo_probe_event 
 	if (!is_aggregate(ev) || ev->err)
 		put_ours(w, "origin", ev->detail.conn.local ? "local" : "remote");
 	if (!is_aggregate(ev))
-		put_u64(w, "syn_retrans", ev->detail.conn.syn_retrans);
+		slo_jsonw_member_u64(w, "syn_retrans", ev->detail.conn.syn_retrans);
 	put_ms_known(w, "after_ms", ev->detail.conn.after_ns);
 	put_true(w, "aborted", ev->detail.conn.aborted);
 }
@@ -228,7 +215,7 @@ static void put_connect_error(struct slo_jsonw *w, const struct slo_probe_event 
 static void put_number(struct slo_jsonw *w, const struct slo_detail_field *f, uint64_t v)
 {
 	if (v || !f->optional)
-		put_u64(w, f->key, v);
+		slo_jsonw_member_u64(w, f->key, v);
 }
 
 static void put_field(struct slo_jsonw *w, const struct slo_detail_field *f,
@@ -313,7 +300,7 @@ static void put_hist(struct slo_jsonw *w, const struct slo_probe_event *ev)
 	put_ms(w, ev->hist.sum_ns);
 	put_slots(w, &ev->hist);
 	if (ev->tgid)
-		put_u64(w, "worst_pid", ev->tgid);
+		slo_jsonw_member_u64(w, "worst_pid", ev->tgid);
 	if (ev->comm[0])
 		put_array(w, "worst_comm", ev->comm, sizeof(ev->comm));
 }
@@ -379,20 +366,20 @@ static void put_additions(struct slo_jsonw *w, const struct slo_probe_event *ev,
 	if (ev->comm[0] && ev->kind != SLO_EV_HIST)
 		put_array(w, "comm", ev->comm, sizeof(ev->comm));
 	if (ev->cgroup_id)
-		put_u64(w, "cgroup_id", ev->cgroup_id);
+		slo_jsonw_member_u64(w, "cgroup_id", ev->cgroup_id);
 	if (*names->container_id)
-		put_str(w, "container_id", names->container_id);
+		slo_jsonw_member_str(w, "container_id", names->container_id);
 	if (*names->pod_uid)
-		put_str(w, "pod_uid", names->pod_uid);
+		slo_jsonw_member_str(w, "pod_uid", names->pod_uid);
 	if (ev->netns)
-		put_u64(w, "netns", ev->netns);
+		slo_jsonw_member_u64(w, "netns", ev->netns);
 	if (ev->kind == SLO_EV_HIST || ev->kind == SLO_EV_COUNT ||
 	    (ev->kind == SLO_EV_GAUGE && ev->count))
-		put_u64(w, "count", (uint64_t)clamp_i64(ev->count));
+		slo_jsonw_member_u64(w, "count", (uint64_t)clamp_i64(ev->count));
 	if (is_aggregate(ev))
 		put_ms_known(w, "interval_ms", ev->interval_ns);
 	if (ev->sample_weight > 1)
-		put_u64(w, "sample_weight", ev->sample_weight);
+		slo_jsonw_member_u64(w, "sample_weight", ev->sample_weight);
 	put_detail(w, ev, dns_names);
 }
 
@@ -422,11 +409,11 @@ ssize_t slo_event_json_write(char *buf, size_t size, const struct slo_probe_even
 		return r;
 	slo_jsonw_init(&w, buf, size);
 	slo_jsonw_object_begin(&w);
-	put_u64(&w, "ts_unix_nano", (uint64_t)clamp_i64(slo_event_realtime_ns(ev)));
+	slo_jsonw_member_u64(&w, "ts_unix_nano", (uint64_t)clamp_i64(slo_event_realtime_ns(ev)));
 	put_ours(&w, "signal", slo_signal_desc(ev->signal)->name);
 	put_identity(&w, names);
-	put_u64(&w, "pid", whose ? ev->tgid : 0);
-	put_u64(&w, "tid", whose ? ev->tid : 0);
+	slo_jsonw_member_u64(&w, "pid", whose ? ev->tgid : 0);
+	slo_jsonw_member_u64(&w, "tid", whose ? ev->tid : 0);
 	put_tuple(&w, &ev->tuple);
 	put_value(&w, ev);
 	put_ours(&w, "unit", slo_unit_name(slo_signal_desc(ev->signal)->unit));

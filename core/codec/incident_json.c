@@ -36,18 +36,6 @@ uint32_t slo_incident_suspects(const struct slo_attribution *verdict)
 
 /* --- parts ------------------------------------------------------------------------------------------------------ */
 
-static void text(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
-static void number(struct slo_jsonw *w, const char *key, double value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, value);
-}
-
 /* What cannot be absent from a list is left out of it, as v1 has optional lists. */
 static void list_of_one(struct slo_jsonw *w, const char *key, const char *value)
 {
@@ -107,16 +95,15 @@ static void write_evidence(struct slo_jsonw *w, const struct slo_incident *in, b
 		unsigned int i = order[k];
 
 		slo_jsonw_object_begin(w);
-		text(w, "signal", slo_evidence_name(i));
-		number(w, "value", in->observation->value[i]);
-		text(w, "source", source_of(in, i, v1));
+		slo_jsonw_member_str(w, "signal", slo_evidence_name(i));
+		slo_jsonw_member_double(w, "value", in->observation->value[i]);
+		slo_jsonw_member_str(w, "source", source_of(in, i, v1));
 		if (!v1) {
-			slo_jsonw_key(w, "raised");
-			slo_jsonw_bool(w, v->evidence[i].raised);
+			slo_jsonw_member_bool(w, "raised", v->evidence[i].raised);
 		}
 		if (!v1 && v->mode == SLO_ATTR_NOISY_OR) {
-			number(w, "z", v->evidence[i].z);
-			number(w, "nats", v->nats[focus][i]);
+			slo_jsonw_member_double(w, "z", v->evidence[i].z);
+			slo_jsonw_member_double(w, "nats", v->nats[focus][i]);
 		}
 		slo_jsonw_object_end(w);
 	}
@@ -178,8 +165,8 @@ static void write_hypotheses(struct slo_jsonw *w, const struct slo_attribution *
 		if (v->posterior[order[k]] < HYPOTHESIS_MIN)
 			break;
 		slo_jsonw_object_begin(w);
-		text(w, "domain", slo_domain_name(order[k]));
-		number(w, "posterior", v->posterior[order[k]]);
+		slo_jsonw_member_str(w, "domain", slo_domain_name(order[k]));
+		slo_jsonw_member_double(w, "posterior", v->posterior[order[k]]);
 		write_support(w, v, order[k]);
 		slo_jsonw_object_end(w);
 	}
@@ -210,10 +197,10 @@ static void write_sets(struct slo_jsonw *w, const struct slo_attribution *v)
 	list_of_domains(w, "asserted_domains", v->asserted);
 	list_of_domains(w, "unobservable_domains", v->unobservable);
 	list_of_domains(w, "fault_set", v->set);
-	number(w, "fault_set_probability", v->set_probability);
+	slo_jsonw_member_double(w, "fault_set_probability", v->set_probability);
 	if (v->ambiguous) {
 		list_of_domains(w, "ambiguous_with", v->second_set);
-		number(w, "ambiguous_with_probability", v->second_set_probability);
+		slo_jsonw_member_double(w, "ambiguous_with_probability", v->second_set_probability);
 	}
 	if (v->has_conformal)
 		list_of_domains(w, "conformal_set", v->conformal);
@@ -243,11 +230,12 @@ static void write_life(struct slo_jsonw *w, const struct slo_incident *in)
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(texts); i++) {
 		if (texts[i].value && *texts[i].value)
-			text(w, texts[i].key, texts[i].value);
+			slo_jsonw_member_str(w, texts[i].key, texts[i].value);
 	}
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(times); i++) {
 		if (times[i].ns)
-			text(w, times[i].key, slo_record_time_print(times[i].ns, time));
+			slo_jsonw_member_str(w, times[i].key,
+			                     slo_record_time_print(times[i].ns, time));
 	}
 }
 
@@ -255,20 +243,18 @@ static void write_additions(struct slo_jsonw *w, const struct slo_incident *in)
 {
 	const struct slo_attribution *v = in->verdict;
 
-	text(w, "model", slo_attribution_mode_name(v->mode));
+	slo_jsonw_member_str(w, "model", slo_attribution_mode_name(v->mode));
 	if (*in->model)
-		text(w, "model_parameters", in->model);
-	slo_jsonw_key(w, "abstained");
-	slo_jsonw_bool(w, v->abstain != SLO_ABSTAIN_NONE);
+		slo_jsonw_member_str(w, "model_parameters", in->model);
+	slo_jsonw_member_bool(w, "abstained", v->abstain != SLO_ABSTAIN_NONE);
 	if (v->abstain != SLO_ABSTAIN_NONE)
-		text(w, "abstain_reason", slo_abstain_name(v->abstain));
+		slo_jsonw_member_str(w, "abstain_reason", slo_abstain_name(v->abstain));
 	if (v->mode == SLO_ATTR_NOISY_OR)
 		write_sets(w, v);
 	if (*in->capability_mode)
-		text(w, "capability_mode", in->capability_mode);
+		slo_jsonw_member_str(w, "capability_mode", in->capability_mode);
 	if (in->synthetic) {
-		slo_jsonw_key(w, "synthetic");
-		slo_jsonw_bool(w, true);
+		slo_jsonw_member_bool(w, "synthetic", true);
 	}
 	write_life(w, in);
 	write_steps(w, v);
@@ -285,19 +271,19 @@ ssize_t slo_incident_json_write(char *buf, size_t size, const struct slo_inciden
 		return -ENOSPC;
 	slo_jsonw_init(&w, buf, size - 1);
 	slo_jsonw_object_begin(&w);
-	text(&w, "incident_id", in->incident_id);
-	text(&w, "timestamp", slo_record_time_print(in->timestamp_ns, time));
-	text(&w, "cluster", in->cluster);
+	slo_jsonw_member_str(&w, "incident_id", in->incident_id);
+	slo_jsonw_member_str(&w, "timestamp", slo_record_time_print(in->timestamp_ns, time));
+	slo_jsonw_member_str(&w, "cluster", in->cluster);
 	if (*in->namespace_)
-		text(&w, "namespace", in->namespace_);
-	text(&w, "service", in->service);
-	text(&w, "predicted_fault_domain", slo_domain_name(v->top));
-	number(&w, "confidence", v->confidence);
+		slo_jsonw_member_str(&w, "namespace", in->namespace_);
+	slo_jsonw_member_str(&w, "service", in->service);
+	slo_jsonw_member_str(&w, "predicted_fault_domain", slo_domain_name(v->top));
+	slo_jsonw_member_double(&w, "confidence", v->confidence);
 	write_evidence(&w, in, v1);
 	slo_jsonw_key(&w, "slo_impact");
 	slo_jsonw_object_begin(&w);
-	text(&w, "sli", in->sli);
-	number(&w, "burn_rate", in->burn_rate);
+	slo_jsonw_member_str(&w, "sli", in->sli);
+	slo_jsonw_member_double(&w, "burn_rate", in->burn_rate);
 	slo_jsonw_key(&w, "window_minutes");
 	slo_jsonw_i64(&w, in->window_minutes);
 	slo_jsonw_object_end(&w);

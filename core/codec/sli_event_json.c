@@ -182,12 +182,6 @@ int slo_sli_sample_from_json(json_t *object, struct slo_sli_sample *ret, struct 
 	return 0;
 }
 
-static void write_text(struct slo_jsonw *w, const char *key, const char *text)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, text);
-}
-
 /* The instant as Go's RFC3339Nano prints it: without trailing zeros of the fraction, in the offset it came in. */
 static void write_time(struct slo_jsonw *w, const char *text)
 {
@@ -220,27 +214,27 @@ void slo_sli_sample_write_sli(struct slo_jsonw *w, const struct slo_sli_sample *
 
 	(void)snprintf(id, sizeof(id), "%.*s-%s", SLO_SLI_SAMPLE_ID_MAX, ev->request_id, d->name);
 	slo_jsonw_object_begin(w);
-	write_text(w, "event_id", id);
+	slo_jsonw_member_str(w, "event_id", id);
 	write_time(w, sample->timestamp);
-	write_text(w, "cluster", ev->cluster);
-	write_text(w, "namespace", ev->k8s_namespace);
-	write_text(w, "workload", ev->workload);
-	write_text(w, "service", ev->service);
-	write_text(w, "request_id", ev->request_id);
+	slo_jsonw_member_str(w, "cluster", ev->cluster);
+	slo_jsonw_member_str(w, "namespace", ev->k8s_namespace);
+	slo_jsonw_member_str(w, "workload", ev->workload);
+	slo_jsonw_member_str(w, "service", ev->service);
+	slo_jsonw_member_str(w, "request_id", ev->request_id);
 	if (*ev->trace_id)
-		write_text(w, "trace_id", ev->trace_id);
-	write_text(w, "sli_name", d->name);
-	slo_jsonw_key(w, "sli_value");
-	slo_jsonw_double(w, sample->value[sli]);
-	write_text(w, "unit", d->unit);
-	write_text(w, "status", slo_sli_status_name(slo_sli_status_of(sli, sample->value[sli])));
+		slo_jsonw_member_str(w, "trace_id", ev->trace_id);
+	slo_jsonw_member_str(w, "sli_name", d->name);
+	slo_jsonw_member_double(w, "sli_value", sample->value[sli]);
+	slo_jsonw_member_str(w, "unit", d->unit);
+	slo_jsonw_member_str(w, "status",
+	                     slo_sli_status_name(slo_sli_status_of(sli, sample->value[sli])));
 	slo_jsonw_key(w, "labels");
 	slo_jsonw_object_begin(w);
 	if (*sample->fault_label)
-		write_text(w, "fault_label", sample->fault_label);
+		slo_jsonw_member_str(w, "fault_label", sample->fault_label);
 	if (*sample->node)
-		write_text(w, "node", sample->node);
-	write_text(w, "source", *sample->source ? sample->source : "unspecified");
+		slo_jsonw_member_str(w, "node", sample->node);
+	slo_jsonw_member_str(w, "source", *sample->source ? sample->source : "unspecified");
 	slo_jsonw_object_end(w);
 	slo_jsonw_object_end(w);
 }

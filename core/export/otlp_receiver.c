@@ -109,10 +109,9 @@ static char *success_json(size_t rejected, const char *why, size_t *ret_len)
 	if (rejected) {
 		slo_jsonw_key(&w, "partialSuccess");
 		slo_jsonw_object_begin(&w);
-		slo_jsonw_key(&w, "rejectedSpans");
-		slo_jsonw_str(&w, count); /* 64 bits are text in OTLP/JSON */
-		slo_jsonw_key(&w, "errorMessage");
-		slo_jsonw_str(&w, why);
+		slo_jsonw_member_str(&w, "rejectedSpans",
+		                     count); /* 64 bits are text in OTLP/JSON */
+		slo_jsonw_member_str(&w, "errorMessage", why);
 		slo_jsonw_object_end(&w);
 	}
 	slo_jsonw_object_end(&w);

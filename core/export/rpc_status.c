@@ -19,8 +19,7 @@ static char *as_json(enum slo_rpc_code code, const char *message, size_t *ret_le
 	slo_jsonw_object_begin(&w);
 	slo_jsonw_key(&w, "code");
 	slo_jsonw_i64(&w, code);
-	slo_jsonw_key(&w, "message");
-	slo_jsonw_str(&w, message);
+	slo_jsonw_member_str(&w, "message", message);
 	slo_jsonw_object_end(&w);
 	*ret_len = (size_t)slo_jsonw_finish(&w);
 	return buf;

@@ -12,12 +12,6 @@
 
 /* --- pieces --------------------------------------------------------------------------------------------------- */
 
-static void put(struct slo_jsonw *w, const char *key, const char *s)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, s);
-}
-
 /* At most @max bytes, cut between characters. */
 static void put_cut(struct slo_jsonw *w, const char *key, const char *s, size_t max)
 {
@@ -35,14 +29,14 @@ static void put_cut(struct slo_jsonw *w, const char *key, const char *s, size_t 
 static void put_known(struct slo_jsonw *w, const char *key, const char *s)
 {
 	if (*s)
-		put(w, key, s);
+		slo_jsonw_member_str(w, key, s);
 }
 
 static void put_time(struct slo_jsonw *w, const char *key, int64_t unix_ns)
 {
 	char text[SLO_CLOCK_RFC3339_SIZE];
 
-	put(w, key, slo_clock_rfc3339((uint64_t)unix_ns, text));
+	slo_jsonw_member_str(w, key, slo_clock_rfc3339((uint64_t)unix_ns, text));
 }
 
 static void put_text_number(struct slo_jsonw *w, const char *key, double v)
@@ -50,7 +44,7 @@ static void put_text_number(struct slo_jsonw *w, const char *key, double v)
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "%.4g", v);
-	put(w, key, text);
+	slo_jsonw_member_str(w, key, text);
 }
 
 /* The line for people; what is no real incident begins with saying so. */
@@ -78,9 +72,9 @@ static void put_facts(struct slo_jsonw *w, const struct slo_notice *n)
 	put_text_number(w, "burn_rate", n->burn_rate);
 	put_known(w, "next_step", n->next_step);
 	if (n->synthetic || n->kind == SLO_NOTICE_TEST)
-		put(w, "source", "synthetic");
+		slo_jsonw_member_str(w, "source", "synthetic");
 	if (n->kind == SLO_NOTICE_TEST)
-		put(w, "test", "true");
+		slo_jsonw_member_str(w, "test", "true");
 }
 
 static bool is_end(enum slo_notice_kind kind)
@@ -147,15 +141,15 @@ static void write_slack(struct slo_jsonw *w, const struct slo_notice *n, enum sl
 	slack_fact(text, sizeof(text), "Look at", n->next_step);
 	slack_fact(text, sizeof(text), "Incident", n->incident_id);
 	slo_jsonw_object_begin(w);
-	put(w, "text", title);
+	slo_jsonw_member_str(w, "text", title);
 	slo_jsonw_key(w, "blocks");
 	slo_jsonw_array_begin(w);
 	slo_jsonw_object_begin(w);
-	put(w, "type", "section");
+	slo_jsonw_member_str(w, "type", "section");
 	slo_jsonw_key(w, "text");
 	slo_jsonw_object_begin(w);
-	put(w, "type", "mrkdwn");
-	put(w, "text", text);
+	slo_jsonw_member_str(w, "type", "mrkdwn");
+	slo_jsonw_member_str(w, "text", text);
 	slo_jsonw_object_end(w);
 	slo_jsonw_object_end(w);
 	slo_jsonw_array_end(w);
@@ -170,14 +164,17 @@ static void write_pagerduty(struct slo_jsonw *w, const struct slo_notice *n,
 	char line[1100];
 
 	slo_jsonw_object_begin(w);
-	put(w, "event_action", is_end(kind) ? "resolve" : "trigger");
-	put(w, "dedup_key", n->dedup_key);
-	put(w, "client", "llm-slo");
+	slo_jsonw_member_str(w, "event_action", is_end(kind) ? "resolve" : "trigger");
+	slo_jsonw_member_str(w, "dedup_key", n->dedup_key);
+	slo_jsonw_member_str(w, "client", "llm-slo");
 	slo_jsonw_key(w, "payload");
 	slo_jsonw_object_begin(w);
 	put_cut(w, "summary", line_of(n, line, sizeof(line)), 1024);
-	put(w, "source", *n->service ? n->service : *n->cluster ? n->cluster : "llm-slo");
-	put(w, "severity", slo_notice_severity_name(n->severity));
+	slo_jsonw_member_str(w, "source",
+	                     *n->service   ? n->service
+	                     : *n->cluster ? n->cluster
+	                                   : "llm-slo");
+	slo_jsonw_member_str(w, "severity", slo_notice_severity_name(n->severity));
 	put_time(w, "timestamp", n->unix_ns);
 	put_known(w, "component", n->service);
 	put_known(w, "group", n->namespace_);
@@ -214,7 +211,7 @@ static void write_opsgenie_alert(struct slo_jsonw *w, const struct slo_notice *n
 	put_cut(w, "message", line, 130);
 	put_cut(w, "alias", n->dedup_key, 512);
 	put_cut(w, "description", line, 15000);
-	put(w, "priority", priority_of(n->severity));
+	slo_jsonw_member_str(w, "priority", priority_of(n->severity));
 	put_cut(w, "entity", n->service, 512);
 	slo_jsonw_key(w, "tags");
 	slo_jsonw_array_begin(w);
@@ -235,11 +232,11 @@ static void write_opsgenie(struct slo_jsonw *w, const struct slo_notice *n,
 
 	(void)line_of(n, line, sizeof(line));
 	slo_jsonw_object_begin(w);
-	put(w, "source", "llm-slo");
+	slo_jsonw_member_str(w, "source", "llm-slo");
 	if (kind == SLO_NOTICE_OPEN || kind == SLO_NOTICE_TEST) {
 		write_opsgenie_alert(w, n, line);
 	} else {
-		put(w, "note", line);
+		slo_jsonw_member_str(w, "note", line);
 	}
 	slo_jsonw_object_end(w);
 }
@@ -263,15 +260,15 @@ static void write_alert(struct slo_jsonw *w, const struct slo_notice *n, enum sl
 	slo_jsonw_object_begin(w);
 	slo_jsonw_key(w, "labels");
 	slo_jsonw_object_begin(w);
-	put(w, "alertname", "LLMSLOIncident");
-	put(w, "severity", slo_notice_severity_name(severity));
+	slo_jsonw_member_str(w, "alertname", "LLMSLOIncident");
+	slo_jsonw_member_str(w, "severity", slo_notice_severity_name(severity));
 	put_known(w, "cluster", n->cluster);
 	put_known(w, "namespace", n->namespace_);
 	put_known(w, "service", n->service);
 	put_known(w, "slo", n->slo);
-	put(w, "dedup_key", n->dedup_key);
+	slo_jsonw_member_str(w, "dedup_key", n->dedup_key);
 	if (n->kind == SLO_NOTICE_TEST)
-		put(w, "test", "true");
+		slo_jsonw_member_str(w, "test", "true");
 	slo_jsonw_object_end(w);
 	slo_jsonw_key(w, "annotations");
 	slo_jsonw_object_begin(w);

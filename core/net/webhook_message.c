@@ -98,18 +98,14 @@ ssize_t slo_webhook_dead_line(char *buf, size_t size, const struct slo_webhook_m
 	for (int with_body = 1; with_body >= 0; with_body--) {
 		slo_jsonw_init(&w, buf, size);
 		slo_jsonw_object_begin(&w);
-		slo_jsonw_key(&w, "timestamp");
-		slo_jsonw_str(&w, slo_clock_rfc3339(slo_clock_realtime_ns(), time));
+		slo_jsonw_member_str(&w, "timestamp",
+		                     slo_clock_rfc3339(slo_clock_realtime_ns(), time));
 		slo_jsonw_key(&w, "id");
 		slo_jsonw_strn(&w, m->id, m->id_len);
-		slo_jsonw_key(&w, "format");
-		slo_jsonw_str(&w, slo_webhook_format_desc(format)->name);
-		slo_jsonw_key(&w, "event");
-		slo_jsonw_str(&w, slo_notice_kind_name(m->kind));
-		slo_jsonw_key(&w, "status");
-		slo_jsonw_u64(&w, status);
-		slo_jsonw_key(&w, "why");
-		slo_jsonw_str(&w, why);
+		slo_jsonw_member_str(&w, "format", slo_webhook_format_desc(format)->name);
+		slo_jsonw_member_str(&w, "event", slo_notice_kind_name(m->kind));
+		slo_jsonw_member_u64(&w, "status", status);
+		slo_jsonw_member_str(&w, "why", why);
 		slo_jsonw_key(&w, with_body ? "body" : "body_bytes");
 		if (with_body) {
 			slo_jsonw_strn(&w, m->body, m->body_len);

@@ -315,12 +315,6 @@ void slo_explain_text(FILE *out, const struct slo_attr_model *m, const struct sl
 
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
-static void number(struct slo_jsonw *w, const char *key, double v)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, v);
-}
-
 static void json_kinds(struct slo_jsonw *w, const char *key, uint32_t kinds)
 {
 	slo_jsonw_key(w, key);
@@ -341,33 +335,29 @@ static void json_fault(struct slo_jsonw *w, const struct slo_attr_model *m,
 		slo_attribution_rank(v, (enum slo_domain)f, slo_explain_kinds(m, v, f), order);
 
 	slo_jsonw_object_begin(w);
-	slo_jsonw_key(w, "domain");
-	slo_jsonw_str(w, slo_domain_name((enum slo_domain)f));
-	number(w, "posterior", v->posterior[f]);
-	slo_jsonw_key(w, "asserted");
-	slo_jsonw_bool(w, v->asserted & SLO_DOMAIN_BIT(f));
-	number(w, "observability_nats", v->observability[f]);
-	slo_jsonw_key(w, "unobservable");
-	slo_jsonw_bool(w, v->unobservable & SLO_DOMAIN_BIT(f));
+	slo_jsonw_member_str(w, "domain", slo_domain_name((enum slo_domain)f));
+	slo_jsonw_member_double(w, "posterior", v->posterior[f]);
+	slo_jsonw_member_bool(w, "asserted", v->asserted & SLO_DOMAIN_BIT(f));
+	slo_jsonw_member_double(w, "observability_nats", v->observability[f]);
+	slo_jsonw_member_bool(w, "unobservable", v->unobservable & SLO_DOMAIN_BIT(f));
 	json_kinds(w, "missing", slo_explain_missing(m, in->observation, f));
-	number(w, "prior_nats", v->prior_nats[f]);
+	slo_jsonw_member_double(w, "prior_nats", v->prior_nats[f]);
 	slo_jsonw_key(w, "evidence");
 	slo_jsonw_array_begin(w);
 	for (unsigned int k = 0; k < count; k++) {
 		const struct slo_attr_evidence *e = &v->evidence[order[k]];
 
 		slo_jsonw_object_begin(w);
-		slo_jsonw_key(w, "signal");
-		slo_jsonw_str(w, slo_evidence_name(order[k]));
-		number(w, "value", in->observation->value[order[k]]);
-		number(w, "z", e->z);
-		number(w, "log_lr", e->log_lr);
-		number(w, "weight", e->weight);
-		number(w, "nats", v->nats[f][order[k]]);
+		slo_jsonw_member_str(w, "signal", slo_evidence_name(order[k]));
+		slo_jsonw_member_double(w, "value", in->observation->value[order[k]]);
+		slo_jsonw_member_double(w, "z", e->z);
+		slo_jsonw_member_double(w, "log_lr", e->log_lr);
+		slo_jsonw_member_double(w, "weight", e->weight);
+		slo_jsonw_member_double(w, "nats", v->nats[f][order[k]]);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
-	number(w, "log_odds", log_odds(v, f));
+	slo_jsonw_member_double(w, "log_odds", log_odds(v, f));
 	slo_jsonw_object_end(w);
 }
 

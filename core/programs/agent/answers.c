@@ -9,28 +9,16 @@
 #include "core/programs/agent/agent.h"
 #include "core/programs/explain.h"
 
-static void text(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
-static void number(struct slo_jsonw *w, const char *key, double value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, value);
-}
-
 static void put_agent(const struct slo_agent *a, struct slo_jsonw *w)
 {
 	slo_jsonw_key(w, "agent");
 	slo_jsonw_object_begin(w);
-	text(w, "version", SLO_VERSION);
-	text(w, "node", a->node);
-	text(w, "mode", slo_session_mode(a->session));
-	number(w, "uptime_s", (double)(a->now_ns - a->begin_ns) / 1e9);
+	slo_jsonw_member_str(w, "version", SLO_VERSION);
+	slo_jsonw_member_str(w, "node", a->node);
+	slo_jsonw_member_str(w, "mode", slo_session_mode(a->session));
+	slo_jsonw_member_double(w, "uptime_s", (double)(a->now_ns - a->begin_ns) / 1e9);
 	if (a->guard.guard)
-		number(w, "overhead_pct", slo_guard_overhead_pct(a->guard.guard));
+		slo_jsonw_member_double(w, "overhead_pct", slo_guard_overhead_pct(a->guard.guard));
 	slo_jsonw_object_end(w);
 }
 
@@ -42,12 +30,11 @@ static void put_windows(const struct slo_live_objective *o, struct slo_jsonw *w)
 		const struct slo_burn_window_result *r = &o->result.window[i];
 
 		slo_jsonw_object_begin(w);
-		number(w, "window_ms", (double)o->burn.window_ms[i]);
-		number(w, "burn", r->burn);
-		number(w, "valid", (double)r->valid);
-		number(w, "bad", (double)(r->valid - r->good));
-		slo_jsonw_key(w, "sufficient");
-		slo_jsonw_bool(w, r->sufficient);
+		slo_jsonw_member_double(w, "window_ms", (double)o->burn.window_ms[i]);
+		slo_jsonw_member_double(w, "burn", r->burn);
+		slo_jsonw_member_double(w, "valid", (double)r->valid);
+		slo_jsonw_member_double(w, "bad", (double)(r->valid - r->good));
+		slo_jsonw_member_bool(w, "sufficient", r->sufficient);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
@@ -61,17 +48,16 @@ static void put_objectives(const struct slo_live *l, struct slo_jsonw *w)
 		const struct slo_live_objective *o = &l->objective[i];
 
 		slo_jsonw_object_begin(w);
-		text(w, "name", o->name);
-		text(w, "service", o->service->name);
-		text(w, "namespace", o->service->namespace_);
-		text(w, "sli", slo_sli_desc(o->sli)->name);
-		text(w, "unit", slo_sli_desc(o->sli)->unit);
-		number(w, "threshold", o->threshold);
-		number(w, "objective", o->burn.objective);
-		text(w, "state", slo_burn_state_name(o->result.state));
-		number(w, "budget_remaining", o->result.budget_remaining);
-		slo_jsonw_key(w, "shortened");
-		slo_jsonw_bool(w, o->burn.shortened);
+		slo_jsonw_member_str(w, "name", o->name);
+		slo_jsonw_member_str(w, "service", o->service->name);
+		slo_jsonw_member_str(w, "namespace", o->service->namespace_);
+		slo_jsonw_member_str(w, "sli", slo_sli_desc(o->sli)->name);
+		slo_jsonw_member_str(w, "unit", slo_sli_desc(o->sli)->unit);
+		slo_jsonw_member_double(w, "threshold", o->threshold);
+		slo_jsonw_member_double(w, "objective", o->burn.objective);
+		slo_jsonw_member_str(w, "state", slo_burn_state_name(o->result.state));
+		slo_jsonw_member_double(w, "budget_remaining", o->result.budget_remaining);
+		slo_jsonw_member_bool(w, "shortened", o->burn.shortened);
 		put_windows(o, w);
 		slo_jsonw_object_end(w);
 	}
@@ -90,7 +76,7 @@ static int put_incident(const struct slo_live *l, const struct slo_live_incident
 	if (len < 0)
 		return (int)len;
 	slo_jsonw_object_begin(w);
-	text(w, "state", in->open ? "open" : "resolved");
+	slo_jsonw_member_str(w, "state", in->open ? "open" : "resolved");
 	slo_jsonw_key(w, "incident");
 	slo_jsonw_raw(w, json, (size_t)len - 1);
 	slo_jsonw_object_end(w);
@@ -200,7 +186,7 @@ static void put_counts(const struct slo_live *l, struct slo_jsonw *w)
 	slo_jsonw_key(w, "counts");
 	slo_jsonw_object_begin(w);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(rows); i++)
-		number(w, rows[i].name, (double)rows[i].value);
+		slo_jsonw_member_double(w, rows[i].name, (double)rows[i].value);
 	slo_jsonw_object_end(w);
 }
 

@@ -290,18 +290,6 @@ void slo_view_tick(struct slo_view *v, const struct slo_session *s, uint64_t int
 	memset(v->recent[v->at], 0, sizeof(v->recent[v->at]));
 }
 
-static void json_text(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
-static void json_number(struct slo_jsonw *w, const char *key, double value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, value);
-}
-
 static void json_values(const struct tally *t, enum slo_unit unit, bool counted,
                         struct slo_jsonw *w)
 {
@@ -309,15 +297,17 @@ static void json_values(const struct tally *t, enum slo_unit unit, bool counted,
 	double seconds = t->ns ? (double)t->ns / 1e9 : 1;
 
 	if (counted) {
-		json_number(w, "mean", t->gauges ? t->gauge_sum / (double)t->gauges : 0);
+		slo_jsonw_member_double(w, "mean",
+		                        t->gauges ? t->gauge_sum / (double)t->gauges : 0);
 	} else if (unit == SLO_UNIT_MS) {
-		json_number(w, "rate", (double)h->count / seconds);
-		json_number(w, "p50", slo_hist_quantile(h, 0.5) / 1e6);
-		json_number(w, "p95", slo_hist_quantile(h, 0.95) / 1e6);
-		json_number(w, "p99", slo_hist_quantile(h, 0.99) / 1e6);
-		json_number(w, "unanswered", (double)t->timeouts);
+		slo_jsonw_member_double(w, "rate", (double)h->count / seconds);
+		slo_jsonw_member_double(w, "p50", slo_hist_quantile(h, 0.5) / 1e6);
+		slo_jsonw_member_double(w, "p95", slo_hist_quantile(h, 0.95) / 1e6);
+		slo_jsonw_member_double(w, "p99", slo_hist_quantile(h, 0.99) / 1e6);
+		slo_jsonw_member_double(w, "unanswered", (double)t->timeouts);
 	} else {
-		json_number(w, "rate", (double)(t->count ? t->count : t->count_samples) / seconds);
+		slo_jsonw_member_double(w, "rate",
+		                        (double)(t->count ? t->count : t->count_samples) / seconds);
 	}
 }
 
@@ -334,21 +324,22 @@ static void json_row(const struct slo_view *v, const struct slo_choice *c, int s
 	else if (v->shed & SLO_SIG_BIT(sig))
 		status = "shed";
 	slo_jsonw_object_begin(w);
-	json_text(w, "name", d->name);
-	json_text(w, "unit", slo_unit_name(d->unit));
-	json_text(w, "mechanism", c->backend ? slo_source_name(c->verdict.source) : "");
-	json_text(w, "status", status);
+	slo_jsonw_member_str(w, "name", d->name);
+	slo_jsonw_member_str(w, "unit", slo_unit_name(d->unit));
+	slo_jsonw_member_str(w, "mechanism", c->backend ? slo_source_name(c->verdict.source) : "");
+	slo_jsonw_member_str(w, "status", status);
 	if (!c->backend)
-		json_text(w, "why",
-		          c->verdict.refused_count ? c->verdict.refused[0].why : "not asked for");
+		slo_jsonw_member_str(w, "why",
+		                     c->verdict.refused_count ? c->verdict.refused[0].why
+		                                              : "not asked for");
 	json_values(&t, d->unit, d->counted, w);
 	if (t.worst > 0) {
 		slo_jsonw_key(w, "worst");
 		slo_jsonw_object_begin(w);
-		json_number(w, "value", t.worst);
-		json_number(w, "pid", t.tgid);
-		json_text(w, "comm", t.comm);
-		json_text(w, "container", t.who);
+		slo_jsonw_member_double(w, "value", t.worst);
+		slo_jsonw_member_double(w, "pid", t.tgid);
+		slo_jsonw_member_str(w, "comm", t.comm);
+		slo_jsonw_member_str(w, "container", t.who);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_object_end(w);

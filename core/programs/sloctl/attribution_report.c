@@ -171,18 +171,11 @@ void slo_attribution_report_text(const struct slo_attribution_report *r, FILE *o
 
 /* --- JSON ------------------------------------------------------------------------------------------------------- */
 
-static void json_u64(struct slo_jsonw *w, const char *key, uint64_t v)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_u64(w, v);
-}
-
 static void json_double(struct slo_jsonw *w, const char *key, double v)
 {
 	if (!isfinite(v))
 		return;
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, v);
+	slo_jsonw_member_double(w, key, v);
 }
 
 static void json_labelled(struct slo_jsonw *w, const struct slo_attribution_report *r)
@@ -197,7 +190,7 @@ static void json_labelled(struct slo_jsonw *w, const struct slo_attribution_repo
 	            slo_eval_ratio(f.sets.single.exact, f.sets.single.cases));
 	json_double(w, "exact_set_multi", slo_eval_ratio(f.sets.multi.exact, f.sets.multi.cases));
 	json_double(w, "exact_set_none", slo_eval_ratio(f.sets.none.exact, f.sets.none.cases));
-	json_u64(w, "asserted", r->asserted);
+	slo_jsonw_member_u64(w, "asserted", r->asserted);
 	json_double(w, "asserted_precision", slo_eval_ratio(r->asserted_right, r->asserted));
 	json_double(w, "micro_precision", f.micro.precision);
 	json_double(w, "micro_recall", f.micro.recall);
@@ -210,10 +203,10 @@ static void json_labelled(struct slo_jsonw *w, const struct slo_attribution_repo
 
 		slo_jsonw_key(w, slo_domain_name((enum slo_domain)i));
 		slo_jsonw_object_begin(w);
-		json_u64(w, "true_positive", c->tp);
-		json_u64(w, "false_positive", c->fp);
-		json_u64(w, "false_negative", c->fn);
-		json_u64(w, "true_negative", c->tn);
+		slo_jsonw_member_u64(w, "true_positive", c->tp);
+		slo_jsonw_member_u64(w, "false_positive", c->fp);
+		slo_jsonw_member_u64(w, "false_negative", c->fn);
+		slo_jsonw_member_u64(w, "true_negative", c->tn);
 		json_double(w, "brier", r->squares[i] / (double)r->count);
 		slo_jsonw_object_end(w);
 	}
@@ -226,7 +219,7 @@ static void json_domains(struct slo_jsonw *w, const char *key, const uint64_t *c
 	slo_jsonw_key(w, key);
 	slo_jsonw_object_begin(w);
 	for (unsigned int d = 0; d < n; d++)
-		json_u64(w, slo_domain_name((enum slo_domain)d), counts[d]);
+		slo_jsonw_member_u64(w, slo_domain_name((enum slo_domain)d), counts[d]);
 	slo_jsonw_object_end(w);
 }
 
@@ -237,24 +230,22 @@ void slo_attribution_report_json(const struct slo_attribution_report *r, FILE *o
 
 	slo_jsonw_init(&w, buf, sizeof(buf));
 	slo_jsonw_object_begin(&w);
-	slo_jsonw_key(&w, "model");
-	slo_jsonw_str(&w, r->mode);
+	slo_jsonw_member_str(&w, "model", r->mode);
 	if (*r->model) {
-		slo_jsonw_key(&w, "model_parameters");
-		slo_jsonw_str(&w, r->model);
+		slo_jsonw_member_str(&w, "model_parameters", r->model);
 	}
-	json_u64(&w, "incidents", r->incidents);
-	json_u64(&w, "rejected_lines", r->rejected);
-	json_u64(&w, "synthetic_incidents", r->synthetic);
+	slo_jsonw_member_u64(&w, "incidents", r->incidents);
+	slo_jsonw_member_u64(&w, "rejected_lines", r->rejected);
+	slo_jsonw_member_u64(&w, "synthetic_incidents", r->synthetic);
 	json_domains(&w, "predicted", r->predicted, SLO_DOMAIN_MAX_);
 	json_domains(&w, "unobservable", r->unobservable, SLO_FAULT_MAX);
 	slo_jsonw_key(&w, "abstained");
 	slo_jsonw_object_begin(&w);
 	for (unsigned int a = SLO_ABSTAIN_NONE + 1; a < SLO_ABSTAIN_MAX_; a++)
-		json_u64(&w, slo_abstain_name((enum slo_abstain)a), r->abstained[a]);
+		slo_jsonw_member_u64(&w, slo_abstain_name((enum slo_abstain)a), r->abstained[a]);
 	slo_jsonw_object_end(&w);
-	json_u64(&w, "labelled", r->count);
-	json_u64(&w, "labelled_beyond_limit", r->beyond);
+	slo_jsonw_member_u64(&w, "labelled", r->count);
+	slo_jsonw_member_u64(&w, "labelled_beyond_limit", r->beyond);
 	if (r->count > 0)
 		json_labelled(&w, r);
 	slo_jsonw_object_end(&w);

@@ -12,20 +12,7 @@ static void text(struct slo_jsonw *w, const char *key, const char *value)
 {
 	if (!value || !*value)
 		return;
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
-static void count(struct slo_jsonw *w, const char *key, uint64_t value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_u64(w, value);
-}
-
-static void flag(struct slo_jsonw *w, const char *key, bool value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_bool(w, value);
+	slo_jsonw_member_str(w, key, value);
 }
 
 /* Absent where it is NAN. */
@@ -33,8 +20,7 @@ static void number(struct slo_jsonw *w, const char *key, double value)
 {
 	if (isnan(value))
 		return;
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, value);
+	slo_jsonw_member_double(w, key, value);
 }
 
 static void begin(struct slo_jsonw *w, const char *key)
@@ -49,7 +35,7 @@ static void json_average(struct slo_jsonw *w, const char *key, const struct slo_
 	number(w, "precision", a->precision);
 	number(w, "recall", a->recall);
 	number(w, "f1", a->f1);
-	count(w, "faults", a->faults);
+	slo_jsonw_member_u64(w, "faults", a->faults);
 	slo_jsonw_object_end(w);
 }
 
@@ -60,10 +46,10 @@ static void json_faults(struct slo_jsonw *w, const struct slo_eval_sets *s)
 		const struct slo_eval_counts *c = &s->fault[f];
 
 		begin(w, slo_domain_name((enum slo_domain)f));
-		count(w, "tp", c->tp);
-		count(w, "fp", c->fp);
-		count(w, "fn", c->fn);
-		count(w, "tn", c->tn);
+		slo_jsonw_member_u64(w, "tp", c->tp);
+		slo_jsonw_member_u64(w, "fp", c->fp);
+		slo_jsonw_member_u64(w, "fn", c->fn);
+		slo_jsonw_member_u64(w, "tn", c->tn);
 		number(w, "precision", slo_eval_precision(c));
 		number(w, "recall", slo_eval_recall(c));
 		number(w, "f1", slo_eval_f1(c));
@@ -75,8 +61,8 @@ static void json_faults(struct slo_jsonw *w, const struct slo_eval_sets *s)
 static void json_exact(struct slo_jsonw *w, const char *key, const struct slo_eval_exact *e)
 {
 	begin(w, key);
-	count(w, "cases", e->cases);
-	count(w, "exact", e->exact);
+	slo_jsonw_member_u64(w, "cases", e->cases);
+	slo_jsonw_member_u64(w, "exact", e->exact);
 	number(w, "share", slo_eval_ratio(e->exact, e->cases));
 	slo_jsonw_object_end(w);
 }
@@ -87,7 +73,7 @@ static void json_view(struct slo_jsonw *w, const char *key, const struct slo_eva
 	struct slo_eval_average a;
 
 	begin(w, key);
-	count(w, "cases", s->cases);
+	slo_jsonw_member_u64(w, "cases", s->cases);
 	slo_eval_micro(s, &a);
 	json_average(w, "micro", &a);
 	slo_eval_macro(s, &a);
@@ -103,8 +89,8 @@ static void json_view(struct slo_jsonw *w, const char *key, const struct slo_eva
 static void json_calibration(struct slo_jsonw *w, const char *key, const struct slo_calibration *c)
 {
 	begin(w, key);
-	count(w, "forecasts", c->n);
-	count(w, "bins", c->bins);
+	slo_jsonw_member_u64(w, "forecasts", c->n);
+	slo_jsonw_member_u64(w, "bins", c->bins);
 	number(w, "ece", c->ece);
 	number(w, "ece_low", c->ece_low);
 	number(w, "ece_high", c->ece_high);
@@ -152,7 +138,7 @@ static void json_abstentions(struct slo_jsonw *w, const struct bench *b)
 {
 	begin(w, "abstentions");
 	for (unsigned int i = SLO_ABSTAIN_NONE + 1; i < SLO_ABSTAIN_MAX_; i++)
-		count(w, slo_abstain_name((enum slo_abstain)i), b->abstained[i]);
+		slo_jsonw_member_u64(w, slo_abstain_name((enum slo_abstain)i), b->abstained[i]);
 	slo_jsonw_object_end(w);
 }
 
@@ -162,13 +148,13 @@ static void json_head(struct slo_jsonw *w, const struct bench *b)
 	text(w, "scenario", b->scenario);
 	text(w, "mode", slo_attribution_mode_name(b->mode));
 	text(w, "model", b->model);
-	count(w, "samples", b->samples);
-	count(w, "labelled", b->labelled);
-	count(w, "without_signals", b->without_signals);
-	count(w, "rejected_lines", b->rejected);
-	count(w, "dropped_samples", b->dropped);
-	count(w, "synthetic_samples", b->synthetic);
-	flag(w, "synthetic", b->synthetic > 0);
+	slo_jsonw_member_u64(w, "samples", b->samples);
+	slo_jsonw_member_u64(w, "labelled", b->labelled);
+	slo_jsonw_member_u64(w, "without_signals", b->without_signals);
+	slo_jsonw_member_u64(w, "rejected_lines", b->rejected);
+	slo_jsonw_member_u64(w, "dropped_samples", b->dropped);
+	slo_jsonw_member_u64(w, "synthetic_samples", b->synthetic);
+	slo_jsonw_member_bool(w, "synthetic", b->synthetic > 0);
 	text(w, "not_measured", bench_unmeasured(b));
 }
 
@@ -179,8 +165,8 @@ void bench_json_metrics(struct slo_jsonw *w, const struct bench *b)
 	if (b->predicts)
 		json_abstentions(w, b);
 	if (b->methods) {
-		count(w, "seed", b->seed);
-		count(w, "folds", SLO_EVAL_FOLDS);
+		slo_jsonw_member_u64(w, "seed", b->seed);
+		slo_jsonw_member_u64(w, "folds", SLO_EVAL_FOLDS);
 		slo_jsonw_key(w, "methods");
 		slo_jsonw_array_begin(w);
 		for (unsigned int i = 0; i < b->methods; i++)
@@ -205,7 +191,7 @@ void bench_json_summary(struct slo_jsonw *w, const struct bench *b)
 		begin(w, "targets_met");
 		for (unsigned int i = 0; i < used; i++) {
 			if (!isnan(figures[i].value) && !isnan(figures[i].target))
-				flag(w, figures[i].id, bench_met(&figures[i]));
+				slo_jsonw_member_bool(w, figures[i].id, bench_met(&figures[i]));
 		}
 		slo_jsonw_object_end(w);
 	}
@@ -227,8 +213,8 @@ void bench_json_provenance(struct slo_jsonw *w, const struct bench *b)
 	text(w, "model", b->model);
 	text(w, "model_sha256", b->model_hash);
 	text(w, "scenario", b->scenario);
-	count(w, "seed", b->seed);
-	flag(w, "synthetic", b->synthetic > 0);
+	slo_jsonw_member_u64(w, "seed", b->seed);
+	slo_jsonw_member_bool(w, "synthetic", b->synthetic > 0);
 	slo_jsonw_object_end(w);
 }
 

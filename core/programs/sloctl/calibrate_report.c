@@ -61,8 +61,7 @@ static void json_figures(struct slo_jsonw *w, const char *key,
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(row); i++) {
 		if (!isfinite(row[i].value))
 			continue;
-		slo_jsonw_key(w, row[i].key);
-		slo_jsonw_double(w, row[i].value);
+		slo_jsonw_member_double(w, row[i].key, row[i].value);
 	}
 	slo_jsonw_object_end(w);
 }
@@ -74,30 +73,20 @@ void slo_calibrate_report_json(const struct slo_calibrate_report *r, FILE *out)
 
 	slo_jsonw_init(&w, buf, sizeof(buf));
 	slo_jsonw_object_begin(&w);
-	slo_jsonw_key(&w, "incidents");
-	slo_jsonw_u64(&w, r->incidents);
-	slo_jsonw_key(&w, "incidents_beyond_limit");
-	slo_jsonw_u64(&w, r->beyond);
-	slo_jsonw_key(&w, "folds");
-	slo_jsonw_u64(&w, r->folds);
-	slo_jsonw_key(&w, "base");
-	slo_jsonw_str(&w, r->base->name);
-	slo_jsonw_key(&w, "name");
-	slo_jsonw_str(&w, r->result->name);
+	slo_jsonw_member_u64(&w, "incidents", r->incidents);
+	slo_jsonw_member_u64(&w, "incidents_beyond_limit", r->beyond);
+	slo_jsonw_member_u64(&w, "folds", r->folds);
+	slo_jsonw_member_str(&w, "base", r->base->name);
+	slo_jsonw_member_str(&w, "name", r->result->name);
 	json_figures(&w, "before", &r->before, r->base->temperature);
 	json_figures(&w, "after", &r->after, r->result->temperature);
 	slo_jsonw_key(&w, "conformal");
 	slo_jsonw_object_begin(&w);
-	slo_jsonw_key(&w, "alpha");
-	slo_jsonw_double(&w, r->result->conformal_alpha);
-	slo_jsonw_key(&w, "quantile");
-	slo_jsonw_double(&w, r->result->conformal_quantile);
-	slo_jsonw_key(&w, "coverage");
-	slo_jsonw_double(&w, r->covered);
-	slo_jsonw_key(&w, "mean_domains");
-	slo_jsonw_double(&w, r->set_size);
-	slo_jsonw_key(&w, "too_few_incidents");
-	slo_jsonw_bool(&w, is_too_small(r));
+	slo_jsonw_member_double(&w, "alpha", r->result->conformal_alpha);
+	slo_jsonw_member_double(&w, "quantile", r->result->conformal_quantile);
+	slo_jsonw_member_double(&w, "coverage", r->covered);
+	slo_jsonw_member_double(&w, "mean_domains", r->set_size);
+	slo_jsonw_member_bool(&w, "too_few_incidents", is_too_small(r));
 	slo_jsonw_object_end(&w);
 	slo_jsonw_object_end(&w);
 	if (slo_jsonw_finish(&w) >= 0)

@@ -8,27 +8,20 @@
 
 /* --- report -------------------------------------------------------------------------------------------------- */
 
-static void json_text(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
 static void json_metric(struct slo_jsonw *w, const struct slo_cd_reading *r,
                         enum slo_cd_verdict verdict, double threshold, const char *query)
 {
 	slo_jsonw_object_begin(w);
-	json_text(w, "verdict", slo_cd_verdict_name(verdict));
-	slo_jsonw_key(w, "threshold");
-	slo_jsonw_double(w, threshold);
+	slo_jsonw_member_str(w, "verdict", slo_cd_verdict_name(verdict));
+	slo_jsonw_member_double(w, "threshold", threshold);
 	slo_jsonw_key(w, "value");
 	if (r->answer == SLO_CD_VALUE)
 		slo_jsonw_double(w, r->value);
 	else
 		slo_jsonw_null(w);
 	if (r->answer != SLO_CD_VALUE)
-		json_text(w, "reason", r->why);
-	json_text(w, "query", query);
+		slo_jsonw_member_str(w, "reason", r->why);
+	slo_jsonw_member_str(w, "query", query);
 	slo_jsonw_object_end(w);
 }
 
@@ -39,9 +32,8 @@ static void print_json(FILE *out, const struct slo_cdgate_report *r)
 
 	slo_jsonw_init(&w, buf, sizeof(buf));
 	slo_jsonw_object_begin(&w);
-	json_text(&w, "verdict", slo_cd_verdict_name(r->result->verdict));
-	slo_jsonw_key(&w, "degraded");
-	slo_jsonw_bool(&w, r->result->degraded);
+	slo_jsonw_member_str(&w, "verdict", slo_cd_verdict_name(r->result->verdict));
+	slo_jsonw_member_bool(&w, "degraded", r->result->degraded);
 	slo_jsonw_key(&w, "metrics");
 	slo_jsonw_object_begin(&w);
 	for (int i = 0; i < SLO_CD_METRIC_MAX_; i++) {
@@ -51,7 +43,7 @@ static void print_json(FILE *out, const struct slo_cdgate_report *r)
 	}
 	slo_jsonw_object_end(&w);
 	if (*r->explanation)
-		json_text(&w, "explanation", r->explanation);
+		slo_jsonw_member_str(&w, "explanation", r->explanation);
 	slo_jsonw_object_end(&w);
 	/* Three queries of at most SLO_CD_QUERY_MAX fit, and an explanation of a few hundred bytes. */
 	assert(!w.overflow);

@@ -119,18 +119,14 @@ static void print_text(const struct slo_config *cfg)
 
 static void json_issues(struct slo_jsonw *w, const struct slo_config_issues *issues)
 {
-	slo_jsonw_key(w, "errors");
-	slo_jsonw_u64(w, issues->errors);
-	slo_jsonw_key(w, "warnings");
-	slo_jsonw_u64(w, issues->warnings);
+	slo_jsonw_member_u64(w, "errors", issues->errors);
+	slo_jsonw_member_u64(w, "warnings", issues->warnings);
 	slo_jsonw_key(w, "issues");
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; i < issues->count; i++) {
 		slo_jsonw_object_begin(w);
-		slo_jsonw_key(w, "severity");
-		slo_jsonw_str(w, issues->item[i].warning ? "warning" : "error");
-		slo_jsonw_key(w, "message");
-		slo_jsonw_str(w, issues->item[i].text);
+		slo_jsonw_member_str(w, "severity", issues->item[i].warning ? "warning" : "error");
+		slo_jsonw_member_str(w, "message", issues->item[i].text);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
@@ -150,14 +146,10 @@ static void json_values(struct slo_jsonw *w, const struct slo_config *cfg)
 		slo_config_entry_text(&entry, value, sizeof(value));
 		slo_config_entry_origin(cfg, &entry, origin, sizeof(origin));
 		slo_jsonw_object_begin(w);
-		slo_jsonw_key(w, "section");
-		slo_jsonw_str(w, entry.section);
-		slo_jsonw_key(w, "key");
-		slo_jsonw_str(w, entry.key);
-		slo_jsonw_key(w, "value");
-		slo_jsonw_str(w, value);
-		slo_jsonw_key(w, "origin");
-		slo_jsonw_str(w, origin);
+		slo_jsonw_member_str(w, "section", entry.section);
+		slo_jsonw_member_str(w, "key", entry.key);
+		slo_jsonw_member_str(w, "value", value);
+		slo_jsonw_member_str(w, "origin", origin);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
@@ -175,8 +167,7 @@ static int print_json(const struct slo_config *cfg, const struct slo_config_issu
 	}
 	slo_jsonw_init(&w, buf, JSON_MAX);
 	slo_jsonw_object_begin(&w);
-	slo_jsonw_key(&w, "valid");
-	slo_jsonw_bool(&w, issues->errors == 0);
+	slo_jsonw_member_bool(&w, "valid", issues->errors == 0);
 	json_issues(&w, issues);
 	if (cfg)
 		json_values(&w, cfg);

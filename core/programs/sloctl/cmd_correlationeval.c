@@ -176,8 +176,7 @@ static void json_counts(struct slo_jsonw *w, const struct evaluation *ev)
 	};
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(counts); i++) {
-		slo_jsonw_key(w, counts[i].key);
-		slo_jsonw_u64(w, counts[i].value);
+		slo_jsonw_member_u64(w, counts[i].key, counts[i].value);
 	}
 }
 
@@ -199,8 +198,7 @@ static void json_figures(struct slo_jsonw *w, const struct evaluation *ev)
 	};
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(figures); i++) {
-		slo_jsonw_key(w, figures[i].key);
-		slo_jsonw_double(w, figures[i].value);
+		slo_jsonw_member_double(w, figures[i].key, figures[i].value);
 	}
 }
 
@@ -211,16 +209,12 @@ static void write_json(FILE *out, const struct evaluation *ev)
 
 	slo_jsonw_init(&w, buf, sizeof(buf));
 	slo_jsonw_object_begin(&w);
-	slo_jsonw_key(&w, "generated_at");
-	slo_jsonw_str(&w, slo_tool_generated_at(now));
+	slo_jsonw_member_str(&w, "generated_at", slo_tool_generated_at(now));
 	json_counts(&w, ev);
 	json_figures(&w, ev);
-	slo_jsonw_key(&w, "passed_gate");
-	slo_jsonw_bool(&w, ev->passed);
-	slo_jsonw_key(&w, "distance");
-	slo_jsonw_str(&w, distances[ev->args->distance]);
-	slo_jsonw_key(&w, "rejected");
-	slo_jsonw_u64(&w, ev->rejected);
+	slo_jsonw_member_bool(&w, "passed_gate", ev->passed);
+	slo_jsonw_member_str(&w, "distance", distances[ev->args->distance]);
+	slo_jsonw_member_u64(&w, "rejected", ev->rejected);
 	slo_jsonw_object_end(&w);
 	if (slo_jsonw_finish(&w) > 0)
 		(void)fprintf(out, "%s\n", buf);

@@ -212,48 +212,36 @@ static void print_ways(const struct prereq *p)
 	}
 }
 
-static void json_pair(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
-static void json_flag(struct slo_jsonw *w, const char *key, bool value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_bool(w, value);
-}
-
 static void json_check(struct slo_jsonw *w, const struct slo_check *c)
 {
 	slo_jsonw_object_begin(w);
-	json_pair(w, "name", c->name);
-	json_flag(w, "pass", c->pass);
-	json_pair(w, "severity", slo_severity_name(c->severity));
-	json_pair(w, "current", c->current);
-	json_pair(w, "required", c->required);
-	json_pair(w, "remediation", c->remediation);
+	slo_jsonw_member_str(w, "name", c->name);
+	slo_jsonw_member_bool(w, "pass", c->pass);
+	slo_jsonw_member_str(w, "severity", slo_severity_name(c->severity));
+	slo_jsonw_member_str(w, "current", c->current);
+	slo_jsonw_member_str(w, "required", c->required);
+	slo_jsonw_member_str(w, "remediation", c->remediation);
 	slo_jsonw_object_end(w);
 }
 
 static void json_verdict(struct slo_jsonw *w, enum slo_signal sig, const struct slo_verdict *v)
 {
 	slo_jsonw_object_begin(w);
-	json_pair(w, "signal", slo_signal_desc(sig)->name);
-	json_flag(w, "serves", v->serves);
-	json_pair(w, "source", slo_source_name(v->serves ? v->source : SLO_SRC_NONE));
-	json_pair(w, "mechanism", v->mechanism);
-	json_pair(w, "hooks", v->hooks);
-	json_pair(w, "needs", v->needs);
-	json_pair(w, "note", v->note);
+	slo_jsonw_member_str(w, "signal", slo_signal_desc(sig)->name);
+	slo_jsonw_member_bool(w, "serves", v->serves);
+	slo_jsonw_member_str(w, "source", slo_source_name(v->serves ? v->source : SLO_SRC_NONE));
+	slo_jsonw_member_str(w, "mechanism", v->mechanism);
+	slo_jsonw_member_str(w, "hooks", v->hooks);
+	slo_jsonw_member_str(w, "needs", v->needs);
+	slo_jsonw_member_str(w, "note", v->note);
 	slo_jsonw_key(w, "refused");
 	slo_jsonw_array_begin(w);
 	for (unsigned int i = 0; i < v->refused_count; i++) {
 		slo_jsonw_object_begin(w);
-		json_pair(w, "mechanism", v->refused[i].mechanism);
+		slo_jsonw_member_str(w, "mechanism", v->refused[i].mechanism);
 		slo_jsonw_key(w, "errno");
 		slo_jsonw_i64(w, -v->refused[i].code);
-		json_pair(w, "why", v->refused[i].why);
+		slo_jsonw_member_str(w, "why", v->refused[i].why);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
@@ -263,12 +251,12 @@ static void json_verdict(struct slo_jsonw *w, enum slo_signal sig, const struct 
 static void json_backend(struct slo_jsonw *w, const struct slo_backend_report *r)
 {
 	slo_jsonw_object_begin(w);
-	json_pair(w, "name", r->name);
-	json_pair(w, "rung", r->rung);
-	json_pair(w, "needs", r->needs);
-	json_pair(w, "delivers", r->delivers);
-	json_flag(w, "works", !*r->why);
-	json_pair(w, "why", r->why);
+	slo_jsonw_member_str(w, "name", r->name);
+	slo_jsonw_member_str(w, "rung", r->rung);
+	slo_jsonw_member_str(w, "needs", r->needs);
+	slo_jsonw_member_str(w, "delivers", r->delivers);
+	slo_jsonw_member_bool(w, "works", !*r->why);
+	slo_jsonw_member_str(w, "why", r->why);
 	slo_jsonw_key(w, "signals");
 	slo_jsonw_array_begin(w);
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
@@ -285,11 +273,11 @@ static void json_ways(struct slo_jsonw *w, const struct prereq *p)
 	slo_jsonw_array_begin(w);
 	for (unsigned int i = 0; i < SLO_TRACE_WAYS; i++) {
 		slo_jsonw_object_begin(w);
-		json_pair(w, "way", p->ways[i].name);
-		json_flag(w, "here", p->ways[i].here);
-		json_flag(w, "used", p->ways[i].used);
-		json_pair(w, "current", p->ways[i].current);
-		json_pair(w, "needs", p->ways[i].needs);
+		slo_jsonw_member_str(w, "way", p->ways[i].name);
+		slo_jsonw_member_bool(w, "here", p->ways[i].here);
+		slo_jsonw_member_bool(w, "used", p->ways[i].used);
+		slo_jsonw_member_str(w, "current", p->ways[i].current);
+		slo_jsonw_member_str(w, "needs", p->ways[i].needs);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
@@ -304,8 +292,8 @@ static int print_json(const struct prereq *p, bool pass)
 		return -ENOMEM;
 	slo_jsonw_init(&w, buf, JSON_MAX);
 	slo_jsonw_object_begin(&w);
-	json_flag(&w, "pass", pass);
-	json_pair(&w, "mode", slo_session_mode_probed(p->reports, p->report_count));
+	slo_jsonw_member_bool(&w, "pass", pass);
+	slo_jsonw_member_str(&w, "mode", slo_session_mode_probed(p->reports, p->report_count));
 	slo_jsonw_key(&w, "checks");
 	slo_jsonw_array_begin(&w);
 	for (unsigned int i = 0; i < p->check_count; i++)

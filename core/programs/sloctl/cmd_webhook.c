@@ -74,39 +74,29 @@ struct incident {
 	struct slo_notice notice;
 };
 
-static void put(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
 static size_t write_json(struct incident *i, bool v1)
 {
 	struct slo_jsonw w;
 
 	slo_jsonw_init(&w, i->json, sizeof(i->json));
 	slo_jsonw_object_begin(&w);
-	put(&w, "incident_id", i->id);
-	put(&w, "timestamp", i->time);
-	put(&w, "cluster", i->host);
-	put(&w, "service", "llm-slo-test");
-	put(&w, "predicted_fault_domain", "unknown");
-	slo_jsonw_key(&w, "confidence");
-	slo_jsonw_u64(&w, 0);
+	slo_jsonw_member_str(&w, "incident_id", i->id);
+	slo_jsonw_member_str(&w, "timestamp", i->time);
+	slo_jsonw_member_str(&w, "cluster", i->host);
+	slo_jsonw_member_str(&w, "service", "llm-slo-test");
+	slo_jsonw_member_str(&w, "predicted_fault_domain", "unknown");
+	slo_jsonw_member_u64(&w, "confidence", 0);
 	slo_jsonw_key(&w, "evidence");
 	slo_jsonw_array_begin(&w);
 	slo_jsonw_array_end(&w);
 	slo_jsonw_key(&w, "slo_impact");
 	slo_jsonw_object_begin(&w);
-	put(&w, "sli", "ttft_ms");
-	slo_jsonw_key(&w, "burn_rate");
-	slo_jsonw_u64(&w, 0);
-	slo_jsonw_key(&w, "window_minutes");
-	slo_jsonw_u64(&w, 5);
+	slo_jsonw_member_str(&w, "sli", "ttft_ms");
+	slo_jsonw_member_u64(&w, "burn_rate", 0);
+	slo_jsonw_member_u64(&w, "window_minutes", 5);
 	slo_jsonw_object_end(&w);
 	if (!v1) {
-		slo_jsonw_key(&w, "synthetic");
-		slo_jsonw_bool(&w, true);
+		slo_jsonw_member_bool(&w, "synthetic", true);
 	}
 	slo_jsonw_object_end(&w);
 	return (size_t)slo_jsonw_finish(&w);

@@ -48,11 +48,9 @@ static int send_request(int fd, const char *cmd, const char *id, struct slo_err 
 
 	slo_jsonw_init(&w, line, sizeof(line) - 1);
 	slo_jsonw_object_begin(&w);
-	slo_jsonw_key(&w, "cmd");
-	slo_jsonw_str(&w, cmd);
+	slo_jsonw_member_str(&w, "cmd", cmd);
 	if (id) {
-		slo_jsonw_key(&w, "id");
-		slo_jsonw_str(&w, id);
+		slo_jsonw_member_str(&w, "id", id);
 	}
 	slo_jsonw_object_end(&w);
 	n = slo_jsonw_finish(&w);

@@ -7,30 +7,6 @@
 #include "core/base/jsonw.h"
 #include "core/programs/sloctl/m5.h"
 
-static void key_str(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
-static void key_double(struct slo_jsonw *w, const char *key, double value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, value);
-}
-
-static void key_u64(struct slo_jsonw *w, const char *key, uint64_t value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_u64(w, value);
-}
-
-static void key_bool(struct slo_jsonw *w, const char *key, bool value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_bool(w, value);
-}
-
 static void key_doubles(struct slo_jsonw *w, const char *key, const double *values, size_t n)
 {
 	slo_jsonw_key(w, key);
@@ -45,26 +21,26 @@ static void outcome(struct slo_jsonw *w, const struct slo_m5_report *r, enum slo
                     const char *reason)
 {
 	if (r->gate != SLO_M5_REFERENCE)
-		key_str(w, "verdict", slo_gate_verdict_name(v));
+		slo_jsonw_member_str(w, "verdict", slo_gate_verdict_name(v));
 	if (*reason)
-		key_str(w, v == SLO_GATE_PASS ? "note" : "failure_reason", reason);
+		slo_jsonw_member_str(w, v == SLO_GATE_PASS ? "note" : "failure_reason", reason);
 }
 
 static void baseline(struct slo_jsonw *w, const struct slo_m5_report *r)
 {
 	slo_jsonw_key(w, "baseline");
 	slo_jsonw_object_begin(w);
-	key_bool(w, "pass", r->baseline.verdict == SLO_GATE_PASS);
-	key_bool(w, "manifest_required", r->provenance.required);
+	slo_jsonw_member_bool(w, "pass", r->baseline.verdict == SLO_GATE_PASS);
+	slo_jsonw_member_bool(w, "manifest_required", r->provenance.required);
 	if (r->manifest_path)
-		key_str(w, "manifest_path", r->manifest_path);
-	key_str(w, "candidate_ref", r->provenance.candidate_ref);
-	key_str(w, "candidate_commit", r->provenance.candidate_commit);
+		slo_jsonw_member_str(w, "manifest_path", r->manifest_path);
+	slo_jsonw_member_str(w, "candidate_ref", r->provenance.candidate_ref);
+	slo_jsonw_member_str(w, "candidate_commit", r->provenance.candidate_commit);
 	if (r->provenance.has_manifest) {
-		key_str(w, "source_ref", r->manifest.source_ref);
-		key_str(w, "source_commit", r->manifest.source_commit);
+		slo_jsonw_member_str(w, "source_ref", r->manifest.source_ref);
+		slo_jsonw_member_str(w, "source_commit", r->manifest.source_commit);
 	}
-	key_bool(w, "same_source", r->baseline.same_source);
+	slo_jsonw_member_bool(w, "same_source", r->baseline.same_source);
 	outcome(w, r, r->baseline.verdict, r->baseline.reason);
 	slo_jsonw_object_end(w);
 }
@@ -75,12 +51,12 @@ static void overhead(struct slo_jsonw *w, const struct slo_m5_report *r)
 
 	slo_jsonw_key(w, "overhead");
 	slo_jsonw_object_begin(w);
-	key_bool(w, "pass", o->verdict == SLO_GATE_PASS);
-	key_double(w, "threshold_pct", r->limits.overhead_pct);
-	key_double(w, "max_observed_pct", o->max_pct);
-	key_double(w, "mean_observed_pct", o->mean_pct);
-	key_u64(w, "sample_count", o->samples);
-	key_u64(w, "files_checked", r->input.overhead_files);
+	slo_jsonw_member_bool(w, "pass", o->verdict == SLO_GATE_PASS);
+	slo_jsonw_member_double(w, "threshold_pct", r->limits.overhead_pct);
+	slo_jsonw_member_double(w, "max_observed_pct", o->max_pct);
+	slo_jsonw_member_double(w, "mean_observed_pct", o->mean_pct);
+	slo_jsonw_member_u64(w, "sample_count", o->samples);
+	slo_jsonw_member_u64(w, "files_checked", r->input.overhead_files);
 	slo_jsonw_key(w, "node_p95_observed");
 	slo_jsonw_object_begin(w);
 	for (size_t i = 0; i < o->node_count; i++) {
@@ -89,8 +65,8 @@ static void overhead(struct slo_jsonw *w, const struct slo_m5_report *r)
 	}
 	slo_jsonw_object_end(w);
 	if (o->worst) {
-		key_double(w, "max_node_p95_pct", o->worst->p95_pct);
-		key_str(w, "max_node_p95_node", o->worst->name);
+		slo_jsonw_member_double(w, "max_node_p95_pct", o->worst->p95_pct);
+		slo_jsonw_member_str(w, "max_node_p95_node", o->worst->name);
 	}
 	outcome(w, r, o->verdict, o->reason);
 	slo_jsonw_object_end(w);
@@ -113,24 +89,24 @@ static void variance(struct slo_jsonw *w, const struct slo_m5_report *r)
 {
 	slo_jsonw_key(w, "variance");
 	slo_jsonw_object_begin(w);
-	key_bool(w, "pass", r->variance_verdict == SLO_GATE_PASS);
-	key_double(w, "threshold_pct", r->limits.variance_pct);
-	key_u64(w, "min_runs", r->limits.min_runs);
+	slo_jsonw_member_bool(w, "pass", r->variance_verdict == SLO_GATE_PASS);
+	slo_jsonw_member_double(w, "threshold_pct", r->limits.variance_pct);
+	slo_jsonw_member_u64(w, "min_runs", r->limits.min_runs);
 	slo_jsonw_key(w, "scenarios");
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; i < r->scenario_count; i++) {
 		const struct slo_variance_result *v = &r->scenarios[i].variance;
 
 		slo_jsonw_object_begin(w);
-		key_str(w, "scenario", r->scenarios[i].name);
-		key_u64(w, "run_count", v->runs);
+		slo_jsonw_member_str(w, "scenario", r->scenarios[i].name);
+		slo_jsonw_member_u64(w, "run_count", v->runs);
 		for (int f = 0; f < SLO_VARIANCE_MAX_; f++) {
 			key_doubles(w, variance_keys[f].values, v->figures[f].values, v->runs);
-			key_double(w, variance_keys[f].mean, v->figures[f].mean);
-			key_double(w, variance_keys[f].sd, v->figures[f].sd);
-			key_double(w, variance_keys[f].cv, v->figures[f].cv_pct);
+			slo_jsonw_member_double(w, variance_keys[f].mean, v->figures[f].mean);
+			slo_jsonw_member_double(w, variance_keys[f].sd, v->figures[f].sd);
+			slo_jsonw_member_double(w, variance_keys[f].cv, v->figures[f].cv_pct);
 		}
-		key_bool(w, "pass", v->verdict == SLO_GATE_PASS);
+		slo_jsonw_member_bool(w, "pass", v->verdict == SLO_GATE_PASS);
 		outcome(w, r, v->verdict, v->reason);
 		slo_jsonw_object_end(w);
 	}
@@ -144,20 +120,20 @@ static void significance_of(struct slo_jsonw *w, const struct slo_m5_report *r, 
 	const double ci[] = { s->ci_low_ms, s->ci_high_ms };
 
 	slo_jsonw_object_begin(w);
-	key_str(w, "scenario", r->scenarios[i].name);
-	key_u64(w, "candidate_n", s->candidate_n);
-	key_u64(w, "baseline_n", s->baseline_n);
-	key_double(w, "candidate_ttft_p95", s->candidate_p95_ms);
-	key_double(w, "baseline_ttft_p95", s->baseline_p95_ms);
-	key_double(w, "ttft_regression_pct", s->regression_pct);
-	key_double(w, "candidate_tokens_p50", s->candidate_tokens_p50);
-	key_double(w, "baseline_tokens_p50", s->baseline_tokens_p50);
-	key_double(w, "mann_whitney_p_value", s->p);
+	slo_jsonw_member_str(w, "scenario", r->scenarios[i].name);
+	slo_jsonw_member_u64(w, "candidate_n", s->candidate_n);
+	slo_jsonw_member_u64(w, "baseline_n", s->baseline_n);
+	slo_jsonw_member_double(w, "candidate_ttft_p95", s->candidate_p95_ms);
+	slo_jsonw_member_double(w, "baseline_ttft_p95", s->baseline_p95_ms);
+	slo_jsonw_member_double(w, "ttft_regression_pct", s->regression_pct);
+	slo_jsonw_member_double(w, "candidate_tokens_p50", s->candidate_tokens_p50);
+	slo_jsonw_member_double(w, "baseline_tokens_p50", s->baseline_tokens_p50);
+	slo_jsonw_member_double(w, "mann_whitney_p_value", s->p);
 	key_doubles(w, "bootstrap_delta_ci95", ci, SLO_ARRAY_SIZE(ci));
-	key_double(w, "cliffs_delta", s->delta);
-	key_bool(w, "practical_effect_pass", s->practical);
-	key_bool(w, "minimum_samples_reached", s->enough);
-	key_bool(w, "pass", s->verdict == SLO_GATE_PASS);
+	slo_jsonw_member_double(w, "cliffs_delta", s->delta);
+	slo_jsonw_member_bool(w, "practical_effect_pass", s->practical);
+	slo_jsonw_member_bool(w, "minimum_samples_reached", s->enough);
+	slo_jsonw_member_bool(w, "pass", s->verdict == SLO_GATE_PASS);
 	outcome(w, r, s->verdict, s->reason);
 	slo_jsonw_object_end(w);
 }
@@ -166,12 +142,12 @@ static void significance(struct slo_jsonw *w, const struct slo_m5_report *r)
 {
 	slo_jsonw_key(w, "significance");
 	slo_jsonw_object_begin(w);
-	key_bool(w, "pass", r->effect_verdict == SLO_GATE_PASS);
-	key_double(w, "regression_pct_limit", r->limits.regression_pct);
-	key_double(w, "alpha", r->limits.alpha);
-	key_u64(w, "bootstrap_iterations", r->limits.bootstrap);
-	key_u64(w, "min_samples_per_scenario", r->limits.min_samples);
-	key_double(w, "min_cliffs_delta_for_failure", r->limits.min_delta);
+	slo_jsonw_member_bool(w, "pass", r->effect_verdict == SLO_GATE_PASS);
+	slo_jsonw_member_double(w, "regression_pct_limit", r->limits.regression_pct);
+	slo_jsonw_member_double(w, "alpha", r->limits.alpha);
+	slo_jsonw_member_u64(w, "bootstrap_iterations", r->limits.bootstrap);
+	slo_jsonw_member_u64(w, "min_samples_per_scenario", r->limits.min_samples);
+	slo_jsonw_member_double(w, "min_cliffs_delta_for_failure", r->limits.min_delta);
 	slo_jsonw_key(w, "scenarios");
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; i < r->scenario_count; i++)
@@ -191,25 +167,25 @@ static void ni_figure(struct slo_jsonw *w, const struct slo_ni_result *n, enum s
 	const struct slo_ni_outcome *o = &n->figures[f];
 
 	slo_jsonw_object_begin(w);
-	key_str(w, "figure", slo_ni_figure_name(f));
-	key_double(w, "candidate_ms", o->candidate_ms);
-	key_double(w, "baseline_ms", o->baseline_ms);
-	key_double(w, "change_pct", percent(o->log_ratio.estimate));
+	slo_jsonw_member_str(w, "figure", slo_ni_figure_name(f));
+	slo_jsonw_member_double(w, "candidate_ms", o->candidate_ms);
+	slo_jsonw_member_double(w, "baseline_ms", o->baseline_ms);
+	slo_jsonw_member_double(w, "change_pct", percent(o->log_ratio.estimate));
 	slo_jsonw_key(w, "change_pct_lower");
 	if (isfinite(o->log_ratio.lower))
 		slo_jsonw_double(w, percent(o->log_ratio.lower));
 	else
 		slo_jsonw_null(w);
-	key_double(w, "change_pct_upper", percent(o->log_ratio.upper));
-	key_double(w, "p_value", o->p);
-	key_double(w, "adjusted_p_value", o->adjusted_p);
+	slo_jsonw_member_double(w, "change_pct_upper", percent(o->log_ratio.upper));
+	slo_jsonw_member_double(w, "p_value", o->p);
+	slo_jsonw_member_double(w, "adjusted_p_value", o->adjusted_p);
 	if (o->verdict == SLO_GATE_INCONCLUSIVE)
-		key_double(w, "deciding_samples_per_side", o->needed_n);
+		slo_jsonw_member_double(w, "deciding_samples_per_side", o->needed_n);
 	if (o->needed_runs > 0)
-		key_double(w, "deciding_runs_per_side", o->needed_runs);
-	key_bool(w, "pass", o->verdict == SLO_GATE_PASS);
-	key_str(w, "verdict", slo_gate_verdict_name(o->verdict));
-	key_str(w, "reason", o->reason);
+		slo_jsonw_member_double(w, "deciding_runs_per_side", o->needed_runs);
+	slo_jsonw_member_bool(w, "pass", o->verdict == SLO_GATE_PASS);
+	slo_jsonw_member_str(w, "verdict", slo_gate_verdict_name(o->verdict));
+	slo_jsonw_member_str(w, "reason", o->reason);
 	slo_jsonw_object_end(w);
 }
 
@@ -218,26 +194,26 @@ static void ni_of(struct slo_jsonw *w, const struct slo_m5_report *r, size_t i)
 	const struct slo_ni_result *n = &r->ni[i];
 
 	slo_jsonw_object_begin(w);
-	key_str(w, "scenario", r->scenarios[i].name);
-	key_u64(w, "candidate_n", n->candidate_n);
-	key_u64(w, "baseline_n", n->baseline_n);
-	key_u64(w, "candidate_runs", n->candidate_runs);
-	key_u64(w, "baseline_runs", n->baseline_runs);
-	key_double(w, "candidate_tokens_p50", n->candidate_tokens_p50);
-	key_double(w, "baseline_tokens_p50", n->baseline_tokens_p50);
-	key_double(w, "mann_whitney_p_value", n->p_two_sided);
-	key_bool(w, "mann_whitney_exact", n->exact);
-	key_double(w, "cliffs_delta", n->delta);
-	key_double(w, "run_spread_f", n->spread.f);
-	key_double(w, "run_spread_p_value", n->spread.p);
-	key_double(w, "bounds_widened_by", n->spread.widening);
+	slo_jsonw_member_str(w, "scenario", r->scenarios[i].name);
+	slo_jsonw_member_u64(w, "candidate_n", n->candidate_n);
+	slo_jsonw_member_u64(w, "baseline_n", n->baseline_n);
+	slo_jsonw_member_u64(w, "candidate_runs", n->candidate_runs);
+	slo_jsonw_member_u64(w, "baseline_runs", n->baseline_runs);
+	slo_jsonw_member_double(w, "candidate_tokens_p50", n->candidate_tokens_p50);
+	slo_jsonw_member_double(w, "baseline_tokens_p50", n->baseline_tokens_p50);
+	slo_jsonw_member_double(w, "mann_whitney_p_value", n->p_two_sided);
+	slo_jsonw_member_bool(w, "mann_whitney_exact", n->exact);
+	slo_jsonw_member_double(w, "cliffs_delta", n->delta);
+	slo_jsonw_member_double(w, "run_spread_f", n->spread.f);
+	slo_jsonw_member_double(w, "run_spread_p_value", n->spread.p);
+	slo_jsonw_member_double(w, "bounds_widened_by", n->spread.widening);
 	slo_jsonw_key(w, "figures");
 	slo_jsonw_array_begin(w);
 	for (int f = 0; f < SLO_NI_MAX_; f++)
 		ni_figure(w, n, (enum slo_ni_figure)f);
 	slo_jsonw_array_end(w);
-	key_bool(w, "pass", n->verdict == SLO_GATE_PASS);
-	key_str(w, "verdict", slo_gate_verdict_name(n->verdict));
+	slo_jsonw_member_bool(w, "pass", n->verdict == SLO_GATE_PASS);
+	slo_jsonw_member_str(w, "verdict", slo_gate_verdict_name(n->verdict));
 	slo_jsonw_object_end(w);
 }
 
@@ -245,13 +221,13 @@ static void noninferiority(struct slo_jsonw *w, const struct slo_m5_report *r)
 {
 	slo_jsonw_key(w, "noninferiority");
 	slo_jsonw_object_begin(w);
-	key_bool(w, "pass", r->effect_verdict == SLO_GATE_PASS);
-	key_str(w, "verdict", slo_gate_verdict_name(r->effect_verdict));
-	key_double(w, "margin_pct", r->limits.margin_pct);
-	key_double(w, "alpha", r->limits.alpha);
-	key_double(w, "power", r->limits.power);
-	key_u64(w, "bootstrap_iterations", r->limits.bootstrap);
-	key_u64(w, "seed", r->seed);
+	slo_jsonw_member_bool(w, "pass", r->effect_verdict == SLO_GATE_PASS);
+	slo_jsonw_member_str(w, "verdict", slo_gate_verdict_name(r->effect_verdict));
+	slo_jsonw_member_double(w, "margin_pct", r->limits.margin_pct);
+	slo_jsonw_member_double(w, "alpha", r->limits.alpha);
+	slo_jsonw_member_double(w, "power", r->limits.power);
+	slo_jsonw_member_u64(w, "bootstrap_iterations", r->limits.bootstrap);
+	slo_jsonw_member_u64(w, "seed", r->seed);
 	slo_jsonw_key(w, "scenarios");
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; i < r->scenario_count; i++)
@@ -264,12 +240,12 @@ static void input(struct slo_jsonw *w, const struct slo_m5_input *in)
 {
 	slo_jsonw_key(w, "input");
 	slo_jsonw_object_begin(w);
-	key_u64(w, "samples", in->samples);
-	key_u64(w, "synthetic_samples", in->synthetic);
-	key_u64(w, "rejected_lines", in->rejected);
-	key_u64(w, "clock_steps_back", in->backwards);
-	key_u64(w, "runs_without_samples", in->runs_without_samples);
-	key_u64(w, "runs_without_overhead", in->runs_without_overhead);
+	slo_jsonw_member_u64(w, "samples", in->samples);
+	slo_jsonw_member_u64(w, "synthetic_samples", in->synthetic);
+	slo_jsonw_member_u64(w, "rejected_lines", in->rejected);
+	slo_jsonw_member_u64(w, "clock_steps_back", in->backwards);
+	slo_jsonw_member_u64(w, "runs_without_samples", in->runs_without_samples);
+	slo_jsonw_member_u64(w, "runs_without_overhead", in->runs_without_overhead);
 	slo_jsonw_object_end(w);
 }
 
@@ -314,11 +290,11 @@ static void write_report(struct slo_jsonw *w, const struct slo_m5_report *r)
 	const bool reference = r->gate == SLO_M5_REFERENCE;
 
 	slo_jsonw_object_begin(w);
-	key_str(w, "generated_at", r->generated_at);
+	slo_jsonw_member_str(w, "generated_at", r->generated_at);
 	if (!reference)
-		key_str(w, "gate", "noninferiority");
-	key_str(w, "candidate_root", r->roots[SLO_M5_CANDIDATE]);
-	key_str(w, "baseline_root", r->roots[SLO_M5_BASELINE]);
+		slo_jsonw_member_str(w, "gate", "noninferiority");
+	slo_jsonw_member_str(w, "candidate_root", r->roots[SLO_M5_CANDIDATE]);
+	slo_jsonw_member_str(w, "baseline_root", r->roots[SLO_M5_BASELINE]);
 	slo_jsonw_key(w, "scenarios");
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; i < r->scenario_count; i++)
@@ -334,9 +310,9 @@ static void write_report(struct slo_jsonw *w, const struct slo_m5_report *r)
 	if (!reference || in->synthetic || in->rejected || in->backwards ||
 	    in->runs_without_samples || in->runs_without_overhead)
 		input(w, in);
-	key_bool(w, "pass", r->verdict == SLO_GATE_PASS);
+	slo_jsonw_member_bool(w, "pass", r->verdict == SLO_GATE_PASS);
 	if (!reference)
-		key_str(w, "verdict", slo_gate_verdict_name(r->verdict));
+		slo_jsonw_member_str(w, "verdict", slo_gate_verdict_name(r->verdict));
 	failures(w, r);
 	slo_jsonw_object_end(w);
 }

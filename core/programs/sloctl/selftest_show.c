@@ -70,24 +70,17 @@ void slo_selftest_json(struct slo_jsonw *w, const struct slo_selftest_result *re
 		bool seen = r->ran && r->seen;
 
 		slo_jsonw_object_begin(w);
-		slo_jsonw_key(w, "signal");
-		slo_jsonw_str(w, d->name);
-		slo_jsonw_key(w, "ran");
-		slo_jsonw_bool(w, r->ran);
-		slo_jsonw_key(w, "passed");
-		slo_jsonw_bool(w, r->ran && r->passed);
-		slo_jsonw_key(w, "seen");
-		slo_jsonw_bool(w, seen);
-		slo_jsonw_key(w, "unit");
-		slo_jsonw_str(w, slo_unit_name(d->unit));
+		slo_jsonw_member_str(w, "signal", d->name);
+		slo_jsonw_member_bool(w, "ran", r->ran);
+		slo_jsonw_member_bool(w, "passed", r->ran && r->passed);
+		slo_jsonw_member_bool(w, "seen", seen);
+		slo_jsonw_member_str(w, "unit", slo_unit_name(d->unit));
 		number(w, "value", seen, r->value);
 		number(w, "truth", r->ran, r->truth);
 		number(w, "difference", seen, r->value - r->truth);
 		number(w, "tolerance", r->ran, r->tolerance);
-		slo_jsonw_key(w, "cause");
-		slo_jsonw_str(w, r->what);
-		slo_jsonw_key(w, "reason");
-		slo_jsonw_str(w, r->text);
+		slo_jsonw_member_str(w, "cause", r->what);
+		slo_jsonw_member_str(w, "reason", r->text);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);

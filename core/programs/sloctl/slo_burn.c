@@ -173,24 +173,6 @@ static void print_slo(const struct burn *b, size_t i)
 
 /* --- JSON ---------------------------------------------------------------------------------------------------- */
 
-static void json_text(struct slo_jsonw *w, const char *key, const char *value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_str(w, value);
-}
-
-static void json_number(struct slo_jsonw *w, const char *key, double value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_double(w, value);
-}
-
-static void json_count(struct slo_jsonw *w, const char *key, uint64_t value)
-{
-	slo_jsonw_key(w, key);
-	slo_jsonw_u64(w, value);
-}
-
 static void json_windows(struct slo_jsonw *w, const struct slo_burn_config *cfg,
                          const struct slo_burn_result *r)
 {
@@ -198,12 +180,11 @@ static void json_windows(struct slo_jsonw *w, const struct slo_burn_config *cfg,
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; i < cfg->window_count; i++) {
 		slo_jsonw_object_begin(w);
-		json_count(w, "window_ms", cfg->window_ms[i]);
-		json_count(w, "valid", r->window[i].valid);
-		json_count(w, "bad", r->window[i].valid - r->window[i].good);
-		json_number(w, "burn_rate", r->window[i].burn);
-		slo_jsonw_key(w, "sufficient");
-		slo_jsonw_bool(w, r->window[i].sufficient);
+		slo_jsonw_member_u64(w, "window_ms", cfg->window_ms[i]);
+		slo_jsonw_member_u64(w, "valid", r->window[i].valid);
+		slo_jsonw_member_u64(w, "bad", r->window[i].valid - r->window[i].good);
+		slo_jsonw_member_double(w, "burn_rate", r->window[i].burn);
+		slo_jsonw_member_bool(w, "sufficient", r->window[i].sufficient);
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
@@ -211,11 +192,11 @@ static void json_windows(struct slo_jsonw *w, const struct slo_burn_config *cfg,
 	slo_jsonw_array_begin(w);
 	for (size_t i = 0; i < cfg->pair_count; i++) {
 		slo_jsonw_object_begin(w);
-		json_text(w, "severity", slo_burn_state_name(cfg->pair[i].state));
-		json_number(w, "factor", cfg->pair[i].factor);
-		json_count(w, "long_ms", cfg->window_ms[cfg->pair[i].long_window]);
-		json_count(w, "short_ms", cfg->window_ms[cfg->pair[i].short_window]);
-		json_text(w, "state", slo_burn_state_name(r->pair[i]));
+		slo_jsonw_member_str(w, "severity", slo_burn_state_name(cfg->pair[i].state));
+		slo_jsonw_member_double(w, "factor", cfg->pair[i].factor);
+		slo_jsonw_member_u64(w, "long_ms", cfg->window_ms[cfg->pair[i].long_window]);
+		slo_jsonw_member_u64(w, "short_ms", cfg->window_ms[cfg->pair[i].short_window]);
+		slo_jsonw_member_str(w, "state", slo_burn_state_name(r->pair[i]));
 		slo_jsonw_object_end(w);
 	}
 	slo_jsonw_array_end(w);
@@ -227,17 +208,16 @@ static void json_slo(struct slo_jsonw *w, const struct burn *b, size_t i)
 	const struct slo_burn_result *r = &b->result[i];
 
 	slo_jsonw_object_begin(w);
-	json_text(w, "name", o->name);
-	json_text(w, "service", o->service);
-	json_text(w, "sli", slo_sli_desc(o->sli)->name);
-	json_number(w, "threshold", o->threshold);
-	json_number(w, "objective", o->burn.objective);
-	json_text(w, "state", slo_burn_state_name(r->state));
-	json_number(w, "budget_remaining", r->budget_remaining);
-	json_count(w, "data_ms", r->data_ms);
-	json_count(w, "late", b->ring[i].late);
-	slo_jsonw_key(w, "windows_shortened");
-	slo_jsonw_bool(w, o->burn.shortened);
+	slo_jsonw_member_str(w, "name", o->name);
+	slo_jsonw_member_str(w, "service", o->service);
+	slo_jsonw_member_str(w, "sli", slo_sli_desc(o->sli)->name);
+	slo_jsonw_member_double(w, "threshold", o->threshold);
+	slo_jsonw_member_double(w, "objective", o->burn.objective);
+	slo_jsonw_member_str(w, "state", slo_burn_state_name(r->state));
+	slo_jsonw_member_double(w, "budget_remaining", r->budget_remaining);
+	slo_jsonw_member_u64(w, "data_ms", r->data_ms);
+	slo_jsonw_member_u64(w, "late", b->ring[i].late);
+	slo_jsonw_member_bool(w, "windows_shortened", o->burn.shortened);
 	json_windows(w, &o->burn, r);
 	slo_jsonw_object_end(w);
 }
@@ -256,8 +236,8 @@ static int print_json(const struct burn *b, const char *at)
 		slo_jsonw_str(&w, at);
 	else
 		slo_jsonw_null(&w);
-	json_count(&w, "events_used", b->used);
-	json_count(&w, "events_after", b->after);
+	slo_jsonw_member_u64(&w, "events_used", b->used);
+	slo_jsonw_member_u64(&w, "events_after", b->after);
 	slo_jsonw_key(&w, "slos");
 	slo_jsonw_array_begin(&w);
 	for (size_t i = 0; i < b->count; i++)
