@@ -212,6 +212,11 @@ int slo_selftest_wait_ms(const struct slo_selftest *t, int max_ms);
 /* Forks a helper named @comm that calls @run(its end of ctl, @arg) and exits. 0 or negative errno. */
 int slo_selftest_fork(struct slo_selftest_child *c, const char *comm,
                       void (*run)(int ctl, void *arg), void *arg, struct slo_err *err);
+/* For its @run: @answer(fd) for each of the sockets that has something, until the other end of @ctl is closed. */
+struct slo_selftest_sockets {
+	int fd[SLO_SELFTEST_FAMILIES]; /* negative: none */
+};
+void slo_selftest_serve(int ctl, const struct slo_selftest_sockets *s, void (*answer)(int fd));
 /* Ends and reaps it; idempotent. */
 void slo_selftest_reap(struct slo_selftest_child *c);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -42,6 +43,24 @@ int slo_selftest_fork(struct slo_selftest_child *c, const char *comm,
 	(void)close(pair[1]);
 	*c = (struct slo_selftest_child){ .pid = pid, .ctl = pair[0] };
 	return 0;
+}
+
+void slo_selftest_serve(int ctl, const struct slo_selftest_sockets *s, void (*answer)(int fd))
+{
+	struct pollfd p[] = {
+		{ .fd = ctl, .events = POLLIN },
+		{ .fd = s->fd[SLO_SELFTEST_V4], .events = POLLIN },
+		{ .fd = s->fd[SLO_SELFTEST_V6], .events = POLLIN },
+	};
+
+	while (!p[0].revents) {
+		if (poll(p, SLO_ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+			return;
+		for (size_t i = 1; i < SLO_ARRAY_SIZE(p); i++) {
+			if (p[i].revents & POLLIN)
+				answer(p[i].fd);
+		}
+	}
 }
 
 void slo_selftest_reap(struct slo_selftest_child *c)

@@ -32,10 +32,6 @@ static const unsigned char question[] = "\011self-test\007llm-slo\007invalid\000
 /* The name again as a pointer, A, IN, TTL 0, 192.0.2.1 (RFC 5737: documentation). */
 static const unsigned char answer[] = { 0xc0, HEADER, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1 };
 
-struct sockets {
-	int fd[SLO_SELFTEST_FAMILIES];
-};
-
 static void sleep_ms(long ms)
 {
 	struct timespec left = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
@@ -75,21 +71,7 @@ static void answer_one(int fd)
 
 static void respond(int ctl, void *arg)
 {
-	const struct sockets *s = arg;
-	struct pollfd p[] = {
-		{ .fd = ctl, .events = POLLIN },
-		{ .fd = s->fd[SLO_SELFTEST_V4], .events = POLLIN },
-		{ .fd = s->fd[SLO_SELFTEST_V6], .events = POLLIN },
-	};
-
-	while (!p[0].revents) {
-		if (poll(p, SLO_ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
-			return;
-		for (size_t i = 1; i < SLO_ARRAY_SIZE(p); i++) {
-			if (p[i].revents & POLLIN)
-				answer_one(p[i].fd);
-		}
-	}
+	slo_selftest_serve(ctl, arg, answer_one);
 }
 
 /* A bound socket, or negative errno. */
@@ -141,7 +123,7 @@ static int refuse_bind(int code, struct slo_err *err)
 static int prepare(struct slo_selftest *t, struct slo_err *err)
 {
 	struct slo_selftest_dns_side *side = t->dns.side;
-	struct sockets s;
+	struct slo_selftest_sockets s;
 	int r = 0;
 
 	s.fd[SLO_SELFTEST_V4] = bind_v4(&side[SLO_SELFTEST_V4]);

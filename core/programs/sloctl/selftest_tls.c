@@ -76,10 +76,6 @@ static const unsigned char finish[] = {
 
 static const unsigned char alert[] = { 0x15, 0x03, 0x03, 0x00, 0x02, 0x02, HANDSHAKE_FAILURE };
 
-struct listeners {
-	int fd[SLO_SELFTEST_FAMILIES];
-};
-
 /* 0, or negative errno where not all came in time. */
 static int take(int fd, unsigned char *buf, size_t len)
 {
@@ -123,21 +119,7 @@ static void answer_one(int listener)
 
 static void serve(int ctl, void *arg)
 {
-	const struct listeners *l = arg;
-	struct pollfd p[] = {
-		{ .fd = ctl, .events = POLLIN },
-		{ .fd = l->fd[SLO_SELFTEST_V4], .events = POLLIN },
-		{ .fd = l->fd[SLO_SELFTEST_V6], .events = POLLIN },
-	};
-
-	while (!p[0].revents) {
-		if (poll(p, SLO_ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
-			return;
-		for (size_t i = 1; i < SLO_ARRAY_SIZE(p); i++) {
-			if (p[i].revents & POLLIN)
-				answer_one(p[i].fd);
-		}
-	}
+	slo_selftest_serve(ctl, arg, answer_one);
 }
 
 static int listen_on(enum slo_selftest_family f, uint16_t *ret_port)
@@ -156,7 +138,7 @@ static int listen_on(enum slo_selftest_family f, uint16_t *ret_port)
 /* Two signals, one server. */
 static int prepare(struct slo_selftest *t, struct slo_err *err)
 {
-	struct listeners l;
+	struct slo_selftest_sockets l;
 	int r;
 
 	if (t->tls.server.pid)
