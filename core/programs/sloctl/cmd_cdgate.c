@@ -9,6 +9,7 @@
 #include "core/programs/sloctl/cdgate.h"
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/control.h"
+#include "core/programs/sloctl/load_config.h"
 
 static const char *const outputs[] = {
 	[SLO_CDGATE_TEXT] = "text",      [SLO_CDGATE_JSON] = "json",
@@ -98,25 +99,11 @@ const struct slo_options slo_cmd_cdgate_options = {
 
 static int load_gate(const struct args *args, struct slo_config **ret_cfg, struct slo_cd_gate *ret)
 {
-	const struct slo_config_sources src = {
-		.path = args->config,
-		.environment = environ,
-		.overrides = args->overrides.item,
-		.override_count = args->overrides.count,
-	};
-	struct slo_config_issues *issues slo_cleanup(slo_freep) = calloc(1, sizeof(*issues));
 	struct slo_config *cfg slo_config_auto = NULL;
-	struct slo_err err = { 0 };
-	int r = issues ? slo_config_load(&cfg, &src, issues, &err)
-	               : slo_err_set(&err, -ENOMEM, "out of memory");
+	int code = slo_tool_load_config(PROG, args->config, &args->overrides, &cfg);
 
-	for (size_t i = 0; issues && i < issues->count; i++)
-		(void)fprintf(stderr, PROG ": %s\n", issues->item[i].text);
-	if (r < 0) {
-		if (!issues || !issues->errors)
-			(void)fprintf(stderr, PROG ": %s\n", err.msg);
-		return SLO_EXIT_USAGE;
-	}
+	if (code)
+		return code;
 	ret->threshold[SLO_CD_TTFT_P95] = cfg->cdgate.ttft_p95_ms;
 	ret->threshold[SLO_CD_ERROR_RATE] = cfg->cdgate.error_rate;
 	ret->threshold[SLO_CD_BURN_RATE] = cfg->cdgate.burn_rate;

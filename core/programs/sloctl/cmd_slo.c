@@ -8,6 +8,7 @@
 
 #include "core/config/nearest.h"
 #include "core/programs/sloctl/commands.h"
+#include "core/programs/sloctl/load_config.h"
 #include "core/programs/sloctl/slo.h"
 
 static const struct slo_verb verbs[] = {
@@ -138,20 +139,11 @@ static int add_configured(struct loading *l, const struct slo_config *cfg)
 
 static int add_file(struct loading *l)
 {
-	const struct slo_config_sources src = { .path = l->args->config, .environment = environ };
-	struct slo_config_issues *issues slo_cleanup(slo_freep) = calloc(1, sizeof(*issues));
 	struct slo_config *cfg slo_config_auto = NULL;
-	struct slo_err err = { 0 };
-	int r = issues ? slo_config_load(&cfg, &src, issues, &err)
-	               : slo_err_set(&err, -ENOMEM, "out of memory");
+	int code = slo_tool_load_config(l->prog, l->args->config, NULL, &cfg);
 
-	for (size_t i = 0; issues && i < issues->count; i++)
-		(void)fprintf(stderr, "%s: %s\n", l->prog, issues->item[i].text);
-	if (r < 0) {
-		if (!issues || !issues->errors)
-			(void)fprintf(stderr, "%s: %s\n", l->prog, err.msg);
-		return r == -EINVAL || r == -ENOENT ? SLO_EXIT_USAGE : SLO_EXIT_BACKEND;
-	}
+	if (code)
+		return code;
 	return cfg->slo_count ? add_configured(l, cfg) : add_built_in(l);
 }
 

@@ -113,9 +113,8 @@ int slo_control_ask(const char *path, const char *cmd, const char *id, json_t **
 
 int slo_control_path(const char *prog, const char *given, char *buf, size_t size)
 {
-	static const struct slo_overrides none;
 	slo_config_auto struct slo_config *cfg = NULL;
-	int r = given ? 0 : slo_tool_load_config(prog, NULL, &none, &cfg);
+	int r = given ? 0 : slo_tool_load_config(prog, NULL, NULL, &cfg);
 
 	if (r)
 		return r;

@@ -12,8 +12,8 @@ int slo_tool_load_config(const char *prog, const char *path, const struct slo_ov
 	const struct slo_config_sources src = {
 		.path = path,
 		.environment = environ,
-		.overrides = flags->item,
-		.override_count = flags->count,
+		.overrides = flags ? flags->item : NULL,
+		.override_count = flags ? flags->count : 0,
 	};
 	struct slo_config_issues *issues slo_cleanup(slo_freep) = calloc(1, sizeof(*issues));
 	struct slo_err err = { 0 };
@@ -26,5 +26,5 @@ int slo_tool_load_config(const char *prog, const char *path, const struct slo_ov
 		return 0;
 	if (!issues || !issues->errors)
 		(void)fprintf(stderr, "%s: %s\n", prog, err.msg);
-	return SLO_EXIT_USAGE;
+	return r == -EINVAL || r == -ENOENT ? SLO_EXIT_USAGE : SLO_EXIT_BACKEND;
 }
