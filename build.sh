@@ -182,6 +182,7 @@ test_unit() {
 test_contract() {
 	run_ctest debug '^contract\.'
 	run_ctest static '^contract\.'
+	step contract/streams test/contract/streams.sh build/debug
 	step contract/schema test/contract/schema.sh build/debug
 	step contract/benchgen test/contract/benchgen.sh build/debug
 	step contract/schema_peer test/contract/schema_peer.sh build/debug

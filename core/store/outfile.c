@@ -13,8 +13,10 @@
 #define NAME_TRIES 100
 
 struct slo_outfile {
-	FILE *stream;
-	bool borrowed; /* standard output */
+	FILE *stream; /* writes to @fd by put() */
+	int fd;
+	int failed; /* errno of the first write that did, 0: none */
+	bool borrowed; /* @fd is standard output */
 	char *shown; /* the path as the caller has it, for messages */
 	char *path; /* of the file itself, links followed; NULL: written directly */
 	char *temporary; /* beside it; NULL: written directly */
@@ -25,8 +27,10 @@ void slo_outfile_freep(struct slo_outfile **o)
 {
 	if (!*o)
 		return;
-	if ((*o)->stream && !(*o)->borrowed)
+	if ((*o)->stream)
 		(void)fclose((*o)->stream);
+	if (!(*o)->borrowed)
+		slo_closep(&(*o)->fd);
 	if ((*o)->temporary)
 		(void)unlink((*o)->temporary);
 	free((*o)->shown);
@@ -84,38 +88,63 @@ static int open_path(struct slo_outfile *o)
 	return fd;
 }
 
+/* A stream only remembers that a write failed; which of them knows why, a full disk or a broken one, is kept here. */
+static ssize_t put(void *cookie, const char *bytes, size_t n)
+{
+	struct slo_outfile *o = cookie;
+	size_t done = 0;
+
+	while (done < n && !o->failed) {
+		ssize_t w = write(o->fd, bytes + done, n - done);
+
+		if (w > 0)
+			done += (size_t)w;
+		else if (w == 0)
+			o->failed = EIO;
+		else if (errno != EINTR)
+			o->failed = errno;
+	}
+	/* For an error glibc wants 0, musl less than that: then ferror() tells of it. */
+#ifdef __GLIBC__
+	return (ssize_t)done;
+#else
+	return o->failed ? -1 : (ssize_t)done;
+#endif
+}
+
 static int begin(struct slo_outfile *o)
 {
-	slo_cleanup(slo_closep) int fd = open_path(o);
+	const cookie_io_functions_t io = { .write = put };
 
-	if (fd < 0)
-		return fd;
 	o->buffer = malloc(BUFFER_BYTES);
-	o->stream = o->buffer ? fdopen(fd, "w") : NULL;
+	o->stream = o->buffer ? fopencookie(o, "w", io) : NULL;
 	if (!o->stream)
 		return -ENOMEM;
-	(void)slo_take_fd(fd);
-	(void)setvbuf(o->stream, o->buffer, _IOFBF, BUFFER_BYTES);
+	(void)setvbuf(o->stream, o->buffer, isatty(o->fd) ? _IOLBF : _IOFBF, BUFFER_BYTES);
 	return 0;
 }
 
 int slo_outfile_open(struct slo_outfile **ret, const char *path, struct slo_err *err)
 {
 	slo_outfile_auto struct slo_outfile *o = calloc(1, sizeof(*o));
-	int r;
+	int r = 0;
 
 	if (!o)
 		return slo_err_set(err, -ENOMEM, "out of memory");
-	if (!path || strcmp(path, "-") == 0) {
-		o->borrowed = true;
-		o->stream = stdout;
-		*ret = slo_take_ptr(o);
-		return 0;
-	}
-	o->shown = strdup(path);
-	r = o->shown ? begin(o) : -ENOMEM;
+	o->borrowed = !path || strcmp(path, "-") == 0;
+	o->shown = strdup(o->borrowed ? "standard output" : path);
+	o->fd = o->borrowed ? STDOUT_FILENO : -1;
+	if (!o->shown)
+		return slo_err_set(err, -ENOMEM, "out of memory");
+	/* What was printed before comes before. */
+	if (o->borrowed)
+		(void)fflush(stdout);
+	else
+		o->fd = r = open_path(o);
+	if (r >= 0)
+		r = begin(o);
 	if (r < 0)
-		return slo_err_set(err, r, "cannot write %.100s: %s%s", path, strerror(-r),
+		return slo_err_set(err, r, "cannot write %.100s: %s%s", o->shown, strerror(-r),
 		                   r == -ENOENT ? " (is there no such folder?)" : "");
 	*ret = slo_take_ptr(o);
 	return 0;
@@ -126,21 +155,20 @@ FILE *slo_outfile_stream(struct slo_outfile *o)
 	return o->stream;
 }
 
-/* A write that failed before leaves its mark on the stream, but not its errno. */
 static int finish(struct slo_outfile *o)
 {
-	bool failed = ferror(o->stream) != 0;
 	int r = 0;
 
-	if (fflush(o->stream) != 0)
-		return -errno;
-	if (failed)
+	(void)fflush(o->stream);
+	if (o->failed)
+		return -o->failed;
+	if (ferror(o->stream))
 		return -EIO;
 	if (o->borrowed)
 		return 0;
-	if (o->temporary && fsync(fileno(o->stream)) < 0)
+	if (o->temporary && fsync(o->fd) < 0)
 		return -errno;
-	if (fclose(slo_take_ptr(o->stream)) != 0)
+	if (close(slo_take_fd(o->fd)) < 0)
 		return -errno;
 	if (o->temporary && rename(o->temporary, o->path) < 0)
 		r = -errno;
@@ -155,7 +183,6 @@ int slo_outfile_commit(struct slo_outfile **o, struct slo_err *err)
 	int r = finish(file);
 
 	if (r < 0)
-		return slo_err_set(err, r, "cannot write %.100s: %s",
-		                   file->borrowed ? "standard output" : file->shown, strerror(-r));
+		return slo_err_set(err, r, "cannot write %.100s: %s", file->shown, strerror(-r));
 	return 0;
 }

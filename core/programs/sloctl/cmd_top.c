@@ -179,7 +179,8 @@ static int look(const struct top_args *args, const char *path, bool redraw)
 		print_text(top);
 	}
 	json_decref(top);
-	return fflush(stdout) == 0 ? SLO_EXIT_OK : SLO_EXIT_BACKEND;
+	(void)fflush(stdout);
+	return SLO_EXIT_OK;
 }
 
 int slo_cmd_top(int argc, char **argv)
@@ -199,6 +200,6 @@ int slo_cmd_top(int argc, char **argv)
 	wait.tv_sec = (time_t)args.interval_s;
 	do {
 		r = look(&args, path, !once);
-	} while (!r && !once && nanosleep(&wait, NULL) == 0);
+	} while (!r && !once && !ferror(stdout) && nanosleep(&wait, NULL) == 0);
 	return r;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,7 +62,7 @@ static int refuse(const char *name)
 	                 : slo_options_usage_error("sloctl", "no command '%s'", name);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
@@ -82,4 +83,16 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	}
 	return refuse(name);
+}
+
+/* Whatever printed it: half a help text or list on a full disk is no success. */
+int main(int argc, char **argv)
+{
+	int code = run(argc, argv);
+
+	errno = EIO;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || code == SLO_EXIT_BACKEND)
+		return code;
+	(void)fprintf(stderr, "sloctl: cannot write standard output: %s\n", strerror(errno));
+	return SLO_EXIT_BACKEND;
 }

@@ -171,7 +171,7 @@ static void full_disk_fails_the_commit_and_keeps_the_old_file(void **state)
 		setrlimit(RLIMIT_FSIZE, &(struct rlimit){ small.rlim_cur, saved.rlim_max }), 0);
 	memset(big, 'x', sizeof(big));
 	(void)fwrite(big, 1, sizeof(big), slo_outfile_stream(o));
-	assert_true(slo_outfile_commit(&o, &error) < 0);
+	assert_int_equal(slo_outfile_commit(&o, &error), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &saved), 0);
 	assert_null(o);
 	assert_non_null(strstr(error.msg, "cannot write "));
@@ -195,18 +195,53 @@ static void device_is_written_directly(void **state)
 	assert_int_equal(slo_outfile_commit(&o, &error), -ENOSPC);
 }
 
+/* The write that fails is long past when the file is committed. */
+static void early_failure_keeps_its_reason(void **state)
+{
+	struct slo_outfile *o = NULL;
+
+	(void)state;
+	assert_int_equal(slo_outfile_open(&o, "/dev/full", &error), 0);
+	for (int i = 0; i < 100000; i++)
+		(void)fputs("a line that says nothing\n", slo_outfile_stream(o));
+	assert_true(ferror(slo_outfile_stream(o)));
+	errno = 0;
+	assert_int_equal(slo_outfile_commit(&o, &error), -ENOSPC);
+	assert_non_null(strstr(error.msg, "No space left on device"));
+}
+
 static void dash_and_null_are_standard_output(void **state)
 {
 	struct slo_outfile *o = NULL;
 
 	(void)state;
 	assert_int_equal(slo_outfile_open(&o, "-", &error), 0);
-	assert_ptr_equal(slo_outfile_stream(o), stdout);
 	assert_int_equal(slo_outfile_commit(&o, &error), 0);
 	assert_int_equal(slo_outfile_open(&o, NULL, &error), 0);
-	assert_ptr_equal(slo_outfile_stream(o), stdout);
 	slo_outfile_freep(&o);
 	assert_true(fcntl(STDOUT_FILENO, F_GETFD) >= 0);
+}
+
+/* Also behind what the stream of the C library has not written yet. */
+static void standard_output_keeps_its_order(void **state)
+{
+	int saved = dup(STDOUT_FILENO);
+	struct slo_outfile *o = NULL;
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+	(void)state;
+	(void)fflush(stdout);
+	assert_true(saved >= 0 && fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0);
+	(void)fputs("first ", stdout);
+	assert_int_equal(slo_outfile_open(&o, "-", &error), 0);
+	(void)fputs("second ", slo_outfile_stream(o));
+	assert_int_equal(slo_outfile_commit(&o, &error), 0);
+	(void)fputs("third", stdout);
+	(void)fflush(stdout);
+	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
+	(void)close(saved);
+	(void)close(fd);
+	assert_string_equal(content(), "first second third");
 }
 
 static void every_allocation_may_fail(void **state)
@@ -246,7 +281,9 @@ int main(void)
 		WITH_DIR(what_cannot_be_written_says_why),
 		WITH_DIR(full_disk_fails_the_commit_and_keeps_the_old_file),
 		WITH_DIR(device_is_written_directly),
+		WITH_DIR(early_failure_keeps_its_reason),
 		WITH_DIR(dash_and_null_are_standard_output),
+		WITH_DIR(standard_output_keeps_its_order),
 		WITH_DIR(every_allocation_may_fail),
 	};
 

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Whatever sloctl prints: where standard output takes nothing (a full disk, a closed descriptor) it exits with 4 and says why,
+# once, and a reader that leaves early ends it without a word.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+sloctl=$(readlink -f "${1:-build/debug}")/sloctl
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+"$sloctl" loadgen --count 400 --out "$out/raw"
+"$sloctl" faultreplay --scenario mixed --count 400 --out "$out/faults"
+"$sloctl" collector --input "$out/raw" --output-path "$out/events"
+failed=0
+
+wrong() {
+	echo "streams.sh: sloctl $1: $2" >&2
+	failed=1
+}
+
+judge() { # WORDS EXIT CAUSE
+	[[ $2 == 4 ]] || wrong "$1" "exit $2 where standard output takes nothing"
+	[[ $(grep -c . "$out/err") == 1 ]] || wrong "$1" "expected one line, got: $(head -3 "$out/err")"
+	grep -q "$3" "$out/err" || wrong "$1" "no word of '$3': $(head -3 "$out/err")"
+}
+
+while IFS= read -r words; do
+	# shellcheck disable=SC2086 # words, on purpose
+	set -- ${words//OUT/$out}
+	code=0
+	"$sloctl" "$@" >/dev/full 2>"$out/err" || code=$?
+	judge "$words >/dev/full" "$code" "No space left on device"
+	code=0
+	"$sloctl" "$@" >&- 2>"$out/err" || code=$?
+	judge "$words >&-" "$code" "Bad file descriptor"
+	"$sloctl" "$@" 2>"$out/err" | true || true
+	[[ ! -s $out/err ]] || wrong "$words | true" "$(head -3 "$out/err")"
+done <<'EOF'
+--help
+--version
+attributor --help
+attributor --input OUT/faults
+attributor --input OUT/faults --out OUT/verdicts
+benchgen --input OUT/faults
+calibrate --input OUT/faults
+collector --input OUT/raw
+config print
+config print --template
+docs reference
+explain --input OUT/faults
+faultreplay --count 400
+loadgen --count 400
+schema list
+schema print slo-event.v1
+schemavalidate --schema slo-event.v1 --input OUT/events
+slo burn --input OUT/events
+slo rules
+EOF
+exit "$failed"
