@@ -83,11 +83,38 @@ tests:
         exp_alerts:
           - exp_labels: {slo: ttft, severity: page}
             exp_annotations: {summary: SLO ttft burns its error budget too fast}
-          - exp_labels: {slo: ttft, severity: ticket}
-            exp_annotations: {summary: SLO ttft burns its error budget too fast}
           - exp_labels: {slo: token_throughput_tps, service: chat, severity: page}
             exp_annotations: {summary: SLO token_throughput_tps burns its error budget too fast}
-          - exp_labels: {slo: token_throughput_tps, service: chat, severity: ticket}
-            exp_annotations: {summary: SLO token_throughput_tps burns its error budget too fast}
+  # All of a new service's requests fail: with less than half an hour of them no window of an hour has a verdict, as in
+  # the agent, and six hours and a day have none where the hour has.
+  - interval: 1m
+    input_series:
+      - series: 'llm_slo_errors_total{service="new"}'
+        values: '_x60 0+60x60'
+      - series: 'llm_slo_requests_total{service="new",status="error"}'
+        values: '_x60 0+60x60'
+    alert_rule_test:
+      - eval_time: 85m
+        alertname: LlmSloErrorBudgetBurn
+      - eval_time: 95m
+        alertname: LlmSloErrorBudgetBurn
+        exp_alerts:
+          - exp_labels: {slo: errors, severity: page}
+            exp_annotations: {summary: SLO errors burns its error budget too fast}
+  # One in 25 fails for 13 hours: a day that is half filled has a ticket, six hours no page.
+  - interval: 10m
+    input_series:
+      - series: 'llm_slo_errors_total{service="slow"}'
+        values: '0+24x90'
+      - series: 'llm_slo_requests_total{service="slow",status="ok"}'
+        values: '0+600x90'
+    alert_rule_test:
+      - eval_time: 11h
+        alertname: LlmSloErrorBudgetBurn
+      - eval_time: 13h
+        alertname: LlmSloErrorBudgetBurn
+        exp_alerts:
+          - exp_labels: {slo: errors, severity: ticket}
+            exp_annotations: {summary: SLO errors burns its error budget too fast}
 YML
 (cd "$out" && promtool test rules test.yml)

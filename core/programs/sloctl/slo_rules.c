@@ -120,20 +120,34 @@ static void select_objective(const struct slo_objective *o, char *buf, size_t si
 	selector(o, slo, buf, size);
 }
 
+/* The counter of valid requests, and in @select which of its series. */
+static const char *valid_metric(const struct slo_objective *o, char *select, size_t size)
+{
+	if (!is_counted_by_itself(o)) {
+		select_objective(o, select, size);
+		return "llm_slo_objective_requests_total";
+	}
+	selector(o, "", select, size);
+	return o->sli == SLO_SLI_TTFT ? "llm_slo_ttft_ms_count" : "llm_slo_requests_total";
+}
+
 static void print_valid(FILE *out, const struct slo_objective *o, const char *function,
                         const char *window)
 {
 	char all[SELECTOR_MAX];
-	const char *metric =
-		o->sli == SLO_SLI_TTFT ? "llm_slo_ttft_ms_count" : "llm_slo_requests_total";
+	const char *metric = valid_metric(o, all, sizeof(all));
 
-	if (is_counted_by_itself(o)) {
-		selector(o, "", all, sizeof(all));
-	} else {
-		metric = "llm_slo_objective_requests_total";
-		select_objective(o, all, sizeof(all));
-	}
 	print_sum(out, function, metric, all, window);
+}
+
+/* Requests in the older half of a window: without any it has less than half of its data. */
+static void print_older_half(FILE *out, const struct slo_objective *o, uint64_t window_ms)
+{
+	char all[SELECTOR_MAX], half[24];
+	const char *metric = valid_metric(o, all, sizeof(all));
+
+	(void)slo_window_text(window_ms / 2, half);
+	(void)fprintf(out, "sum(increase(%s%s[%s] offset %s))", metric, all, half, half);
 }
 
 /* Prometheus 3 writes the bound 800 as 800.0, before it 800. */
@@ -203,6 +217,10 @@ static void print_recording(FILE *out, const struct slo_objective *o)
 	}
 }
 
+/*
+ * What burn.c asks for, too: requests enough in the short window, and a long one that is half filled, so that a service's first
+ * minutes are no verdict on three days.
+ */
 static void print_condition(FILE *out, const struct slo_objective *o,
                             const struct slo_burn_pair *pair)
 {
@@ -215,7 +233,9 @@ static void print_condition(FILE *out, const struct slo_objective *o,
 	(void)fprintf(out, "llm_slo:bad_ratio:rate%s{slo=\"%s\"} > %g * %.10g and on() ", s,
 	              o->name, pair->factor, 1 - o->burn.objective);
 	print_valid(out, o, "increase", s);
-	(void)fprintf(out, " >= %" PRIu64 ")\n", o->burn.valid_min);
+	(void)fprintf(out, " >= %" PRIu64 " and on() ", o->burn.valid_min);
+	print_older_half(out, o, o->burn.window_ms[pair->long_window]);
+	(void)fputs(" > 0)\n", out);
 }
 
 /* One alert a severity, whichever of its pairs fires: two of the same trouble would be told twice. */
