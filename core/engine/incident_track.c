@@ -76,6 +76,16 @@ static bool changed(const struct slo_incident_track *t, const struct slo_inciden
 	       now->burn * BURN_RATIO < t->told_burn;
 }
 
+/* What was told stays as it was: a change is news to those who are not reminded. */
+static enum slo_incident_step remind(struct slo_incident_track *t, int64_t unix_ns)
+{
+	if (unix_ns >= t->told_ns && unix_ns - t->told_ns < SLO_INCIDENT_REMIND_NS)
+		return SLO_INCIDENT_NOTHING;
+	t->told_ns = unix_ns;
+	t->notices++;
+	return SLO_INCIDENT_REMIND;
+}
+
 enum slo_incident_step slo_incident_track_end(struct slo_incident_track *t)
 {
 	if (!t->open)
@@ -114,7 +124,7 @@ enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
 		same.set = t->told_set;
 		return tell(t, &same, SLO_INCIDENT_UPDATE);
 	}
-	return SLO_INCIDENT_NOTHING;
+	return remind(t, now->unix_ns);
 }
 
 void slo_incident_notice_id(const struct slo_incident_track *t, char *buf, size_t size)

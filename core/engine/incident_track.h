@@ -11,6 +11,8 @@
 
 #define SLO_INCIDENT_UPDATE_NS \
 	INT64_C(60000000000) /* at most one a minute, unless the set of faults changes */
+/* One that goes on unchanged is told again so often to receivers that forget: half the life of an alert, webhook_format.c. */
+#define SLO_INCIDENT_REMIND_NS INT64_C(7200000000000)
 #define SLO_INCIDENT_CALM 2 /* evaluations in a row without an alert that end it */
 
 enum slo_incident_step {
@@ -18,6 +20,8 @@ enum slo_incident_step {
 	SLO_INCIDENT_OPEN,
 	SLO_INCIDENT_UPDATE,
 	SLO_INCIDENT_RESOLVE,
+	SLO_INCIDENT_REMIND, /* no news; for receivers that end by themselves what they do not hear of again */
+	SLO_INCIDENT_STEP_MAX_,
 };
 
 /* All zero is "none open". */

@@ -305,21 +305,21 @@ static void write_alertmanager(struct slo_jsonw *w, const struct slo_notice *n,
 /* --- the table ------------------------------------------------------------------------------------------------ */
 
 static const struct slo_webhook_format_desc formats[] = {
-	[SLO_WEBHOOK_GENERIC] = { "generic", "", "", SLO_WEBHOOK_SIGNED, false, false,
+	[SLO_WEBHOOK_GENERIC] = { "generic", "", "", SLO_WEBHOOK_SIGNED, false, false, false,
 	                          write_generic, NULL },
 	[SLO_WEBHOOK_PAGERDUTY] = { "pagerduty", "https://events.pagerduty.com/v2/enqueue",
-	                            "/v2/enqueue", SLO_WEBHOOK_ROUTING_KEY, true, true,
+	                            "/v2/enqueue", SLO_WEBHOOK_ROUTING_KEY, true, true, false,
 	                            write_pagerduty, NULL },
 	[SLO_WEBHOOK_OPSGENIE] = { "opsgenie", "https://api.opsgenie.com/v2/alerts", "/v2/alerts",
-	                           SLO_WEBHOOK_GENIE_KEY, true, true, write_opsgenie,
+	                           SLO_WEBHOOK_GENIE_KEY, true, true, false, write_opsgenie,
 	                           suffix_opsgenie },
 	[SLO_WEBHOOK_JSM] = { "jsm", "https://api.atlassian.com/jsm/ops/integration/v2/alerts",
-	                      "/v2/alerts", SLO_WEBHOOK_GENIE_KEY, true, true, write_opsgenie,
-	                      suffix_opsgenie },
+	                      "/v2/alerts", SLO_WEBHOOK_GENIE_KEY, true, true, false,
+	                      write_opsgenie, suffix_opsgenie },
 	[SLO_WEBHOOK_ALERTMANAGER] = { "alertmanager", "", "/api/v2/alerts", SLO_WEBHOOK_BEARER,
-	                               false, true, write_alertmanager, NULL },
-	[SLO_WEBHOOK_SLACK] = { "slack", "", "", SLO_WEBHOOK_SIGNED, false, false, write_slack,
-	                        NULL },
+	                               false, true, true, write_alertmanager, NULL },
+	[SLO_WEBHOOK_SLACK] = { "slack", "", "", SLO_WEBHOOK_SIGNED, false, false, false,
+	                        write_slack, NULL },
 };
 SLO_TABLE_COMPLETE(formats, SLO_WEBHOOK_MAX_);
 

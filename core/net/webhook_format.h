@@ -23,6 +23,7 @@ struct slo_webhook_format_desc {
 	enum slo_webhook_auth auth;
 	bool needs_secret;
 	bool resolves; /* what is opened stays open until it is resolved */
+	bool expires; /* or until it was not heard of for some time: an open incident is told again before that */
 	/* Writes the body; @kind is the notice's, but a test's end is SLO_NOTICE_RESOLVE. */
 	void (*write)(struct slo_jsonw *w, const struct slo_notice *n, enum slo_notice_kind kind);
 	/* After the address, "" most times; NULL: never. */

@@ -214,7 +214,7 @@ static bool is_sound_track(const struct slo_live_track *t)
 	return IS_TEXT(t->objective) && IS_TEXT(t->service) && IS_TEXT(t->namespace_) &&
 	       IS_TEXT(t->track.id) && IS_TEXT(t->track.dedup_key) && is_bool(&t->track.open) &&
 	       (unsigned int)t->track.told_state < SLO_BURN_STATE_MAX_ &&
-	       t->telling <= SLO_INCIDENT_RESOLVE;
+	       t->telling < SLO_INCIDENT_STEP_MAX_;
 }
 
 static bool is_sound_service(const struct slo_live_known *k)

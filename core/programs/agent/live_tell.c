@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/codec/incident_json.h"
+#include "core/net/webhook_format.h"
 #include "core/programs/agent/live.h"
 #include "core/programs/secret.h"
 
@@ -19,7 +20,9 @@ static const struct {
 	[SLO_INCIDENT_OPEN] = { "open", SLO_NOTICE_OPEN },
 	[SLO_INCIDENT_UPDATE] = { "update", SLO_NOTICE_UPDATE },
 	[SLO_INCIDENT_RESOLVE] = { "resolved", SLO_NOTICE_RESOLVE },
+	[SLO_INCIDENT_REMIND] = { "update", SLO_NOTICE_UPDATE },
 };
+SLO_TABLE_COMPLETE(steps, SLO_INCIDENT_STEP_MAX_);
 
 struct slo_live_incident *slo_live_incident_find(struct slo_live *l, const char *id)
 {
@@ -158,6 +161,12 @@ static void send(struct slo_live *l, const struct slo_notice *notice,
 		slo_log_err("webhook: incident %s is not queued: %s", n.incident_id, err.msg);
 }
 
+static bool is_forgetful(const struct slo_live *l)
+{
+	return l->webhook &&
+	       slo_webhook_format_desc((enum slo_webhook_format)l->cfg->webhook.format)->expires;
+}
+
 void slo_live_tell(struct slo_live *l, const struct slo_incident_track *track,
                    enum slo_incident_step step, const struct slo_live_incident *in)
 {
@@ -193,6 +202,8 @@ void slo_live_tell(struct slo_live *l, const struct slo_incident_track *track,
 		                      SLO_LABELS(in->objective, in->service,
 		                                 slo_domain_name(in->verdict.top), in->namespace_),
 		                      1);
+	if (step == SLO_INCIDENT_REMIND && !is_forgetful(l))
+		return;
 	slo_incident_notice_id(track, id, sizeof(id));
 	summarise(in, step, summary, sizeof(summary));
 	log_step(in, step, summary);

@@ -86,6 +86,32 @@ static void a_burn_that_moves_is_told_once_a_minute(void **state)
 	assert_in_range(told, 2, 5);
 }
 
+static void what_goes_on_unchanged_is_told_again(void **state)
+{
+	struct slo_incident_track t = { 0 };
+	char id[48], last[48] = "";
+	int told = 0;
+
+	(void)state;
+	assert_int_equal(at(&t, 0, SLO_BURN_PAGE, 20, 0), SLO_INCIDENT_OPEN);
+	for (int s = 10; s <= 4 * 7200; s += 10) {
+		enum slo_incident_step step = at(&t, s, SLO_BURN_PAGE, 20, 0);
+
+		if (step == SLO_INCIDENT_NOTHING)
+			continue;
+		assert_int_equal(step, SLO_INCIDENT_REMIND);
+		assert_int_equal(s % 7200, 0);
+		slo_incident_notice_id(&t, id, sizeof(id));
+		assert_string_not_equal(id, last);
+		memcpy(last, id, sizeof(id));
+		told++;
+	}
+	assert_int_equal(told, 4);
+	/* Not twice as far off as it was said to be: still no news. Then it is. */
+	assert_int_equal(at(&t, 28900, SLO_BURN_PAGE, 39, 0), SLO_INCIDENT_NOTHING);
+	assert_int_equal(at(&t, 28910, SLO_BURN_PAGE, 41, 0), SLO_INCIDENT_UPDATE);
+}
+
 static void the_next_incident_is_another(void **state)
 {
 	struct slo_incident_track t = { 0 };
@@ -126,6 +152,7 @@ int main(void)
 		cmocka_unit_test(one_incident_from_open_to_resolve_under_one_key),
 		cmocka_unit_test(a_clock_set_back_does_not_keep_news_back),
 		cmocka_unit_test(a_burn_that_moves_is_told_once_a_minute),
+		cmocka_unit_test(what_goes_on_unchanged_is_told_again),
 		cmocka_unit_test(the_next_incident_is_another),
 		cmocka_unit_test(the_key_is_the_one_of_the_contract),
 		cmocka_unit_test(severity_follows_the_burn),

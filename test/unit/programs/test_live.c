@@ -76,6 +76,31 @@ static size_t open_incidents(const struct slo_live *l)
 	return n;
 }
 
+/* Messages in the queue of a webhook whose receiver never answers, after an incident that went on for hours. */
+static uint64_t waiting_after_hours(const char *format)
+{
+	slo_live_auto struct slo_live *l = NULL;
+	struct slo_webhook_stats st;
+	struct slo_err err = { 0 };
+	char text[256];
+
+	(void)snprintf(text, sizeof(text),
+	               "[webhook]\nenabled = on\nformat = %s\nurl = http://127.0.0.1:9\n", format);
+	assert_int_equal(rig_start(&l, "", text, &err), 0);
+	fail_for_an_hour(l, "", "chat");
+	slo_live_evaluate(l);
+	assert_int_equal(l->count.opened, 2);
+	slo_live_evaluate(l);
+	slo_webhook_stats(l->webhook, &st);
+	assert_int_equal(st.waiting, 2);
+	for (size_t i = 0; i < l->objective_count; i++)
+		l->objective[i].track.told_ns -= SLO_INCIDENT_REMIND_NS;
+	slo_live_evaluate(l);
+	slo_live_evaluate(l);
+	slo_webhook_stats(l->webhook, &st);
+	return st.waiting;
+}
+
 /* --- tests ------------------------------------------------------------------------------------------------------ */
 
 /* Two objectives each of as many services as there may be: none of their incidents may push another one out. */
@@ -101,6 +126,14 @@ static void every_objective_may_have_an_incident_open(void **state)
 		assert_non_null(slo_live_incident_find(l, l->objective[i].track.id));
 	}
 	slo_live_freep(&l);
+}
+
+/* An alert of Alertmanager ends after four hours without another word; a page or a message in a channel does not. */
+static void an_incident_that_lasts_is_told_again_to_those_who_forget(void **state)
+{
+	(void)state;
+	assert_int_equal(waiting_after_hours("alertmanager"), 4);
+	assert_int_equal(waiting_after_hours("slack"), 2);
 }
 
 static void what_has_ended_makes_room_first(void **state)
@@ -405,6 +438,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dirs)
 	const struct CMUnitTest tests[] = {
 		TEST(every_objective_may_have_an_incident_open),
+		TEST(an_incident_that_lasts_is_told_again_to_those_who_forget),
 		TEST(what_has_ended_makes_room_first),
 		TEST(requests_count_though_a_clock_was_ahead),
 		TEST(an_objective_that_is_gone_ends_its_incident_at_the_start),
