@@ -30,6 +30,8 @@ struct slo_otlp_exporter_config {
 	struct slo_http_tls tls;
 	char *const *
 		environment; /* OTEL_EXPORTER_OTLP_*, read where the configuration is silent; NULL: none */
+	struct slo_err *
+		ignored; /* why a variable of them is taken for none, the last one; NULL: not told */
 	size_t queue_bytes; /* in memory, all kinds */
 	const char *spool_dir; /* "": no disk; a folder of its own */
 	uint64_t spool_bytes, spool_age_ms; /* caps on disk */

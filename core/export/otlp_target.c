@@ -9,6 +9,7 @@
 
 #define TIMEOUT_DEFAULT_MS 10000
 #define GRPC_PORT 4317
+#define VARIABLE_SIZE 64
 
 static const struct {
 	const char *name; /* in paths */
@@ -38,19 +39,26 @@ static const char *lookup(char *const *environment, const char *name)
 	return "";
 }
 
-/* The signal's own variable goes before that of all signals; an empty one is none. */
-static const char *env_of(const struct slo_otlp_exporter_config *cfg, enum slo_otlp_kind kind,
-                          const char *what)
+/* The signal's own variable goes before that of all signals; an empty one is none. @name: the one that was taken. */
+static const char *env_named(const struct slo_otlp_exporter_config *cfg, enum slo_otlp_kind kind,
+                             const char *what, char name[VARIABLE_SIZE])
 {
-	char name[64];
 	const char *value;
 
-	(void)snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_%s_%s", kinds[kind].variable, what);
+	(void)snprintf(name, VARIABLE_SIZE, "OTEL_EXPORTER_OTLP_%s_%s", kinds[kind].variable, what);
 	value = lookup(cfg->environment, name);
 	if (*value)
 		return value;
-	(void)snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_%s", what);
+	(void)snprintf(name, VARIABLE_SIZE, "OTEL_EXPORTER_OTLP_%s", what);
 	return lookup(cfg->environment, name);
+}
+
+static const char *env_of(const struct slo_otlp_exporter_config *cfg, enum slo_otlp_kind kind,
+                          const char *what)
+{
+	char name[VARIABLE_SIZE];
+
+	return env_named(cfg, kind, what, name);
 }
 
 static const char *or_env(const char *configured, const struct slo_otlp_exporter_config *cfg,
@@ -221,57 +229,60 @@ static int read_headers(struct slo_otlp_target *t, const char *text, struct slo_
 static int check_protocol(const struct slo_otlp_exporter_config *cfg, enum slo_otlp_kind kind,
                           struct slo_err *err)
 {
-	const char *protocol = env_of(cfg, kind, "PROTOCOL");
+	char name[VARIABLE_SIZE];
+	const char *protocol = env_named(cfg, kind, "PROTOCOL", name);
 
 	/* It speaks of the environment's endpoint, not of ours. */
 	if ((cfg->endpoint && *cfg->endpoint) || !*protocol ||
 	    strcmp(protocol, "http/protobuf") == 0)
 		return 0;
-	return slo_err_set(
-		err, -EINVAL,
-		"OTEL_EXPORTER_OTLP_PROTOCOL is '%.40s': only http/protobuf is spoken here",
-		protocol);
+	return slo_err_set(err, -EINVAL, "%s is '%.40s': only http/protobuf is spoken here", name,
+	                   protocol);
 }
 
-static int read_timeout(struct slo_otlp_target *t, const struct slo_otlp_exporter_config *cfg,
-                        enum slo_otlp_kind kind, struct slo_err *err)
+/*
+ * A number or word that cannot be used is as one that is not set, and is warned of ("Parsing environment variables" in the
+ * specification): settings that a whole cluster shares must not keep the agent of each node from its start.
+ */
+static void read_timeout(struct slo_otlp_target *t, const struct slo_otlp_exporter_config *cfg,
+                         enum slo_otlp_kind kind)
 {
-	const char *text = env_of(cfg, kind, "TIMEOUT");
+	char name[VARIABLE_SIZE];
+	const char *text = env_named(cfg, kind, "TIMEOUT", name);
 	char *end;
 	unsigned long long ms;
 
 	t->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : TIMEOUT_DEFAULT_MS;
 	if (cfg->timeout_ms || !*text)
-		return 0;
+		return;
 	ms = strtoull(text, &end, 10);
 	if (*end || !isdigit((unsigned char)*text) || ms < 1 || ms > 3600000) {
-		return slo_err_set(
-			err, -EINVAL,
-			"OTEL_EXPORTER_OTLP_TIMEOUT is '%.40s': a number of milliseconds from 1 "
-			"to 3600000 is expected",
-			text);
+		(void)slo_err_set(cfg->ignored, -EINVAL,
+		                  "%s is ignored: '%.40s' is no number of milliseconds from 1 to "
+		                  "3600000",
+		                  name, text);
+		return;
 	}
 	t->timeout_ms = ms;
-	return 0;
 }
 
 /* "none" switches off what the endpoint's own configuration did not ask for. */
-static int read_compression(struct slo_otlp_target *t, const struct slo_otlp_exporter_config *cfg,
-                            enum slo_otlp_kind kind, struct slo_err *err)
+static void read_compression(struct slo_otlp_target *t, const struct slo_otlp_exporter_config *cfg,
+                             enum slo_otlp_kind kind)
 {
-	const char *text = env_of(cfg, kind, "COMPRESSION");
+	char name[VARIABLE_SIZE];
+	const char *text = env_named(cfg, kind, "COMPRESSION", name);
 	bool configured = cfg->endpoint && *cfg->endpoint;
 
 	t->gzip = cfg->gzip;
 	if (!*text || configured)
-		return 0;
-	if (strcmp(text, "gzip") != 0 && strcmp(text, "none") != 0)
-		return slo_err_set(
-			err, -EINVAL,
-			"OTEL_EXPORTER_OTLP_COMPRESSION is '%.40s': gzip or none is expected",
-			text);
+		return;
+	if (strcmp(text, "gzip") != 0 && strcmp(text, "none") != 0) {
+		(void)slo_err_set(cfg->ignored, -EINVAL,
+		                  "%s is ignored: '%.40s' is neither gzip nor none", name, text);
+		return;
+	}
 	t->gzip = *text == 'g';
-	return 0;
 }
 
 static int copy_files(struct slo_otlp_target *t, enum slo_otlp_kind kind,
@@ -302,11 +313,11 @@ static int fill(struct slo_otlp_target *t, enum slo_otlp_kind kind,
 	r = check_protocol(cfg, kind, err);
 	if (r == 0)
 		r = read_headers(t, or_env(cfg->headers, cfg, kind, "HEADERS"), err);
-	if (r == 0)
-		r = read_timeout(t, cfg, kind, err);
-	if (r == 0)
-		r = read_compression(t, cfg, kind, err);
-	return r == 0 ? copy_files(t, kind, cfg, err) : r;
+	if (r < 0)
+		return r;
+	read_timeout(t, cfg, kind);
+	read_compression(t, cfg, kind);
+	return copy_files(t, kind, cfg, err);
 }
 
 int slo_otlp_target_init(struct slo_otlp_target *ret, enum slo_otlp_kind kind,

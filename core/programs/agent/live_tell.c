@@ -265,6 +265,7 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_config *cfg = l->cfg;
 	char dir[2 * SLO_CONFIG_TEXT_LEN];
+	struct slo_err ignored = { 0 };
 	struct slo_otlp_exporter_config x = {
 		.endpoint = cfg->otlp.endpoint,
 		.headers = cfg->otlp.headers,
@@ -274,6 +275,7 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 			slo_config_is_default(cfg, "otlp", "timeout_ms") ? 0 : cfg->otlp.timeout_ms,
 		.tls = { cfg->otlp.ca_file, cfg->otlp.cert_file, cfg->otlp.key_file },
 		.environment = l->c.environment,
+		.ignored = &ignored,
 		.queue_bytes = cfg->otlp.queue_bytes,
 		.spool_dir = dir,
 		.spool_bytes = cfg->spool.max_bytes,
@@ -291,7 +293,10 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 	x.client = l->client;
 	if (!slo_live_path(l, "otlp", dir, sizeof(dir)))
 		dir[0] = '\0';
-	return slo_otlp_exporter_new(&l->exporter, &x, err);
+	r = slo_otlp_exporter_new(&l->exporter, &x, err);
+	if (r == 0 && *ignored.msg)
+		slo_log_warn("otlp: %s", ignored.msg);
+	return r;
 }
 
 /* The usual port may be a collector's: then the agent goes without, unless somebody asked for it. */
