@@ -5,24 +5,12 @@
  * 4.17 raw tracepoints name both tasks of a switch; before that finish_task_switch() runs as the new task and gets the old.
  */
 #include "bcc/slo_bcc.h"
-
-#define TURNS 4 /* a power of two; of a wait that saw more, what is older counts as others' */
+#include "bpf/slo_turns.h"
 
 BPF_TABLE("hash", __u32, __u64, runq_queued, 10240);
 
-/* A time in which tasks of one cgroup had the CPU without a break; it ends where the next begins. */
-struct runq_turn {
-	__u64 holder; /* cgroup id; 0 nobody */
-	__u64 since_ns;
-};
-
-struct runq_turns {
-	__u64 at; /* number of the present one */
-	struct runq_turn turn[TURNS];
-};
-
 /* By CPU; a plain map, for per-CPU ones begin with 4.6. */
-BPF_TABLE("hash", __u32, struct runq_turns, runq_turns, 1024);
+BPF_TABLE("hash", __u32, struct slo_turns, runq_turns, 1024);
 
 static __always_inline void runq_queue(__u32 pid, __u64 now)
 {
@@ -56,15 +44,11 @@ static __always_inline void runq_left(struct task_struct *prev, __u64 now)
 		runq_queue(pid, now);
 }
 
-/*
- * Whose the CPU was for the longer part of the wait; then the turn is the new task's. Each element is read at a constant
- * place: the newest stands first, and turns move down.
- */
+/* The cause of a wait of @wait_ns that ends now; then the turn is the new task's. */
 static __always_inline __u32 runq_turn(__u64 cgroup_id, __u64 now, __u64 wait_ns)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct runq_turns fresh = {}, *t = runq_turns.lookup(&cpu);
-	__u64 begin = now - wait_ns, end = now, own = 0, from;
+	__u32 cpu = bpf_get_smp_processor_id(), own = 0;
+	struct slo_turns fresh = {}, *t = runq_turns.lookup(&cpu);
 
 	if (!t) {
 		fresh.turn[0].holder = cgroup_id;
@@ -72,29 +56,10 @@ static __always_inline __u32 runq_turn(__u64 cgroup_id, __u64 now, __u64 wait_ns
 		runq_turns.update(&cpu, &fresh);
 		return SLO_ABI_WAIT_OTHER;
 	}
-	if (wait_ns) {
-#pragma unroll
-		for (int i = 0; i < TURNS; i++) {
-			from = t->turn[i].since_ns > begin ? t->turn[i].since_ns : begin;
-			if (t->turn[i].holder == cgroup_id && end > from)
-				own += end - from;
-			end = from;
-		}
-	}
-	if (t->turn[0].holder != cgroup_id) {
-#pragma unroll
-		for (int i = TURNS - 1; i > 0; i--) {
-			struct runq_turn newer = t->turn[i - 1];
-
-			slo_keep(newer.holder);
-			slo_keep(newer.since_ns);
-			t->turn[i].holder = newer.holder;
-			t->turn[i].since_ns = newer.since_ns;
-		}
-		t->turn[0].holder = cgroup_id;
-		t->turn[0].since_ns = now;
-	}
-	return own * 2 > wait_ns ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
+	if (wait_ns)
+		own = slo_turns_own(t, cgroup_id, now, wait_ns);
+	slo_turns_take(t, cgroup_id, now);
+	return own ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
 }
 
 static __always_inline void runq_finish(void *ctx, struct slo_abi_owner *o, __u32 prio, __u64 now,

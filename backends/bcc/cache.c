@@ -21,6 +21,7 @@
 	extern const char slo_bcc_text_##id##_end[] __attribute__((visibility("hidden")))
 TEXT(abi);
 TEXT(measure);
+TEXT(turns);
 TEXT(common);
 TEXT(sock);
 TEXT(dns);
@@ -38,11 +39,17 @@ static const struct {
 	{                                                                \
 		file, slo_bcc_text_##id##_start, slo_bcc_text_##id##_end \
 	}
-	ROW(abi, "bpf/slo_abi.h"),         ROW(measure, "bpf/slo_measure.h"),
-	ROW(common, "bcc/slo_bcc.h"),      ROW(sock, "bcc/slo_sock.bcc.h"),
-	ROW(dns, "bcc/dns.bcc.c"),         ROW(retransmit, "bcc/retransmit.bcc.c"),
-	ROW(connect, "bcc/connect.bcc.c"), ROW(runqueue, "bcc/runqueue.bcc.c"),
-	ROW(disk, "bcc/disk.bcc.c"),       ROW(reclaim, "bcc/reclaim.bcc.c"),
+	ROW(abi, "bpf/slo_abi.h"),
+	ROW(measure, "bpf/slo_measure.h"),
+	ROW(turns, "bpf/slo_turns.h"),
+	ROW(common, "bcc/slo_bcc.h"),
+	ROW(sock, "bcc/slo_sock.bcc.h"),
+	ROW(dns, "bcc/dns.bcc.c"),
+	ROW(retransmit, "bcc/retransmit.bcc.c"),
+	ROW(connect, "bcc/connect.bcc.c"),
+	ROW(runqueue, "bcc/runqueue.bcc.c"),
+	ROW(disk, "bcc/disk.bcc.c"),
+	ROW(reclaim, "bcc/reclaim.bcc.c"),
 };
 
 void slo_bcc_kernel_read(struct slo_bcc_kernel *ret)

@@ -11,6 +11,7 @@ slo_bcc_text_\name\()_end:
 
 text abi, "bpf/slo_abi.h"
 text measure, "bpf/slo_measure.h"
+text turns, "bpf/slo_turns.h"
 text common, "bcc/slo_bcc.h"
 text sock, "bcc/slo_sock.bcc.h"
 text dns, "bcc/dns.bcc.c"

@@ -342,7 +342,6 @@ def _sleepers(gate, seconds, work):
 @test
 def sleepers_beside_a_hog_of_another_cgroup():
     """They wake while it has the CPU and get it one after the other: each waited for it, not for its fellows."""
-    slotest.tells_all("waits for the quota from others")
     cgroup, neighbour = new("quiet"), new("noisy")
     gate = os.pipe()
     child = slonet.spawn(_sleepers, gate[0], 4, time.sleep, cgroup=cgroup, comm="slosleepers", cpus={cpu()})
