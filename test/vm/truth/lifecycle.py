@@ -125,7 +125,13 @@ def ends_without_a_trace(number):
     holds("it holds programs", any(kind == "prog" for kind, _ in ids), sorted(ids))
     agent.signal(number)
     agent.proc.wait(60)
-    equal("programs, maps and links left", left_over(ids, 10), [])
+    left = left_over(ids, 10)
+    if number == signal.SIGKILL and slotest.BACKEND == "btf_free" and slotest.KERNEL < (5, 7):
+        # There is no link to a cgroup yet, and what is attached without one outlives its owner.
+        holds("what is left: two programs at the cgroup, their maps", [k for k, _ in left].count("prog") == 2, left)
+        Agent(SIGNALS).stop()
+        left = left_over(set(left), 10)
+    equal("programs, maps and links left", left, [])
     equal("pinned in /sys/fs/bpf", pinned(), before)
 
 
