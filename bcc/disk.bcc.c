@@ -37,10 +37,14 @@ static __always_inline __u32 disk_device(struct request *rq)
 	return (__u32)major << DISK_MINOR_BITS | (__u32)minor;
 }
 
-static __always_inline __u64 disk_cgroup_id(struct request *rq)
-{
 #if defined(CONFIG_BLK_CGROUP) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 0, 0) && \
 	LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0) && !SLO_CGROUP_V1
+#define DISK_CGROUP
+#endif
+
+static __always_inline __u64 disk_cgroup_id(struct request *rq)
+{
+#ifdef DISK_CGROUP
 	struct bio *bio = 0;
 	struct blkcg_gq *blkg = 0;
 	struct blkcg *blkcg = 0;
@@ -86,7 +90,7 @@ static __always_inline __u32 disk_operation(struct request *rq, __u32 op, __u32 
 	}
 }
 
-int disk_complete_raw(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int disk_complete(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct request *rq = (struct request *)ctx->args[0];
 	struct slo_abi_owner owner = {}, *o = &owner;
@@ -128,6 +132,16 @@ int disk_complete_raw(struct bpf_raw_tracepoint_args *ctx)
 		e.extra.disk.device_ns = now - issued;
 	slo_submit(ctx, &e);
 	return 0;
+}
+
+/* By its name the agent knows what it tells. */
+#ifdef DISK_CGROUP
+int disk_complete_cgroup_raw(struct bpf_raw_tracepoint_args *ctx)
+#else
+int disk_complete_raw(struct bpf_raw_tracepoint_args *ctx)
+#endif
+{
+	return disk_complete(ctx);
 }
 
 #else

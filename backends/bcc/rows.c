@@ -35,6 +35,8 @@ static const struct slo_bcc_hook_row hooks[] = {
 	                            "sched/sched_wakeup_new" },
 	[SLO_BCC_WAKEUP_KP] = { "runq_wakeup_kp", SLO_BCC_KPROBE, "ttwu_do_wakeup" },
 	[SLO_BCC_WAKEUP_NEW_KP] = { "runq_wakeup_new_kp", SLO_BCC_KPROBE, "wake_up_new_task" },
+	[SLO_BCC_DISK_CGROUP_RAW] = { "disk_complete_cgroup_raw", SLO_BCC_RAW_TP,
+	                              "block_rq_complete" },
 	[SLO_BCC_DISK_RAW] = { "disk_complete_raw", SLO_BCC_RAW_TP, "block_rq_complete" },
 	[SLO_BCC_DISK_START_KP] = { "disk_start_kp", SLO_BCC_KPROBE, "blk_account_io_start" },
 	[SLO_BCC_DISK_ISSUE_MQ_KP] = { "disk_issue_kp", SLO_BCC_KPROBE, "blk_mq_start_request" },
@@ -86,6 +88,7 @@ SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 		   { { SLO_BCC_DNS_RECV4, SLO_BCC_DNS_RECV6 }, 2,                                                             \
 		     "answers that lie in pages, as large ones before 4.14, are not measured" } }
 
+#define DISK_NOTE "not seen: waits before a request is made, disks that keep no times"
 #define RUNQ_NOTE "waits for the cgroup's own quota are not told from others'"
 #define RETR_NOTE "the process of sockets opened before the agent started is unknown"
 #define CONN_CALLS                                                                                                       \
@@ -147,9 +150,11 @@ static const struct slo_bcc_rung rungs[] = {
 	  .need = { SLO_BCC_SWITCHED_KP, SLO_BCC_WAKEUP_KP, SLO_BCC_WAKEUP_NEW_KP },
 	  .hooks = "kprobes finish_task_switch, ttwu_do_wakeup, wake_up_new_task", .note = RUNQ_NOTE },
 
-	{ .obj = SLO_BCC_OBJ_DISK, .mechanism = "bcc, stamps", .needs = 1, .need = { SLO_BCC_DISK_RAW },
+	{ .obj = SLO_BCC_OBJ_DISK, .mechanism = "bcc, stamps", .needs = 1, .need = { SLO_BCC_DISK_CGROUP_RAW },
+	  .hooks = "raw tracepoint block_rq_complete", .note = "the process is unknown; " DISK_NOTE },
+	{ .obj = SLO_BCC_OBJ_DISK, .mechanism = "bcc, stamps, no cgroup", .needs = 1, .need = { SLO_BCC_DISK_RAW },
 	  .hooks = "raw tracepoint block_rq_complete",
-	  .note = "the process is unknown; not seen: waits before a request is made, disks that keep no times" },
+	  .note = "the process is unknown; the cgroup is unknown (requests carry a cgroup2 from 5.0 to 5.17); " DISK_NOTE },
 	{ .obj = SLO_BCC_OBJ_DISK, .mechanism = "bcc, kprobes", .needs = 3,
 	  .need = { SLO_BCC_DISK_START_KP, SLO_BCC_DISK_ISSUE_MQ_KP, SLO_BCC_DISK_DONE_KP },
 	  .extra = { { { SLO_BCC_DISK_ISSUE_KP }, 1, "of disks without blk-mq the queue is not told from the device" } },
