@@ -53,13 +53,19 @@ static int open_list(int root, int flags, const char **ret_place)
 	return fd;
 }
 
+bool slo_kprobe_needs_tracefs(int root)
+{
+	char text[32];
+
+	return slo_host_read(root, PMU_TYPE, text, sizeof(text)) <= 0;
+}
+
 static bool has_kprobes(int root)
 {
 	slo_cleanup(slo_closep) int fd = -1;
 	const char *place;
-	char text[32];
 
-	if (slo_host_read(root, PMU_TYPE, text, sizeof(text)) > 0)
+	if (!slo_kprobe_needs_tracefs(root))
 		return true;
 	fd = open_list(root, O_RDONLY, &place);
 	return fd != -ENOENT;

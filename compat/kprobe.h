@@ -3,6 +3,7 @@
 #ifndef SLO_COMPAT_KPROBE_H
 #define SLO_COMPAT_KPROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/err.h"
@@ -29,6 +30,9 @@ void slo_kprobe_undefine(struct slo_kprobe *k, int root);
 
 /* Perf event that fires programs attached to it on all CPUs. Fd or negative errno. */
 int slo_kprobe_open(const struct slo_kprobe *k);
+
+/* Before 4.17 tracefs is the only way. */
+bool slo_kprobe_needs_tracefs(int root);
 
 /* Removes the events in tracefs of agents that are gone. Their number; 0 where there is no tracefs. */
 int slo_kprobe_sweep(int root);

@@ -11,6 +11,7 @@
 
 #include "backends/bcc/cache.h"
 #include "backends/bcc/rows.h"
+#include "compat/kprobe.h"
 #include "compat/tracefs.h"
 
 /* Headers over a slow file system on a slow machine take minutes; nothing of it holds up the event loop. */
@@ -128,17 +129,31 @@ static int compile(const struct slo_backend_config *cfg, const struct slo_bcc_wa
 	return slo_bcc_run_helper(ret, helper, request, COMPILE_MS, err);
 }
 
+/*
+ * Can tracefs be read? Without it fields of tracepoints are not known, which makes another program of the texts than the one
+ * that was kept.
+ */
+static int check_tracefs(int root, struct slo_err *err)
+{
+	int r = slo_tracefs_event_id(root, "sched", "sched_switch", err);
+
+	return r == -ENOENT || r > 0 ? 0 : r;
+}
+
 int slo_bcc_obtain(const struct slo_backend_config *cfg, int root, bool cgroup_v1,
                    struct slo_bcc_program *ret, char ret_note[160], struct slo_err *err)
 {
 	char key[SLO_SHA256_HEX_SIZE], path[PATH_MAX];
 	struct slo_bcc_want want = { .headers = cfg->kernel_headers, .root = path };
-	struct slo_err miss = { 0 }, kept = { 0 };
+	struct slo_err miss = { 0 }, kept = { 0 }, untraced = { 0 };
 	struct slo_bcc_kernel kernel;
 	int r = check_privilege(err);
 
 	if (r < 0)
 		return r;
+	r = check_tracefs(root, &untraced);
+	if (r < 0 && slo_kprobe_needs_tracefs(root))
+		return slo_err_set(err, r, "%s", untraced.msg);
 	ret_note[0] = '\0';
 	root_path(root, path, sizeof(path));
 	slo_bcc_kernel_read(&kernel);
@@ -147,7 +162,9 @@ int slo_bcc_obtain(const struct slo_backend_config *cfg, int root, bool cgroup_v
 	if (cfg->state_dir && slo_bcc_cache_load(cfg->state_dir, &kernel, key, ret, &miss) == 0)
 		return 0;
 	r = compile(cfg, &want, key, ret, err);
-	/* An entry that was refused is the nearer cause. */
+	/* An entry that was refused is the nearer cause, and so is what hides it. */
+	if (r < 0 && untraced.code && untraced.code != -ENOENT)
+		return slo_err_wrap(err, r, "%.190s", untraced.msg);
 	if (r < 0)
 		return miss.code && miss.code != -ENOENT ? slo_err_wrap(err, r, "%.190s", miss.msg)
 		                                         : r;
