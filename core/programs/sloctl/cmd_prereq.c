@@ -129,7 +129,16 @@ static void print_checks(const struct prereq *p)
 	}
 }
 
-static void print_verdict(enum slo_signal sig, const struct slo_verdict *v)
+/* Measured by programs in a kernel that interprets them? */
+static bool is_slow(const struct prereq *p, const struct slo_verdict *v)
+{
+	const struct slo_fact *jit = &p->features.facts[SLO_FEAT_BPF_JIT];
+
+	return v->serves && v->source >= SLO_SRC_CGROUP_SKB && v->source <= SLO_SRC_BCC &&
+	       jit->known && jit->number == 0;
+}
+
+static void print_verdict(const struct prereq *p, enum slo_signal sig, const struct slo_verdict *v)
 {
 	if (v->serves)
 		(void)printf("  ok    %-25s %s (%s)\n", slo_signal_desc(sig)->name, v->mechanism,
@@ -142,6 +151,9 @@ static void print_verdict(enum slo_signal sig, const struct slo_verdict *v)
 		             v->refused[i].why);
 	if (*v->note)
 		(void)printf("        %25s limit: %s\n", "", v->note);
+	if (is_slow(p, v))
+		(void)printf("        %25s slow: the kernel interprets its programs, see bpf_jit\n",
+		             "");
 	if (!v->serves && *v->needs)
 		(void)printf("        %25s needs: %s\n", "", v->needs);
 }
@@ -191,7 +203,7 @@ static void print_signals(const struct prereq *p)
 		             *r->why ? ": " : "", r->why);
 		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 			if (slo_signal_desc((enum slo_signal)sig)->built)
-				print_verdict((enum slo_signal)sig, &r->verdict[sig]);
+				print_verdict(p, (enum slo_signal)sig, &r->verdict[sig]);
 		}
 	}
 }
@@ -224,7 +236,8 @@ static void json_check(struct slo_jsonw *w, const struct slo_check *c)
 	slo_jsonw_object_end(w);
 }
 
-static void json_verdict(struct slo_jsonw *w, enum slo_signal sig, const struct slo_verdict *v)
+static void json_verdict(struct slo_jsonw *w, const struct prereq *p, enum slo_signal sig,
+                         const struct slo_verdict *v)
 {
 	slo_jsonw_object_begin(w);
 	slo_jsonw_member_str(w, "signal", slo_signal_desc(sig)->name);
@@ -234,6 +247,7 @@ static void json_verdict(struct slo_jsonw *w, enum slo_signal sig, const struct 
 	slo_jsonw_member_str(w, "hooks", v->hooks);
 	slo_jsonw_member_str(w, "needs", v->needs);
 	slo_jsonw_member_str(w, "note", v->note);
+	slo_jsonw_member_bool(w, "slow", is_slow(p, v));
 	slo_jsonw_key(w, "refused");
 	slo_jsonw_array_begin(w);
 	for (unsigned int i = 0; i < v->refused_count; i++) {
@@ -248,7 +262,8 @@ static void json_verdict(struct slo_jsonw *w, enum slo_signal sig, const struct 
 	slo_jsonw_object_end(w);
 }
 
-static void json_backend(struct slo_jsonw *w, const struct slo_backend_report *r)
+static void json_backend(struct slo_jsonw *w, const struct prereq *p,
+                         const struct slo_backend_report *r)
 {
 	slo_jsonw_object_begin(w);
 	slo_jsonw_member_str(w, "name", r->name);
@@ -261,7 +276,7 @@ static void json_backend(struct slo_jsonw *w, const struct slo_backend_report *r
 	slo_jsonw_array_begin(w);
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 		if (slo_signal_desc((enum slo_signal)sig)->built)
-			json_verdict(w, (enum slo_signal)sig, &r->verdict[sig]);
+			json_verdict(w, p, (enum slo_signal)sig, &r->verdict[sig]);
 	}
 	slo_jsonw_array_end(w);
 	slo_jsonw_object_end(w);
@@ -302,7 +317,7 @@ static int print_json(const struct prereq *p, bool pass)
 	slo_jsonw_key(&w, "backends");
 	slo_jsonw_array_begin(&w);
 	for (unsigned int i = 0; i < p->report_count; i++)
-		json_backend(&w, &p->reports[i]);
+		json_backend(&w, p, &p->reports[i]);
 	slo_jsonw_array_end(&w);
 	json_ways(&w, p);
 	if (p->self_test) {

@@ -78,6 +78,12 @@ static bool not_strict_seccomp(const struct slo_fact *f)
 	return !f->known || f->number != 1;
 }
 
+/* Where it is not to be seen (another network namespace's, an architecture without) nothing is said. */
+static bool is_compiled(const struct slo_fact *f)
+{
+	return !f->known || f->number != 0;
+}
+
 struct check_row {
 	const char *name;
 	enum slo_feature feature;
@@ -126,6 +132,9 @@ static const struct check_row rows[] = {
 	{ "memlock", SLO_FEAT_MEMLOCK, SLO_SEVERITY_INFO, always,
 	  "unlimited before Linux 5.11, any since", "" },
 	{ "kprobes", SLO_FEAT_KPROBES, SLO_SEVERITY_INFO, always, "not needed with BTF", "" },
+	{ "bpf_jit", SLO_FEAT_BPF_JIT, SLO_SEVERITY_WARNING, is_compiled,
+	  "BPF programs compiled to machine code (net.core.bpf_jit_enable of 1 or more)",
+	  "sysctl -w net.core.bpf_jit_enable=1 before the agent starts; without: programs are interpreted, up to three times slower" },
 	{ "perf_event_paranoid", SLO_FEAT_PERF_PARANOID, SLO_SEVERITY_INFO, always,
 	  "any, with CAP_PERFMON", "" },
 	{ "steal_reported", SLO_FEAT_STEAL, SLO_SEVERITY_INFO, always,
