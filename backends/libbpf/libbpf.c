@@ -11,14 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/account.h"
-#include "backends/aggregate.h"
 #include "backends/backends.h"
-#include "backends/cost.h"
-#include "backends/decode.h"
-#include "backends/disk.h"
 #include "backends/dns.h"
-#include "backends/events.h"
+#include "backends/feed.h"
 #include "backends/libbpf/object.h"
 #include "backends/libbpf/route.h"
 #include "backends/libbpf/tls.h"
@@ -28,71 +23,25 @@
 #include "compat/host.h"
 #include "core/base/clock.h"
 
-/* The clock offset changes slowly: NTP slews, suspend. */
 /* Where so many things are under way, they are looked through once an interval only: some system calls each. */
 #define SWEPT_MANY 512
 /* Of the 32 MB that all maps may take. */
 #define PERCPU_HIST_BYTES (8U << 20)
 
 struct libbpf_be {
-	slo_event_fn on_event;
-	slo_record_fn on_record;
-	void *user;
-	struct slo_backend_config cfg; /* for retarget; pointers in it are not used after open */
-	struct slo_shared shared;
+	struct slo_feed feed;
 	struct slo_attach_env env;
 	struct slo_bpf_obj obj[SLO_OBJ_MAX_];
 	struct slo_route route;
-	struct slo_agg *agg[SLO_SIG_MAX_];
 	enum slo_flavour flavour;
-	struct slo_events events;
-	int root, cgroup;
-	uint64_t served, enabled, by_turns;
-	uint32_t epoch;
+	int cgroup;
 	uint64_t
 		connects_since_ns; /* all that began later have been seen; while connects are measured */
-	uint64_t interval_start_ns;
-	uint64_t offset_ns; /* read at each poll: the clock may have been set */
-	uint64_t delivered[SLO_SIG_MAX_];
-	uint64_t lost[SLO_SIG_MAX_]; /* of what the buffers lost, what the programs took for sent */
-	struct slo_disks disks;
 	struct slo_dns dns;
 	struct slo_tls tls;
 	struct slo_traces traces;
 	unsigned int swept; /* things under way that the last sweep looked at */
-	uint64_t rejected;
-	struct slo_cost cost;
 };
-
-static void deliver(struct libbpf_be *be, const void *record, size_t size)
-{
-	struct slo_probe_event ev;
-
-	if (be->on_record)
-		be->on_record(be->user, record, size);
-	if (slo_decode(record, size, be->offset_ns, &ev, NULL)) {
-		be->rejected++;
-		return;
-	}
-	if (ev.signal == SLO_SIG_DISK_IO)
-		slo_disk_name(&be->disks, be->root, ev.detail.disk.major, ev.detail.disk.minor,
-		              ev.detail.disk.device);
-	if (be->by_turns & SLO_SIG_BIT(ev.signal))
-		ev.sample_weight = SLO_TURN_INTERVALS;
-	if (ev.kind == SLO_EV_SAMPLE || ev.kind == SLO_EV_TIMEOUT)
-		be->delivered[ev.signal]++;
-	be->on_event(be->user, &ev);
-}
-
-static void on_event(void *user, const void *record, size_t size)
-{
-	deliver(user, record, size);
-}
-
-static void on_aggregate(void *user, const struct slo_abi_agg *agg)
-{
-	deliver(user, agg, sizeof(*agg));
-}
 
 static bool has_sched_info(int root)
 {
@@ -116,26 +65,26 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 	struct slo_cgroups cgroups = { 0 };
 	struct slo_err err = { 0 };
 
-	be->cgroup = slo_cgroup2_open_root(be->root, NULL, 0, &err);
+	be->cgroup = slo_cgroup2_open_root(be->feed.root, NULL, 0, &err);
 	if (be->cgroup < 0)
 		(void)snprintf(be->env.cgroup_why, sizeof(be->env.cgroup_why), "%.159s", err.msg);
 	be->env.targeted = has_targets(&cfg->targets);
 	be->env.by_turns = cfg->by_turns;
 	be->env.know_owner = be->env.targeted;
-	if (slo_cgroups_read(be->root, &cgroups, NULL) == 0) {
+	if (slo_cgroups_read(be->feed.root, &cgroups, NULL) == 0) {
 		be->env.know_owner |= slo_cgroups_mount(&cgroups, "blkio") != NULL;
 		be->env.cgroup_v1 =
 			cgroups.layout == SLO_CGROUP_V1 && slo_cgroups_mount(&cgroups, "pids");
 	}
-	be->env.root = be->root;
+	be->env.root = be->feed.root;
 	be->env.flavour = be->flavour;
 	be->env.wanted = cfg->signals;
 	be->env.cgroup_fd = be->cgroup;
-	be->env.shared = be->shared.map;
+	be->env.shared = be->feed.shared.map;
 	be->env.btf_path = cfg->btf_path;
-	be->env.sched_info = has_sched_info(be->root);
-	be->env.percpu_hist_max =
-		PERCPU_HIST_BYTES / (uint32_t)sizeof(struct slo_abi_hist_val) / be->shared.cpus;
+	be->env.sched_info = has_sched_info(be->feed.root);
+	be->env.percpu_hist_max = PERCPU_HIST_BYTES / (uint32_t)sizeof(struct slo_abi_hist_val) /
+	                          be->feed.shared.cpus;
 	if (be->env.percpu_hist_max > 4096)
 		be->env.percpu_hist_max = 4096;
 	if (be->env.percpu_hist_max < 64)
@@ -160,26 +109,26 @@ static void open_objects(struct libbpf_be *be, uint64_t wanted, struct slo_verdi
 		if (!(wanted & row->signals))
 			continue;
 		if (slo_bpf_obj_open(&be->obj[i], (enum slo_obj)i, &be->env, &v) == 0)
-			be->served |= wanted & row->signals;
+			be->feed.served |= wanted & row->signals;
 		for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
 			if (wanted & row->signals & SLO_SIG_BIT(sig))
 				verdicts[sig] = v;
 			if (v.by_turns)
-				be->by_turns |= wanted & row->signals;
+				be->feed.by_turns |= wanted & row->signals;
 		}
 	}
-	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY)) {
+	if (be->feed.served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY)) {
 		be->dns.queries = slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_queries");
 		be->dns.hist = slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "slo_hist");
-		be->dns.shared = &be->shared;
+		be->dns.shared = &be->feed.shared;
 		be->dns.source = SLO_ABI_SRC_CGROUP_SKB;
 		be->dns.unread = -1;
 		slo_dns_seed_resolvers(slo_bpf_obj_map_fd(&be->obj[SLO_OBJ_DNS], "dns_resolvers"),
-		                       be->root);
+		                       be->feed.root);
 	}
 	/* Without it what nobody ends stays uncounted; the kernel that has the map lets it be mapped. */
 	if (be->obj[SLO_OBJ_TLS].obj)
-		(void)slo_tls_init(&be->tls, &be->obj[SLO_OBJ_TLS], &be->shared);
+		(void)slo_tls_init(&be->tls, &be->obj[SLO_OBJ_TLS], &be->feed.shared);
 }
 
 /* One program on each packet where two would be. */
@@ -207,23 +156,12 @@ static const char *name_of(enum slo_flavour flavour)
 static void refuse_rest(enum slo_flavour flavour, uint64_t wanted, struct slo_verdict *verdicts,
                         int code, const char *why)
 {
-	const char *name = name_of(flavour);
+	const struct slo_refusal_of of = { .backend = name_of(flavour),
+		                           .failed = "bpf(2)",
+		                           .can = ~0ULL,
+		                           .lacks = "needs kernel structures: BTF, or bcc" };
 
-	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
-		if (!(wanted & SLO_SIG_BIT(sig)) || verdicts[sig].serves ||
-		    verdicts[sig].refused_count)
-			continue;
-		if (slo_signal_desc((enum slo_signal)sig)->counted)
-			slo_verdict_refuse(&verdicts[sig], name, -ENOTSUP,
-			                   "the kernel counts it by itself; procfs serves it");
-		else if (code && slo_signal_desc((enum slo_signal)sig)->built)
-			slo_verdict_refuse(&verdicts[sig], "bpf(2)", code, "%s", why);
-		else
-			slo_verdict_refuse(&verdicts[sig], name, -ENOTSUP,
-			                   slo_signal_desc((enum slo_signal)sig)->built
-			                           ? "needs kernel structures: BTF, or bcc"
-			                           : "not built in this version");
-	}
+	slo_verdicts_refuse_rest(verdicts, wanted, &of, code, why);
 }
 
 static uint32_t map_max(int fd)
@@ -243,18 +181,18 @@ static int open_aggregates(struct libbpf_be *be, struct slo_err *err)
 		struct slo_agg_config cfg;
 		int r;
 
-		if (!(be->served & SLO_SIG_BIT(sig)))
+		if (!(be->feed.served & SLO_SIG_BIT(sig)))
 			continue;
 		o = &be->obj[object_of(be, sig)];
 		cfg = (struct slo_agg_config){
 			.fd = slo_bpf_obj_map_fd(o, is_hist ? "slo_hist" : "slo_counts"),
 			.is_hist = is_hist,
-			.cpus = is_hist && o->row->hist_percpu ? be->shared.cpus : 1,
+			.cpus = is_hist && o->row->hist_percpu ? be->feed.shared.cpus : 1,
 			.signal = (uint8_t)sig,
 			.source = (uint8_t)o->rung->source,
 		};
 		cfg.max = map_max(cfg.fd);
-		r = slo_agg_new(&be->agg[sig], &cfg, err);
+		r = slo_agg_new(&be->feed.agg[sig], &cfg, err);
 		if (r < 0)
 			return r;
 	}
@@ -265,18 +203,14 @@ static void libbpf_close(void *vbe)
 {
 	struct libbpf_be *be = vbe;
 
-	for (int i = 0; i < SLO_SIG_MAX_; i++)
-		slo_agg_freep(&be->agg[i]);
 	slo_tls_fini(&be->tls);
 	slo_route_close(&be->route);
 	for (int i = 0; i < SLO_OBJ_MAX_; i++)
 		slo_bpf_obj_close(&be->obj[i]);
-	slo_events_close(&be->events);
+	slo_feed_fini(&be->feed);
 	slo_traces_fini(&be->traces);
-	slo_shared_close(&be->shared);
-	slo_cost_end(&be->cost);
+	slo_shared_close(&be->feed.shared);
 	slo_closep(&be->cgroup);
-	slo_closep(&be->root);
 	free(be);
 }
 
@@ -293,23 +227,13 @@ static struct libbpf_be *new_be(const struct slo_backend_config *cfg, enum slo_f
 
 	if (!be)
 		return NULL;
-	be->on_event = cfg->on_event;
-	be->on_record = cfg->on_record;
-	be->user = cfg->user;
+	slo_feed_init(&be->feed, cfg);
 	be->flavour = flavour;
-	be->root = be->cgroup = be->cost.stats_fd = -1;
-	slo_events_init(&be->events);
-	for (int i = 0; i < SLO_SHARED_MAX_; i++)
-		be->shared.map[i].fd = -1;
+	be->cgroup = -1;
+	be->feed.own[SLO_SIG_DNS_LATENCY] = &be->dns.stats;
+	be->feed.own[SLO_SIG_TLS_HANDSHAKE] = &be->tls.handshake;
+	be->feed.own[SLO_SIG_TLS_FAIL] = &be->tls.failure;
 	return be;
-}
-
-static int open_root(struct libbpf_be *be, const struct slo_backend_config *cfg,
-                     struct slo_err *err)
-{
-	be->root = cfg->host_root >= 0 ? slo_host_open(cfg->host_root, ".", O_PATH | O_DIRECTORY)
-	                               : slo_host_open_root(NULL, err);
-	return be->root < 0 ? slo_err_set(err, be->root, "host root: %s", strerror(-be->root)) : 0;
 }
 
 /* All but the events' way to user space; with it, open() is complete. */
@@ -325,11 +249,11 @@ static int attach(struct libbpf_be **ret_be, enum slo_flavour flavour,
 		refuse_rest(flavour, cfg->signals, verdicts, -ENOMEM, "out of memory");
 		return slo_err_set(err, -ENOMEM, "%s: out of memory", name_of(flavour));
 	}
-	r = open_root(be, cfg, &local);
+	r = slo_feed_open_root(&be->feed, cfg, &local);
 	if (!r)
-		r = slo_shared_open(&be->shared, flavour != SLO_FLAVOUR_CORE, &local);
+		r = slo_shared_open(&be->feed.shared, flavour != SLO_FLAVOUR_CORE, &local);
 	if (!r)
-		r = slo_shared_control(&be->shared, cfg, cfg->signals, 0, &local);
+		r = slo_shared_control(&be->feed.shared, cfg, cfg->signals, 0, &local);
 	if (r < 0) {
 		refuse_rest(flavour, cfg->signals, verdicts, r, local.msg);
 		return slo_err_set(err, r, "%s", local.msg);
@@ -341,18 +265,12 @@ static int attach(struct libbpf_be **ret_be, enum slo_flavour flavour,
 	return 0;
 }
 
-static void clear_verdicts(struct slo_verdict *verdicts)
-{
-	for (int i = 0; i < SLO_SIG_MAX_; i++)
-		verdicts[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
-}
-
 static int probe_flavour(enum slo_flavour flavour, const struct slo_backend_config *cfg,
                          struct slo_verdict verdicts[SLO_SIG_MAX_], struct slo_err *err)
 {
 	slo_cleanup(closep) struct libbpf_be *be = NULL;
 
-	clear_verdicts(verdicts);
+	slo_verdicts_clear(verdicts);
 	return attach(&be, flavour, cfg, verdicts, err);
 }
 
@@ -363,11 +281,11 @@ static int open_flavour(enum slo_flavour flavour, const struct slo_backend_confi
 	slo_cleanup(closep) struct libbpf_be *be = NULL;
 	int r;
 
-	clear_verdicts(verdicts);
+	slo_verdicts_clear(verdicts);
 	r = attach(&be, flavour, cfg, verdicts, err);
 	if (r < 0)
 		return r;
-	if (cfg->signals && !be->served)
+	if (cfg->signals && !be->feed.served)
 		return slo_err_set(err, -ENOTSUP, "%s: none of the signals can be had here",
 		                   name_of(flavour));
 	r = keep_one_tracker(be, err);
@@ -376,26 +294,14 @@ static int open_flavour(enum slo_flavour flavour, const struct slo_backend_confi
 	if (!r)
 		r = open_aggregates(be, err);
 	if (!r)
-		r = slo_events_open(&be->events, &be->shared, on_event, be, err);
+		r = slo_feed_start(&be->feed, cfg, err);
 	if (r < 0)
 		return r;
-	be->cfg = *cfg;
-	be->enabled = be->served;
-	if (cfg->measure_cost)
-		slo_cost_begin(&be->cost);
-	be->interval_start_ns = slo_clock_monotonic_ns();
-	slo_traces_init(&be->traces, be->root, be->shared.map[SLO_SHARED_TRACES].fd, cfg->trace_map,
-	                cfg->thread_context);
-	slo_traces_look(&be->traces, be->interval_start_ns);
-	slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst, be->interval_start_ns);
-	(void)slo_clock_follow_realtime(&be->offset_ns);
+	slo_traces_init(&be->traces, be->feed.root, be->feed.shared.map[SLO_SHARED_TRACES].fd,
+	                cfg->trace_map, cfg->thread_context);
+	slo_traces_look(&be->traces, be->feed.interval_start_ns);
 	*ret_be = slo_take_ptr(be);
 	return 0;
-}
-
-static int write_control(struct libbpf_be *be, struct slo_err *err)
-{
-	return slo_shared_control(&be->shared, &be->cfg, be->enabled, be->epoch, err);
 }
 
 /*
@@ -404,7 +310,7 @@ static int write_control(struct libbpf_be *be, struct slo_err *err)
  */
 static void forget_owners(const struct libbpf_be *be, uint64_t since_ns)
 {
-	int fd = be->shared.map[SLO_SHARED_SOCKS].fd;
+	int fd = be->feed.shared.map[SLO_SHARED_SOCKS].fd;
 	uint32_t left = map_max(fd);
 	struct slo_abi_sock sock;
 	uint64_t key, next;
@@ -430,7 +336,7 @@ static void forget_stale_owners(struct libbpf_be *be, enum slo_signal sig)
 	else if (sig != SLO_SIG_TCP_RETRANSMITS)
 		return;
 	/* Closes are seen while retransmits are measured. */
-	if (!(be->enabled & owners))
+	if (!(be->feed.enabled & owners))
 		forget_owners(be, conn->links ? be->connects_since_ns : UINT64_MAX);
 }
 
@@ -440,29 +346,17 @@ static int libbpf_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err
 	struct slo_bpf_obj *o;
 	int r;
 
-	if (!(be->served & SLO_SIG_BIT(sig)))
+	if (!(be->feed.served & SLO_SIG_BIT(sig)))
 		return slo_err_set(err, -ENOTSUP, "%s: %s is not served on this host",
 		                   name_of(be->flavour), slo_signal_desc(sig)->name);
 	o = &be->obj[object_of(be, sig)];
 	if (on)
 		forget_stale_owners(be, sig);
-	if (on)
-		be->enabled |= SLO_SIG_BIT(sig);
-	else
-		be->enabled &= ~SLO_SIG_BIT(sig);
-	for (uint32_t i = 0; i < SLO_SIG_MAX_; i++) {
-		struct slo_abi_ctl ctl;
-		int fd = be->shared.map[SLO_SHARED_CTL].fd;
-
-		if (i != (uint32_t)sig || bpf_map_lookup_elem(fd, &i, &ctl))
-			continue;
-		ctl.off = !on;
-		(void)bpf_map_update_elem(fd, &i, &ctl, BPF_ANY);
-	}
+	slo_feed_enable(&be->feed, sig, on);
 	if (on && !o->links)
 		(void)slo_bpf_obj_set_global(o, "sys_since_ns", slo_clock_monotonic_ns());
 	/* The hook stays while another signal of the object needs it. */
-	if (be->enabled & o->row->signals) {
+	if (be->feed.enabled & o->row->signals) {
 		r = slo_bpf_obj_attach(o, &be->env, err);
 		if (r < 0)
 			return r;
@@ -478,7 +372,7 @@ static int know_owners(struct libbpf_be *be, struct slo_err *err)
 {
 	int r = 0;
 
-	if (be->env.know_owner || !has_targets(&be->cfg.targets))
+	if (be->env.know_owner || !has_targets(&be->feed.cfg.targets))
 		return 0;
 	be->env.know_owner = true;
 	for (int i = 0; !r && i < SLO_OBJ_MAX_; i++)
@@ -491,62 +385,36 @@ static int libbpf_retarget(void *vbe, const struct slo_backend_config *cfg, stru
 	struct libbpf_be *be = vbe;
 	int r;
 
-	be->cfg.emit_all = cfg->emit_all;
-	memcpy(be->cfg.threshold, cfg->threshold, sizeof(be->cfg.threshold));
-	be->cfg.targets = cfg->targets;
-	if (cfg->events_per_second != be->shared.rate || cfg->burst != be->shared.burst)
-		slo_shared_limit(&be->shared, cfg->events_per_second, cfg->burst,
-		                 slo_clock_monotonic_ns());
+	r = slo_feed_retarget(&be->feed, cfg, err);
 	slo_traces_look_now(&be->traces, slo_clock_monotonic_ns());
-	r = know_owners(be, err);
-	return r < 0 ? r : write_control(be, err);
+	return r < 0 ? r : know_owners(be, err);
 }
 
 static int libbpf_fd(void *vbe)
 {
 	const struct libbpf_be *be = vbe;
 
-	return be->events.epoll;
-}
-
-static void on_swept(void *user, const struct slo_abi_event *e)
-{
-	deliver(user, e, e->size);
+	return be->feed.events.epoll;
 }
 
 /* Queries and handshakes that nobody ends, and all that are over where the programs leave that to us. */
 static void sweep(struct libbpf_be *be, uint64_t now_ns)
 {
-	be->swept = slo_tls_sweep(&be->tls, now_ns, on_swept, be);
-	if (be->served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
-		be->swept += slo_dns_sweep(&be->dns, now_ns, on_swept, be);
+	be->swept = slo_tls_sweep(&be->tls, now_ns, slo_feed_on_own, &be->feed);
+	if (be->feed.served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
+		be->swept += slo_dns_sweep(&be->dns, now_ns, slo_feed_on_own, &be->feed);
 }
 
 static int libbpf_poll(void *vbe, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
 	uint64_t now_ns = slo_clock_monotonic_ns();
+	int r;
 
-	(void)slo_clock_follow_realtime(&be->offset_ns);
-	slo_shared_refill(&be->shared, now_ns);
+	r = slo_feed_poll(&be->feed, now_ns, err);
 	if (be->flavour != SLO_FLAVOUR_CORE && be->swept < SWEPT_MANY)
 		sweep(be, now_ns);
-	return slo_events_poll(&be->events, err);
-}
-
-static void set_epoch(struct libbpf_be *be, uint32_t epoch)
-{
-	int fd = be->shared.map[SLO_SHARED_CTL].fd;
-
-	be->epoch = epoch;
-	for (uint32_t sig = 0; sig < SLO_SIG_MAX_; sig++) {
-		struct slo_abi_ctl ctl;
-
-		if (bpf_map_lookup_elem(fd, &sig, &ctl))
-			continue;
-		ctl.epoch = epoch;
-		(void)bpf_map_update_elem(fd, &sig, &ctl, BPF_ANY);
-	}
+	return r;
 }
 
 /* A disk whose requests carry no times was met: from now on they are kept for it. */
@@ -561,61 +429,11 @@ static int follow_disks(struct libbpf_be *be, struct slo_err *err)
 	return slo_bpf_obj_attach_late(o, &be->env, err);
 }
 
-/* What user space counted in the kernel's place. */
-static void add_own(const struct libbpf_be *be, enum slo_signal sig, struct slo_abi_stats *k)
-{
-	static const struct slo_abi_stats none;
-	const struct slo_abi_stats *own = sig == SLO_SIG_DNS_LATENCY     ? &be->dns.stats
-	                                  : sig == SLO_SIG_TLS_HANDSHAKE ? &be->tls.handshake
-	                                  : sig == SLO_SIG_TLS_FAIL      ? &be->tls.failure
-	                                                                 : &none;
-
-	k->made += own->made;
-	k->sent += own->sent;
-	k->aggregated += own->aggregated;
-	k->lost_map += own->lost_map;
-	k->shed += own->shed;
-	k->agg_lost += own->agg_lost;
-	k->unmatched += own->unmatched;
-}
-
-static int settle_losses(struct libbpf_be *be)
-{
-	uint64_t sent[SLO_SIG_MAX_] = { 0 };
-	int n;
-
-	if (!be->shared.old)
-		return 0;
-	for (int i = 0; i < SLO_SIG_MAX_; i++) {
-		struct slo_abi_stats k;
-
-		if (!(be->served & SLO_SIG_BIT(i)))
-			continue;
-		slo_shared_stats(&be->shared, (enum slo_signal)i, &k);
-		add_own(be, (enum slo_signal)i, &k);
-		sent[i] = k.sent;
-	}
-	n = slo_events_poll(&be->events, NULL);
-	slo_account_losses(be->lost, sent, be->delivered);
-	return n > 0 ? n : 0;
-}
-
 static int libbpf_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 {
 	struct libbpf_be *be = vbe;
-	uint64_t start = be->interval_start_ns;
-	uint32_t epoch = be->epoch;
-	int count, r;
+	int count = slo_feed_interval(&be->feed, now_ns), r;
 
-	(void)slo_clock_follow_realtime(&be->offset_ns);
-	count = settle_losses(be);
-	set_epoch(be, epoch + 1);
-	be->interval_start_ns = now_ns;
-	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
-		if (be->agg[sig])
-			count += slo_agg_read(be->agg[sig], start, now_ns - start, epoch,
-			                      on_aggregate, be);
-	}
 	sweep(be, now_ns);
 	slo_traces_look(&be->traces, now_ns);
 	r = follow_disks(be, err);
@@ -632,57 +450,24 @@ static void add_route(struct slo_cost_of *cost, struct slo_cost_of more)
 static void add_cost(const struct libbpf_be *be, enum slo_signal sig, struct slo_backend_stats *ret)
 {
 	const struct slo_bpf_obj *o = &be->obj[object_of(be, sig)];
-	uint64_t all = be->served & o->row->signals;
-	struct slo_signal_stats *st = &ret->signal[sig];
-	struct slo_cost_of cost;
+	struct slo_cost_of cost = slo_cost_object(o->obj);
 
-	ret->program[sig] = all;
-	cost = slo_cost_object(o->obj);
 	if (o->row == slo_obj_row(be->flavour, SLO_OBJ_DNS) ||
 	    o->row == slo_obj_row(be->flavour, SLO_OBJ_TLS))
 		add_route(&cost, slo_route_cost(&be->route));
-	/* A bound, not a sum: what was left out may have been of any of them. */
-	st->missed = cost.missed;
-	if (sig != (enum slo_signal)__builtin_ctzll(all))
-		return;
-	st->run_count = cost.runs;
-	st->run_ns = cost.run_ns;
-	st->cost_ns = cost.run_ns + (uint64_t)((double)cost.runs * be->cost.entry_ns);
+	slo_feed_add_cost(&be->feed, sig, be->feed.served & o->row->signals, cost, ret);
 }
 
 static void libbpf_stats(void *vbe, struct slo_backend_stats *ret)
 {
 	struct libbpf_be *be = vbe;
 
-	memset(ret, 0, sizeof(*ret));
-	ret->map_bytes = be->shared.bytes;
+	slo_feed_stats(&be->feed, ret);
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
-		struct slo_signal_stats *st = &ret->signal[i];
-		struct slo_abi_stats k;
-
-		if (!(be->served & SLO_SIG_BIT(i)))
-			continue;
-		slo_shared_stats(&be->shared, (enum slo_signal)i, &k);
-		add_own(be, (enum slo_signal)i, &k);
-		*st = (struct slo_signal_stats){
-			.made = k.made,
-			.sent = k.sent - be->lost[i],
-			.aggregated = k.aggregated,
-			.lost_ring = k.lost_ring + be->lost[i],
-			.lost_map = k.lost_map,
-			.shed = k.shed,
-			.agg_lost = k.agg_lost,
-			.inflight_full = k.inflight_full,
-			.unmatched = k.unmatched,
-			.filtered = k.filtered,
-			.delivered = be->delivered[i],
-		};
-		add_cost(be, (enum slo_signal)i, ret);
+		if (be->feed.served & SLO_SIG_BIT(i))
+			add_cost(be, (enum slo_signal)i, ret);
 	}
-	ret->rejected = be->rejected;
 	ret->traces = be->traces.source;
-	ret->cost_known = be->cost.stats_fd >= 0;
-	ret->entry_ns = be->cost.entry_ns;
 }
 
 static int libbpf_probe(const struct slo_backend_config *cfg,
