@@ -1,57 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The BPF objects, embedded. libbpf wants them 8-byte aligned. */
-.macro embed name
-	.section .rodata.\name, "a"
+/* The BPF objects, embedded, by flavour (rows.h). libbpf wants them 8-byte aligned. */
+.macro embed flavour, name, suffix
+	.section .rodata.\flavour\().\name, "a"
 	.balign 8
-	.global slo_bpf_\name\()_start
-slo_bpf_\name\()_start:
-	.incbin "\name\().bpf.o"
-	.global slo_bpf_\name\()_end
-slo_bpf_\name\()_end:
+	.global slo_bpf_\flavour\()_\name\()_start
+slo_bpf_\flavour\()_\name\()_start:
+	.incbin "\name\().\suffix\().o"
+	.global slo_bpf_\flavour\()_\name\()_end
+slo_bpf_\flavour\()_\name\()_end:
 .endm
 
-.macro embed_free name
-	.section .rodata.free.\name, "a"
-	.balign 8
-	.global slo_bpf_free_\name\()_start
-slo_bpf_free_\name\()_start:
-	.incbin "\name\().free.o"
-	.global slo_bpf_free_\name\()_end
-slo_bpf_free_\name\()_end:
+/* What reads no structure is the very same object with BTF in a file. */
+.macro same name
+	.global slo_bpf_ext_\name\()_start, slo_bpf_ext_\name\()_end
+	.set slo_bpf_ext_\name\()_start, slo_bpf_free_\name\()_start
+	.set slo_bpf_ext_\name\()_end, slo_bpf_free_\name\()_end
 .endm
 
-.macro embed_ext name
-	.section .rodata.ext.\name, "a"
-	.balign 8
-	.global slo_bpf_ext_\name\()_start
-slo_bpf_ext_\name\()_start:
-	.incbin "\name\().ext.o"
-	.global slo_bpf_ext_\name\()_end
-slo_bpf_ext_\name\()_end:
-.endm
-
-embed dns
-embed retransmit
-embed runqueue
-embed connect
-embed reclaim
-embed disk
-embed syscall
-embed tls
-embed route
-
-embed_ext dns
-embed_ext retransmit
-embed_ext runqueue
-embed_ext connect
-embed_ext tls
-
-embed_free dns
-embed_free retransmit
-embed_free runqueue
-embed_free connect
-embed_free reclaim
-embed_free disk
-embed_free tls
+.irp name, dns, retransmit, runqueue, connect, reclaim, disk, syscall, tls, route
+	embed core, \name, bpf
+.endr
+.irp name, dns, retransmit, runqueue, connect, reclaim, disk, tls
+	embed free, \name, free
+.endr
+.irp name, dns, retransmit, runqueue, connect, tls
+	embed ext, \name, ext
+.endr
+same reclaim
+same disk
 
 .section .note.GNU-stack, "", %progbits

@@ -7,7 +7,7 @@
 
 #include "backends/libbpf/bpflog.h"
 
-extern const unsigned char slo_bpf_route_start[], slo_bpf_route_end[];
+SLO_OBJ_EMBEDDED(core, route);
 
 static const char *const hooks[] = { "route_egress", "route_ingress" };
 
@@ -58,8 +58,9 @@ static int load(struct slo_route *r, const struct slo_bpf_obj *tls,
 
 	if (r->obj)
 		return 0;
-	obj = bpf_object__open_mem(slo_bpf_route_start,
-	                           (size_t)(slo_bpf_route_end - slo_bpf_route_start), &opts);
+	obj = bpf_object__open_mem(slo_bpf_core_route_start,
+	                           (size_t)(slo_bpf_core_route_end - slo_bpf_core_route_start),
+	                           &opts);
 	if (!obj)
 		return -errno;
 	code = prepare_maps(obj, tls, env->shared);

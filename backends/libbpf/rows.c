@@ -1,33 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/libbpf/rows.h"
 
-#define EMBEDDED(name) extern const unsigned char slo_bpf_##name##_start[], slo_bpf_##name##_end[]
-
-EMBEDDED(dns);
-EMBEDDED(retransmit);
-EMBEDDED(runqueue);
-EMBEDDED(connect);
-EMBEDDED(reclaim);
-EMBEDDED(disk);
-EMBEDDED(syscall);
-EMBEDDED(tls);
-
-#define OBJECT(name) #name, slo_bpf_##name##_start, slo_bpf_##name##_end
+SLO_OBJ_ALL_EMBEDDED(core);
+SLO_OBJ_EMBEDDED(core, syscall);
 
 static const struct slo_obj_row objects[] = {
-	[SLO_OBJ_DNS] = { OBJECT(dns), SLO_SIG_BIT(SLO_SIG_DNS_LATENCY), false },
-	[SLO_OBJ_RETRANSMIT] = { OBJECT(retransmit), SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS), false },
-	[SLO_OBJ_RUNQUEUE] = { OBJECT(runqueue), SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY), true },
-	[SLO_OBJ_CONNECT] = { OBJECT(connect),
-	                      SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
-	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
-	                      false },
-	[SLO_OBJ_RECLAIM] = { OBJECT(reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), false },
-	[SLO_OBJ_DISK] = { OBJECT(disk), SLO_SIG_BIT(SLO_SIG_DISK_IO), false },
-	[SLO_OBJ_SYSCALL] = { OBJECT(syscall), SLO_SIG_BIT(SLO_SIG_SYSCALL), false },
-	[SLO_OBJ_TLS] = { OBJECT(tls),
-	                  SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) | SLO_SIG_BIT(SLO_SIG_TLS_FAIL),
-	                  false },
+	SLO_OBJ_ALL_ROWS(core),
+	[SLO_OBJ_SYSCALL] = { SLO_OBJ_BYTES(core, syscall), SLO_SIG_BIT(SLO_SIG_SYSCALL) },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
@@ -97,9 +76,6 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 	.obj = SLO_OBJ_TLS, .hooks = "cgroup_skb/{egress,ingress} at the cgroup2 root", \
 	.source = SLO_SRC_CGROUP_SKB, .progs = { "tls_egress", "tls_ingress" },         \
 	.needs = "BTF, cgroup2, CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
-
-#define TLS_NOTE \
-	"TLS over TCP only: QUIC, DTLS and hellos inside a SYN (TCP fast open) are not seen"
 
 static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb", .rodata[0] = { "slo_owner_by", 2 }, .note = "" },
@@ -174,11 +150,11 @@ static const struct slo_rung rungs[] = {
 	{ SYS_CALLS, .mechanism = "tp_btf, all calls, file by probe read, own map",
 	  .rodata[0] = { "sys_how", 3 }, .unused_maps = { "slo_counts", "sys_calls" } },
 	{ TLS_COMMON, .mechanism = "cgroup_skb", .rodata[0] = { "slo_owner_by", 2 },
-	  .note = TLS_NOTE },
+	  .note = SLO_TLS_NOTE },
 	{ TLS_COMMON, .mechanism = "cgroup_skb, task by probe read",
-	  .rodata[0] = { "slo_owner_by", 1 }, .note = TLS_NOTE },
+	  .rodata[0] = { "slo_owner_by", 1 }, .note = SLO_TLS_NOTE },
 	{ TLS_COMMON, .mechanism = "cgroup_skb, no task", .rodata[0] = { "slo_owner_by", 0 },
-	  .note = TLS_NOTE "; pid and comm unknown (the cgroup is)" },
+	  .note = SLO_TLS_NOTE "; pid and comm unknown (the cgroup is)" },
 };
 
 static const struct slo_flavour_rows core = { objects, rungs, SLO_ARRAY_SIZE(rungs) };

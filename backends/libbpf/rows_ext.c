@@ -5,35 +5,10 @@
  */
 #include "backends/libbpf/rows_old.h"
 
-#define EMBEDDED(flavour, name)                                          \
-	extern const unsigned char slo_bpf_##flavour##_##name##_start[], \
-		slo_bpf_##flavour##_##name##_end[]
-
-EMBEDDED(ext, dns);
-EMBEDDED(ext, retransmit);
-EMBEDDED(ext, runqueue);
-EMBEDDED(ext, connect);
-EMBEDDED(free, reclaim);
-EMBEDDED(free, disk);
-EMBEDDED(ext, tls);
-
-#define OBJECT(flavour, name) \
-#name, slo_bpf_##flavour##_##name##_start, slo_bpf_##flavour##_##name##_end
+SLO_OBJ_ALL_EMBEDDED(ext);
 
 static const struct slo_obj_row objects[SLO_OBJ_MAX_] = {
-	[SLO_OBJ_DNS] = { OBJECT(ext, dns), SLO_SIG_BIT(SLO_SIG_DNS_LATENCY), false },
-	[SLO_OBJ_RETRANSMIT] = { OBJECT(ext, retransmit), SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS),
-	                         false },
-	[SLO_OBJ_RUNQUEUE] = { OBJECT(ext, runqueue), SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY), true },
-	[SLO_OBJ_CONNECT] = { OBJECT(ext, connect),
-	                      SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |
-	                              SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS),
-	                      false },
-	[SLO_OBJ_RECLAIM] = { OBJECT(free, reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM), false },
-	[SLO_OBJ_DISK] = { OBJECT(free, disk), SLO_SIG_BIT(SLO_SIG_DISK_IO), false },
-	[SLO_OBJ_TLS] = { OBJECT(ext, tls),
-	                  SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) | SLO_SIG_BIT(SLO_SIG_TLS_FAIL),
-	                  false },
+	SLO_OBJ_ALL_ROWS(ext),
 };
 
 static const struct slo_rung rungs[] = {
@@ -64,13 +39,13 @@ static const struct slo_rung rungs[] = {
 	  .note = "throttling of reclaim is not told apart" },
 	{ DISK, .mechanism = "tracepoint, BTF file", CGROUP, .note = DISK_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, BTF file",
-	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 3 } }, .note = TLS_NOTE },
+	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 3 } }, .note = SLO_TLS_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, BTF file, task by probe read",
-	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 1 } }, .note = TLS_NOTE },
+	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 1 } }, .note = SLO_TLS_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, BTF file, no task", .rodata[0] = { "slo_skb_cgroup", 1 },
-	  .note = TLS_NOTE "; pid and comm unknown (the cgroup is)" },
+	  .note = SLO_TLS_NOTE "; pid and comm unknown (the cgroup is)" },
 	{ TLS, .mechanism = "cgroup_skb, BTF file, no owner",
-	  .note = TLS_NOTE "; pid, comm and cgroup unknown" },
+	  .note = SLO_TLS_NOTE "; pid, comm and cgroup unknown" },
 };
 
 const struct slo_flavour_rows slo_rows_ext = { objects, rungs, SLO_ARRAY_SIZE(rungs) };

@@ -20,8 +20,6 @@
 	.progs = { "tls_egress", "tls_ingress" }, .needs = NEEDS_SKB
 
 #define DNS_NOTE "resolver's own queries not told from clients'"
-#define TLS_NOTE \
-	"TLS over TCP only: QUIC, DTLS and hellos inside a SYN (TCP fast open) are not seen"
 
 #define RETR                                                                                          \
 	.obj = SLO_OBJ_RETRANSMIT, .source = SLO_SRC_TRACEPOINT, .stand_in = "retr_set_state",        \
