@@ -163,7 +163,7 @@ int BPF_PROG(conn_set_state, const struct sock *sk, int oldstate, int newstate)
 	if (newstate == SLO_TCP_SYN_SENT)
 		begin(sk, key);
 	else if (newstate == SLO_TCP_LISTEN)
-		slo_sock_listens(sk);
+		slo_sock_listens(sk, sk->__sk_common.skc_num);
 	else if ((oldstate == SLO_TCP_SYN_SENT || oldstate == SLO_TCP_SYN_RECV) &&
 	         !is_passive(sk, oldstate))
 		ended(sk, key, oldstate, newstate);

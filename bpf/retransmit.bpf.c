@@ -18,7 +18,7 @@ static __always_inline void find_owner(const struct sock *sk, struct slo_abi_own
 	struct slo_abi_owner *known = connected ? &connected->owner : 0;
 	__u64 cgroup_id = slo_sock_cgroup_id(sk);
 
-	slo_listener_key(&l, sk);
+	slo_listener_key(&l, sk, sk->__sk_common.skc_num);
 	if (!known) {
 		known = bpf_map_lookup_elem(&slo_listeners, &l);
 		o->flags = known ? SLO_ABI_F_PASSIVE : 0;
@@ -157,7 +157,7 @@ int BPF_PROG(retr_set_state, const struct sock *sk, int oldstate, int newstate)
 	if (newstate == SLO_TCP_CLOSE) {
 		slo_sock_closes(key);
 	} else if (newstate == SLO_TCP_LISTEN) {
-		slo_sock_listens(sk);
+		slo_sock_listens(sk, sk->__sk_common.skc_num);
 	} else {
 		slo_sock_owner(sk, &s.owner);
 		(void)slo_sock_keep(key, &s);
@@ -191,7 +191,7 @@ int retr_existing(struct bpf_iter__task_file *ctx)
 	s.owner.netns = slo_sock_netns(sk);
 	s.owner.cgroup_id = slo_task_cgroup_id(task);
 	__builtin_memcpy(s.owner.comm, task->comm, sizeof(s.owner.comm));
-	slo_listener_key(&l, sk);
+	slo_listener_key(&l, sk, sk->__sk_common.skc_num);
 	if (sk->__sk_common.skc_state == SLO_TCP_LISTEN)
 		bpf_map_update_elem(&slo_listeners, &l, &s.owner, BPF_NOEXIST);
 	else if (!slo_sock_known(key))

@@ -87,6 +87,9 @@ static __always_inline void slo_owner_current(struct slo_abi_owner *o)
 
 #ifdef SLO_EXT
 #include "bpf/free/read.h"
+#else
+/* The network namespace is in no tracepoint: 0 for all, so that listeners are told by their port alone. */
+#define slo_sock_netns(sk) 0
 #endif
 
 #endif

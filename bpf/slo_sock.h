@@ -8,12 +8,7 @@
 
 #include "bpf/slo_bpf.h"
 
-/*
- * Keyed by the socket's address: a socket always passes CLOSE before its memory is used again. Its record is marked then, and
- * written anew for the next socket there: an update and a delete cost as much as ten look-ups.
- */
-#define SLO_SOCK_CLOSED 1 /* of struct slo_abi_sock.pad */
-
+/* Keyed by the socket's address: a socket always passes CLOSE before its memory is used again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -27,6 +22,13 @@ struct {
 	__type(key, struct slo_abi_listener);
 	__type(value, struct slo_abi_owner);
 } slo_listeners SEC(".maps");
+
+#ifndef SLO_FREE
+/*
+ * At CLOSE a record is marked, and written anew for the next socket there: an update and a delete cost as much as ten look-ups.
+ * Programs without BTF delete it: what they have seen of a connect stands in pad (free/connect.bpf.c).
+ */
+#define SLO_SOCK_CLOSED 1 /* of struct slo_abi_sock.pad */
 
 /* The socket's record, or NULL. */
 static __always_inline struct slo_abi_sock *slo_sock_known(__u64 key)
@@ -53,11 +55,13 @@ static __always_inline void slo_sock_closes(__u64 key)
 	if (s)
 		s->pad = SLO_SOCK_CLOSED;
 }
+#endif
 
-static __always_inline void slo_listener_key(struct slo_abi_listener *l, const struct sock *sk)
+static __always_inline void slo_listener_key(struct slo_abi_listener *l, const struct sock *sk,
+                                             __u16 port)
 {
 	l->netns = slo_sock_netns(sk);
-	l->port = sk->__sk_common.skc_num;
+	l->port = port;
 }
 
 /* The running task is the socket's: true at the transitions to SYN_SENT and LISTEN, which the owner makes itself. */
@@ -67,13 +71,14 @@ static __always_inline void slo_sock_owner(const struct sock *sk, struct slo_abi
 	o->netns = slo_sock_netns(sk);
 }
 
-static __always_inline void slo_sock_listens(const struct sock *sk)
+static __always_inline void slo_sock_listens(const struct sock *sk, __u16 port)
 {
 	struct slo_abi_listener l = {};
 	struct slo_abi_owner o = {};
 
-	slo_listener_key(&l, sk);
 	slo_sock_owner(sk, &o);
+	l.netns = o.netns;
+	l.port = port;
 	bpf_map_update_elem(&slo_listeners, &l, &o, BPF_ANY);
 }
 

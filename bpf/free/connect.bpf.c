@@ -3,7 +3,7 @@
  * TCP connect from the tracepoints' records alone. A failure's errno is in none of them: a reset is told by a tracepoint
  * of its own, time-outs by who closes; of the rest the cause stays unknown.
  */
-#include "bpf/free/tcp_free.h"
+#include "bpf/slo_sock.h"
 
 #define SLO_ETIMEDOUT 110
 #define SLO_ECONNREFUSED 111
@@ -52,8 +52,7 @@ static __always_inline void begin(__u64 key)
 {
 	struct slo_abi_sock s = { .start_ns = bpf_ktime_get_ns() };
 
-	slo_owner_current(&s.owner);
-	s.owner.netns = slo_sock_netns((const struct sock *)key);
+	slo_sock_owner((const struct sock *)key, &s.owner);
 	s.admitted = slo_admit(SLO_ABI_CONNECT_LATENCY, &s.owner);
 	if (bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY))
 		slo_stat_inc(SLO_ABI_CONNECT_LATENCY, inflight_full);
@@ -185,7 +184,7 @@ static __always_inline int take(const struct change *c, struct slo_abi_sock *ret
 		if ((c).newstate == SLO_TCP_SYN_SENT) {                                            \
 			begin(key_);                                                               \
 		} else if ((c).newstate == SLO_TCP_LISTEN) {                                       \
-			remember_listener(key_, (c).sport);                                        \
+			slo_sock_listens((const struct sock *)key_, (c).sport);                    \
 		} else if ((c).newstate == SLO_TCP_ESTABLISHED || (c).newstate == SLO_TCP_CLOSE) { \
 			if (((c).oldstate == SLO_TCP_SYN_SENT ||                                   \
 			     (c).oldstate == SLO_TCP_SYN_RECV) &&                                  \

@@ -3,7 +3,7 @@
  * TCP segments sent again, from the tracepoints' records alone: whether it was a SYN is known, whether a timeout or
  * duplicate ACKs were the reason is not, unless the socket can be read (SLO_EXT).
  */
-#include "bpf/free/tcp_free.h"
+#include "bpf/slo_sock.h"
 
 #ifdef SLO_EXT
 #define SLO_CA_RECOVERY 3
@@ -52,7 +52,7 @@ static __always_inline void read_owner(const struct sock *sk, struct slo_abi_own
 #else
 #define reason(sk) SLO_ABI_RETR_OTHER
 #define segments(skb) 1
-/* What has begun to connect and is not measured yet (tcp_free.h) is still sending SYNs; of others the state is unknown. */
+/* What has begun to connect and is not measured yet is still sending SYNs; of others the state is unknown. */
 static __always_inline __u16 read_state(const struct sock *sk)
 {
 	__u64 key = (__u64)sk;
@@ -178,10 +178,9 @@ int retr_set_state(void *ctx)
 	if (newstate == SLO_TCP_CLOSE) {
 		bpf_map_delete_elem(&slo_socks, &key);
 	} else if (newstate == SLO_TCP_LISTEN) {
-		remember_listener(key, slo_field_u16(ctx, STATE_SPORT));
+		slo_sock_listens((const struct sock *)key, slo_field_u16(ctx, STATE_SPORT));
 	} else if (newstate == SLO_TCP_SYN_SENT) {
-		slo_owner_current(&s.owner);
-		s.owner.netns = slo_sock_netns((const struct sock *)key);
+		slo_sock_owner((const struct sock *)key, &s.owner);
 		s.start_ns = bpf_ktime_get_ns();
 		bpf_map_update_elem(&slo_socks, &key, &s, BPF_ANY);
 	} else {
