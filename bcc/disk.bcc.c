@@ -65,36 +65,12 @@ static __always_inline __u64 disk_cgroup_id(struct request *rq)
 #endif
 }
 
-/* The kernel's own classes (op_stat_group()), so that counts can be compared with /sys/block/X/stat. */
-static __always_inline __u32 disk_operation(struct request *rq, __u32 op, __u32 bytes)
-{
-	unsigned short segments = 0;
-
-	switch (op) {
-	case 0:
-		return SLO_ABI_DISK_READ;
-	case 1:
-		slo_read(&segments, &rq->nr_phys_segments);
-		/* A lone flush travels as a write of nothing. */
-		return bytes || segments ? SLO_ABI_DISK_WRITE : SLO_ABI_DISK_FLUSH;
-	case 2:
-		return SLO_ABI_DISK_FLUSH;
-	case 3:
-	case 5: /* secure erase */
-		return SLO_ABI_DISK_DISCARD;
-	case 7: /* zone append; before 5.18 write same */
-	case 9: /* write zeroes */
-		return SLO_ABI_DISK_WRITE;
-	default:
-		return SLO_ABI_DISK_OTHER;
-	}
-}
-
 static __always_inline int disk_complete(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct request *rq = (struct request *)ctx->args[0];
 	struct slo_abi_owner owner = {}, *o = &owner;
 	__u32 bytes = (__u32)ctx->args[2], left = 0, op = 0, flags = 0;
+	unsigned short segments = 0;
 	__u64 issued = 0, now;
 	struct slo_measure m = {};
 	struct slo_abi_event e = {};
@@ -121,7 +97,9 @@ static __always_inline int disk_complete(struct bpf_raw_tracepoint_args *ctx)
 	/* The clocks of two CPUs may differ a little: a request took no less than nothing. */
 	m.ns = now > m.start_ns ? now - m.start_ns : 0;
 	m.dev = disk_device(rq);
-	m.tag = disk_operation(rq, op, bytes);
+	if (!bytes)
+		slo_read(&segments, &rq->nr_phys_segments);
+	m.tag = slo_disk_operation(op, bytes || segments);
 	if (!slo_latency(&e, SLO_ABI_DISK_IO, o, &m))
 		return 0;
 	slo_read(&issued, &rq->io_start_time_ns);

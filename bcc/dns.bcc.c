@@ -28,14 +28,6 @@ BPF_TABLE(SLO_LRU, __u64, __u64, dns_readers, 4096);
 /* Sockets that read an answer which was not seen in either place: what they wait for is no timeout. */
 BPF_TABLE(SLO_LRU, __u64, __u8, dns_unread, 1024);
 
-struct dns_header {
-	__be16 id;
-	__u8 flags1; /* QR, opcode, AA, TC, RD */
-	__u8 flags2; /* RA, Z, AD, CD, rcode */
-	__be16 qdcount;
-	__be16 counts[3];
-};
-
 struct dns_packet {
 	unsigned char *net;
 	unsigned char *payload;
@@ -80,13 +72,13 @@ static __always_inline int dns_parse(struct sk_buff *skb, struct dns_packet *p)
 	return 0;
 }
 
-static __always_inline int dns_is_answer(const struct dns_header *h)
+static __always_inline int dns_is_answer(const struct slo_dns_header *h)
 {
 	return h->flags1 & 0x80;
 }
 
 /* Opcode QUERY, exactly one question, and an answer exactly where it comes from port 53. */
-static __always_inline int dns_is_plausible(const struct dns_header *h, const struct dns_packet *p)
+static __always_inline int dns_is_plausible(const struct slo_dns_header *h, const struct dns_packet *p)
 {
 	return (h->flags1 & 0x78) == 0 && h->qdcount == htons(1) &&
 	       !dns_is_answer(h) == (p->sport != DNS_PORT);
@@ -172,12 +164,12 @@ static __always_inline void dns_query(void *ctx, struct sock *sk, const struct d
 static __always_inline void dns_sent(void *ctx, struct sk_buff *skb)
 {
 	struct dns_packet p = {};
-	struct dns_header h = {};
+	struct slo_dns_header h = {};
 	struct sock *sk = 0;
 
 	if (dns_parse(skb, &p) || p.paged)
 		return;
-	slo_read(&h, (struct dns_header *)p.payload);
+	slo_read(&h, (struct slo_dns_header *)p.payload);
 	if (!dns_is_plausible(&h, &p))
 		return;
 	slo_read(&sk, &skb->sk);
@@ -191,7 +183,7 @@ static __always_inline void dns_sent(void *ctx, struct sk_buff *skb)
 
 static __always_inline void dns_answer(void *ctx, struct slo_abi_dns_query *q,
                                        const struct slo_abi_dns_key *key,
-                                       const struct dns_header *h)
+                                       const struct slo_dns_header *h)
 {
 	__u32 rcode = h->flags2 & 0xf;
 	struct slo_measure m = { .start_ns = q->first_ns };
@@ -220,7 +212,7 @@ static __always_inline void dns_answer(void *ctx, struct slo_abi_dns_query *q,
 }
 
 /* Of a message in pages: its header as the reader got it. */
-static __always_inline int dns_read_copy(struct dns_header *h)
+static __always_inline int dns_read_copy(struct slo_dns_header *h)
 {
 	__u64 thread = bpf_get_current_pid_tgid(), from = 0;
 	__u64 *to = dns_readers.lookup(&thread);
@@ -236,7 +228,7 @@ static __always_inline void dns_read(void *ctx, struct sock *sk, struct sk_buff 
 	struct slo_abi_dns_key key = {};
 	struct slo_abi_dns_query *known;
 	struct dns_packet p = {};
-	struct dns_header h = {};
+	struct slo_dns_header h = {};
 	__u8 yes = 1;
 
 	if (dns_parse(skb, &p) || p.sport != DNS_PORT)
@@ -247,7 +239,7 @@ static __always_inline void dns_read(void *ctx, struct sock *sk, struct sk_buff 
 		return;
 	}
 	if (!p.paged)
-		slo_read(&h, (struct dns_header *)p.payload);
+		slo_read(&h, (struct slo_dns_header *)p.payload);
 	if (!dns_is_plausible(&h, &p))
 		return;
 	dns_addresses(&p, key.raddr, key.laddr);

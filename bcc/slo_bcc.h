@@ -31,6 +31,7 @@
 		(void)__sync_fetch_and_add((p), (n));  \
 		asm volatile("" : : "i"(__COUNTER__)); \
 	})
+#define slo_add_atomic(p, n) slo_add((p), (n))
 #if LINUX_VERSION_CODE < KERNEL_VERSION(4, 12, 0)
 #define SLO_CONST_INDEX
 #endif
@@ -45,9 +46,6 @@ BPF_TABLE(SLO_STATS, __u32, struct slo_abi_stats, slo_stats, SLO_ABI_SIGNAL_MAX)
 BPF_TABLE("array", __u32, struct slo_abi_bucket, slo_bucket, 1);
 BPF_TABLE("hash", __u64, __u8, slo_tgt_cgroups, 4096);
 BPF_TABLE("hash", __u32, __u8, slo_tgt_pids, 256);
-struct slo_comm {
-	char text[SLO_ABI_COMM_LEN];
-};
 BPF_TABLE("hash", struct slo_comm, __u8, slo_tgt_comms, 64);
 BPF_TABLE("hash", struct slo_abi_hist_key, struct slo_abi_hist_val, slo_hist, SLO_HIST_MAX);
 
@@ -123,7 +121,6 @@ static __always_inline __u32 slo_sock_netns(struct sock *sk)
 	return inum;
 }
 
-/* The running task. Only where it is known to act for itself. */
 /*
  * The running task. Before 4.8 no helper tells it, and all programs are kprobes: what the probe interrupted ran on the task's
  * stack, at whose lower end the task stands. In an interrupt that is another stack, and its end is nothing: the pid tells.
@@ -172,14 +169,8 @@ static __always_inline struct slo_abi_ctl *slo_ctl_of(__u32 signal)
 static __always_inline int slo_is_comm_target(const char *comm)
 {
 	struct slo_comm key;
-	char live = -1;
 
-	/* What stands behind the NUL is no part of the name. */
-#pragma unroll
-	for (int i = 0; i < SLO_ABI_COMM_LEN; i++) {
-		live = comm[i] ? live : 0;
-		key.text[i] = comm[i] & live;
-	}
+	slo_comm_key(&key, comm);
 	return slo_tgt_comms.lookup(&key) != 0;
 }
 
@@ -213,52 +204,27 @@ static __always_inline int slo_admit(__u32 signal, const struct slo_abi_owner *o
 	return 0;
 }
 
-#define slo_stat_inc(sig, field)                               \
-	do {                                                   \
-		struct slo_abi_stats *st_ = slo_stats_of(sig); \
-		if (st_)                                       \
-			slo_add(&st_->field, 1);               \
-	} while (0)
-
 static __always_inline int slo_may_send(void)
 {
 	__u32 zero = 0;
 	struct slo_abi_bucket *b = slo_bucket.lookup(&zero);
 
-	if (!b || b->unlimited)
-		return 1;
-	if (b->tokens <= 0)
-		return 0;
-	slo_add(&b->tokens, -1);
-	return 1;
+	return slo_take_token(b);
 }
 
 /* As in bpf/slo_bpf.h, but @e is the caller's and zeroed; 1 where it is to be completed and sent. */
 static __always_inline int slo_dispose(struct slo_abi_event *e, struct slo_abi_stats *st,
                                        int aggregated, int wanted, const struct slo_abi_owner *o)
 {
-	slo_add(&st->made, 1);
-	if (aggregated < 0)
-		slo_add(&st->agg_lost, 1);
-	if (!wanted) {
-		if (aggregated < 0)
-			slo_add(&st->lost_map, 1);
-		else
-			slo_add(&st->aggregated, 1);
+	slo_made(st, aggregated, wanted);
+	if (!wanted)
 		return 0;
-	}
 	if (!slo_may_send()) {
 		slo_add(&st->shed, 1);
 		return 0;
 	}
-	e->version = SLO_ABI_VERSION;
-	e->size = sizeof(*e);
+	slo_event_begin(e, sizeof(*e), o);
 	e->source = SLO_ABI_SRC_BCC;
-	e->tgid = o->tgid;
-	e->tid = o->tid;
-	e->cgroup_id = o->cgroup_id;
-	e->netns = o->netns;
-	slo_copy(e->comm, o->comm, SLO_ABI_COMM_LEN);
 	return 1;
 }
 

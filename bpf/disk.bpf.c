@@ -90,28 +90,6 @@ static __always_inline __u64 bio_cgroup_id(const struct bio *bio)
 	return cgroup->kn->id;
 }
 
-/* The kernel's own classes (op_stat_group()), so that counts can be compared with /sys/block/X/stat. */
-static __always_inline __u32 operation(const struct request *rq, __u32 bytes)
-{
-	switch (rq->cmd_flags & REQ_OP_MASK) {
-	case 0:
-		return SLO_ABI_DISK_READ;
-	case 1:
-		/* A lone flush travels as a write of nothing. */
-		return bytes || rq->nr_phys_segments ? SLO_ABI_DISK_WRITE : SLO_ABI_DISK_FLUSH;
-	case 2:
-		return SLO_ABI_DISK_FLUSH;
-	case 3:
-	case 5: /* secure erase */
-		return SLO_ABI_DISK_DISCARD;
-	case 7: /* zone append; before 5.18 write same */
-	case 9: /* write zeroes */
-		return SLO_ABI_DISK_WRITE;
-	default:
-		return SLO_ABI_DISK_OTHER;
-	}
-}
-
 /*
  * A write with a flush or FUA completes in steps, of which the last one counts: the flag is gone then. The flush that
  * the block layer makes for it is a part of it, like in the kernel's own account.
@@ -199,7 +177,7 @@ static __always_inline void report(const struct request *rq, const struct slo_ab
 	/* The clocks of two CPUs may differ a little: a request took no less than nothing. */
 	m.ns = now > start_ns ? now - start_ns : 0;
 	m.dev = request_device(rq);
-	m.tag = operation(rq, bytes);
+	m.tag = slo_disk_operation(rq->cmd_flags & REQ_OP_MASK, bytes || rq->nr_phys_segments);
 	e = slo_latency(SLO_ABI_DISK_IO, owner, &m);
 	if (!e)
 		return;

@@ -22,21 +22,13 @@ struct {
 	__type(value, __u8);
 } dns_resolvers SEC(".maps");
 
-struct dns_header {
-	__be16 id;
-	__u8 flags1; /* QR, opcode, AA, TC, RD */
-	__u8 flags2; /* RA, Z, AD, CD, rcode */
-	__be16 qdcount;
-	__be16 counts[3];
-};
-
-static __always_inline int is_answer(const struct dns_header *h)
+static __always_inline int is_answer(const struct slo_dns_header *h)
 {
 	return h->flags1 & 0x80;
 }
 
 /* Opcode QUERY, exactly one question, and an answer exactly where it comes from port 53. */
-static __always_inline int is_plausible(const struct dns_header *h, const struct slo_packet *p)
+static __always_inline int is_plausible(const struct slo_dns_header *h, const struct slo_packet *p)
 {
 	return (h->flags1 & 0x78) == 0 && h->qdcount == bpf_htons(1) &&
 	       !is_answer(h) == (p->sport != SLO_DNS_PORT);
@@ -79,7 +71,7 @@ static __always_inline void copy_question(struct __sk_buff *skb, struct slo_abi_
 }
 
 static __always_inline void on_query(struct __sk_buff *skb, const struct slo_packet *p,
-                                     const struct dns_header *h, __u32 off, __u32 left)
+                                     const struct slo_dns_header *h, __u32 off, __u32 left)
 {
 	struct slo_abi_dns_key key = {};
 	struct slo_abi_dns_query *known, q = {};
@@ -110,7 +102,7 @@ static __always_inline void on_query(struct __sk_buff *skb, const struct slo_pac
 /* User space does the rest: the room of one stack, without functions, is too small for it. */
 static __always_inline void give_answer(const struct slo_abi_dns_key *key,
                                         struct slo_abi_dns_query *known, __u64 now,
-                                        const struct dns_header *h)
+                                        const struct slo_dns_header *h)
 {
 	if (known->answered_ns)
 		return;
@@ -121,7 +113,7 @@ static __always_inline void give_answer(const struct slo_abi_dns_key *key,
 #else
 static __always_inline void give_answer(const struct slo_abi_dns_key *key,
                                         const struct slo_abi_dns_query *known, __u64 now,
-                                        const struct dns_header *h)
+                                        const struct slo_dns_header *h)
 {
 	__u32 rcode = h->flags2 & 0xf;
 	struct slo_abi_dns_query q = *known;
@@ -159,7 +151,7 @@ static __always_inline void give_answer(const struct slo_abi_dns_key *key,
 #endif
 
 static __always_inline void on_answer(struct __sk_buff *skb, const struct slo_packet *p,
-                                      const struct dns_header *h)
+                                      const struct slo_dns_header *h)
 {
 	struct slo_abi_dns_key key = {};
 	struct slo_abi_dns_query *known;
@@ -186,7 +178,7 @@ static __always_inline void learn_resolver(void)
 static __always_inline int read_message(struct __sk_buff *skb, const struct slo_packet *p,
                                         __u32 off, __u32 left, int outgoing)
 {
-	struct dns_header h;
+	struct slo_dns_header h;
 
 	if (left < SLO_DNS_HEADER || bpf_skb_load_bytes(skb, off, &h, sizeof(h)))
 		return 0;
@@ -222,7 +214,7 @@ __attribute__((noinline)) int dns_message(struct __sk_buff *skb, __u32 off, __u3
 static __always_inline int tcp_message(struct __sk_buff *skb, const struct slo_packet *p,
                                        __u32 *off, __u32 *left, int outgoing)
 {
-	struct dns_header h;
+	struct slo_dns_header h;
 	__be16 prefix;
 	__u32 len;
 

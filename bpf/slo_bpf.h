@@ -72,17 +72,6 @@ struct {
 	__type(value, __u8);
 } slo_tgt_pids SEC(".maps");
 
-struct slo_comm {
-	char text[SLO_ABI_COMM_LEN];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, struct slo_comm);
-	__type(value, __u8);
-} slo_tgt_comms SEC(".maps");
-
 /*
  * SLO_PERCPU: the hook runs with interrupts off, so per-CPU plain adds are exact. Elsewhere a softirq may cut in
  * between load and store, and the aggregate is shared between CPUs so that memory does not grow with them.
@@ -92,10 +81,18 @@ struct {
 #define slo_add(p, n) (*(p) += (n))
 #else
 #define SLO_HIST_TYPE BPF_MAP_TYPE_HASH
-#define slo_add(p, n) ((void)__sync_fetch_and_add((p), (n)))
+#define slo_add(p, n) slo_add_atomic((p), (n))
 #endif
+#define slo_add_atomic(p, n) ((void)__sync_fetch_and_add((p), (n)))
 
 #include "bpf/slo_measure.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct slo_comm);
+	__type(value, __u8);
+} slo_tgt_comms SEC(".maps");
 
 /* Keys beyond it are lost, and counted. */
 #ifndef SLO_HIST_MAX
@@ -219,17 +216,11 @@ static __always_inline int slo_is_off(__u32 signal)
 	return !ctl || ctl->off;
 }
 
-/* Before 6.x a renamed task keeps bytes of its longer old name behind the NUL; a map's key must not. */
 static __always_inline int slo_is_comm_target(const char *comm)
 {
 	struct slo_comm key;
-	char live = -1;
 
-#pragma unroll
-	for (int i = 0; i < SLO_ABI_COMM_LEN; i++) {
-		live = comm[i] ? live : 0;
-		key.text[i] = comm[i] & live;
-	}
+	slo_comm_key(&key, comm);
 	return bpf_map_lookup_elem(&slo_tgt_comms, &key) != 0;
 }
 
@@ -278,18 +269,11 @@ static __always_inline int slo_count_update(const struct slo_abi_count_key *key,
 	return 0;
 }
 
-/* One token of the rate limit. Without fetching atomics (before 5.12) two CPUs may take the same last one. */
 static __always_inline int slo_may_send(void)
 {
 	__u32 zero = 0;
-	struct slo_abi_bucket *b = bpf_map_lookup_elem(&slo_bucket, &zero);
 
-	if (!b || b->unlimited)
-		return 1;
-	if (b->tokens <= 0)
-		return 0;
-	__sync_fetch_and_add(&b->tokens, -1);
-	return 1;
+	return slo_take_token(bpf_map_lookup_elem(&slo_bucket, &zero));
 }
 
 /*
@@ -320,16 +304,9 @@ static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *s
 {
 	struct slo_abi_event *e;
 
-	slo_add(&st->made, 1);
-	if (aggregated < 0)
-		slo_add(&st->agg_lost, 1);
-	if (!wanted) {
-		if (aggregated < 0)
-			slo_add(&st->lost_map, 1);
-		else
-			slo_add(&st->aggregated, 1);
+	slo_made(st, aggregated, wanted);
+	if (!wanted)
 		return 0;
-	}
 	if (!slo_may_send()) {
 		slo_add(&st->shed, 1);
 		return 0;
@@ -343,13 +320,7 @@ static __always_inline struct slo_abi_event *slo_dispose(struct slo_abi_stats *s
 	slo_add(&st->sent, 1);
 	__builtin_memset(e, 0, SLO_EVENT_BYTES);
 #endif
-	e->version = SLO_ABI_VERSION;
-	e->size = SLO_EVENT_BYTES;
-	e->tgid = o->tgid;
-	e->tid = o->tid;
-	e->cgroup_id = o->cgroup_id;
-	e->netns = o->netns;
-	__builtin_memcpy(e->comm, o->comm, SLO_ABI_COMM_LEN);
+	slo_event_begin(e, SLO_EVENT_BYTES, o);
 	return e;
 }
 
@@ -447,13 +418,6 @@ static __always_inline int slo_admit(__u32 signal, const struct slo_abi_owner *o
 		slo_add(&st->filtered, 1);
 	return 0;
 }
-
-#define slo_stat_inc(sig, field)                               \
-	do {                                                   \
-		struct slo_abi_stats *st_ = slo_stats_of(sig); \
-		if (st_)                                       \
-			slo_add(&st_->field, 1);               \
-	} while (0)
 
 #ifndef SLO_FREE
 /*
