@@ -78,7 +78,8 @@ static __always_inline int dns_is_answer(const struct slo_dns_header *h)
 }
 
 /* Opcode QUERY, exactly one question, and an answer exactly where it comes from port 53. */
-static __always_inline int dns_is_plausible(const struct slo_dns_header *h, const struct dns_packet *p)
+static __always_inline int dns_is_plausible(const struct slo_dns_header *h,
+                                            const struct dns_packet *p)
 {
 	return (h->flags1 & 0x78) == 0 && h->qdcount == htons(1) &&
 	       !dns_is_answer(h) == (p->sport != DNS_PORT);
