@@ -183,6 +183,7 @@ test_contract() {
 	run_ctest debug '^contract\.'
 	run_ctest static '^contract\.'
 	step contract/streams test/contract/streams.sh build/debug
+	step contract/terminal python3 test/contract/terminal.py build/debug/sloctl
 	step contract/schema test/contract/schema.sh build/debug
 	step contract/benchgen test/contract/benchgen.sh build/debug
 	step contract/schema_peer test/contract/schema_peer.sh build/debug

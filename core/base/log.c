@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "core/base/clock.h"
+#include "core/base/plain.h"
 
 #define CUT_MARK "..."
 
@@ -87,9 +88,13 @@ static size_t copy_printable(char *out, size_t size, const char *in, bool cut)
 	const size_t room = size - sizeof(CUT_MARK);
 	size_t n = 0;
 
-	for (; *in; in++) {
+	for (size_t left = 0; *in; in++) {
 		unsigned char c = (unsigned char)*in;
-		bool control = c < 0x20 || c == 0x7f;
+		bool control;
+
+		left = left ? left : slo_plain_control(in);
+		control = left > 0;
+		left -= control;
 
 		if (n + (control ? 4 : 1) > room) {
 			cut = true;

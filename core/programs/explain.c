@@ -8,6 +8,7 @@
 #include "core/base/jsonw.h"
 #include "core/codec/record_time.h"
 #include "core/programs/explain_parts.h"
+#include "core/programs/markup.h"
 
 #define BAR_COLUMNS 33 /* odd: zero is the middle one */
 #define BAR_NATS 8.0 /* at either end */
@@ -217,12 +218,25 @@ static void print_head(const struct page *p)
 	const struct slo_attribution *v = in->verdict;
 	char time[SLO_RECORD_TIME_SIZE];
 
-	(void)fprintf(p->out, "incident %s: %s%s%s%s%s, %s\n", in->incident_id, in->service,
-	              *in->cluster || *in->namespace_ ? " in " : "", in->cluster,
-	              *in->cluster && *in->namespace_ ? "/" : "", in->namespace_,
-	              slo_record_time_print(in->timestamp_ns, time));
-	(void)fprintf(p->out, "%s burns its error budget %g times too fast (over %lld min)\n",
-	              in->sli, in->burn_rate, (long long)in->window_minutes);
+	const char *const words[] = {
+		"incident ",
+		in->incident_id,
+		": ",
+		in->service,
+		*in->cluster || *in->namespace_ ? " in " : "",
+		in->cluster,
+		*in->cluster && *in->namespace_ ? "/" : "",
+		in->namespace_,
+		", ",
+		slo_record_time_print(in->timestamp_ns, time),
+	};
+
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(words); i++)
+		slo_markup_put_plain(p->out, words[i]);
+	(void)fputc('\n', p->out);
+	slo_markup_put_plain(p->out, in->sli);
+	(void)fprintf(p->out, " burns its error budget %g times too fast (over %lld min)\n",
+	              in->burn_rate, (long long)in->window_minutes);
 	if (in->synthetic)
 		(void)fputs("synthetic: made, not measured\n", p->out);
 	(void)fputs("\nverdict:      ", p->out);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/jsonw.h"
+#include "core/base/plain.h"
 
 static const char *entity(char c)
 {
@@ -84,4 +85,14 @@ size_t slo_markup_put_clipped(FILE *out, const char *text, size_t columns)
 		put++;
 	}
 	return put;
+}
+
+void slo_markup_put_plain(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t n = slo_plain_control(text);
+
+		(void)fputc(n ? '?' : *text, out);
+		text += n ? n : 1;
+	}
 }

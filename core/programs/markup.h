@@ -13,4 +13,7 @@ void slo_markup_put(FILE *out, const char *text);
 /* At most @columns characters of it; the last is an ellipsis where more there were. Returns the characters put. */
 size_t slo_markup_put_clipped(FILE *out, const char *text, size_t columns);
 
+/* For a terminal: nothing but control characters changes, see core/base/plain.h. */
+void slo_markup_put_plain(FILE *out, const char *text);
+
 #endif

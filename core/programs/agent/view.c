@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/programs/markup.h"
 
 #define WINDOW 10
 
@@ -165,10 +166,15 @@ static void print_worst(FILE *out, const struct tally *t, enum slo_unit unit)
 	if (t->worst <= 0)
 		return;
 	(void)fprintf(out, unit == SLO_UNIT_MS ? "  %.3f ms" : "  %.0f", t->worst);
-	if (t->tgid)
-		(void)fprintf(out, " pid %u %s", t->tgid, t->comm);
-	if (*t->who && strcmp(t->who, "-") != 0)
-		(void)fprintf(out, " [%s]", t->who);
+	if (t->tgid) {
+		(void)fprintf(out, " pid %u ", t->tgid);
+		slo_markup_put_plain(out, t->comm);
+	}
+	if (*t->who && strcmp(t->who, "-") != 0) {
+		(void)fputs(" [", out);
+		slo_markup_put_plain(out, t->who);
+		(void)fputc(']', out);
+	}
 }
 
 /* @weight: one interval of so many was measured. */
@@ -263,6 +269,9 @@ static void print_table(struct slo_view *v, const struct slo_session *s)
 	/* Redraw over the last table; the cursor stands below it. */
 	if (v->ansi && v->lines)
 		(void)fprintf(v->out, "\033[%uA", v->lines);
+	/* A line that wraps would be two, and the next table stand askew below its first half: the terminal cuts it. */
+	if (v->ansi)
+		(void)fputs("\033[?7l", v->out);
 	print_head(v, "worst of the last 10 s");
 	v->lines = 1;
 	for (int sig = 0; sig < SLO_SIG_MAX_; sig++) {
@@ -273,8 +282,7 @@ static void print_table(struct slo_view *v, const struct slo_session *s)
 		v->lines++;
 	}
 	print_foot(v);
-	if (!v->ansi)
-		(void)fputc('\n', v->out);
+	(void)fputs(v->ansi ? "\033[?7h" : "\n", v->out);
 	(void)fflush(v->out);
 }
 

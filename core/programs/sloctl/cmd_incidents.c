@@ -57,9 +57,9 @@ static void print_one(const json_t *item)
 
 	(void)printf("%-8s %-20s %-20s %-16s %6.1f  %-20s %s %.2f%s\n",
 	             slo_control_text(item, "state"), slo_control_time(in, "timestamp", when),
-	             slo_control_service(in, name), slo_control_text(impact, "sli"),
-	             slo_control_number(impact, "burn_rate"), slo_control_text(in, "incident_id"),
-	             slo_control_text(in, "predicted_fault_domain"),
+	             slo_control_service(in, name), slo_control_plain(impact, "sli"),
+	             slo_control_number(impact, "burn_rate"), slo_control_plain(in, "incident_id"),
+	             slo_control_plain(in, "predicted_fault_domain"),
 	             slo_control_number(in, "confidence"),
 	             json_is_true(json_object_get(in, "abstained")) ? " (abstained)" : "");
 }

@@ -10,6 +10,7 @@
 #include "core/codec/schema_check.h"
 #include "core/codec/schemas.h"
 #include "core/config/nearest.h"
+#include "core/programs/markup.h"
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/tool.h"
 
@@ -138,8 +139,7 @@ static void print_finding(struct report *r, const char *message)
 		return;
 	if (!r->args->json_report) {
 		/* The input may hold anything: no finding drives the terminal. */
-		for (const char *c = message; *c; c++)
-			(void)putchar((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
+		slo_markup_put_plain(stdout, message);
 		(void)putchar('\n');
 		return;
 	}

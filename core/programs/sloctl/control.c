@@ -2,6 +2,7 @@
 #include "core/programs/sloctl/control.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <sys/un.h>
 
 #include "core/base/jsonw.h"
+#include "core/base/plain.h"
 #include "core/codec/json_load.h"
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/load_config.h"
@@ -133,13 +135,19 @@ const char *slo_control_text(const json_t *object, const char *key)
 	return s ? s : "";
 }
 
+const char *slo_control_plain(const json_t *object, const char *key)
+{
+	/* The answer is nobody else's, and keeps its length. */
+	return slo_plain((char *)(uintptr_t)slo_control_text(object, key));
+}
+
 const char *slo_control_service(const json_t *object, char buf[256])
 {
 	const char *namespace_ = slo_control_text(object, "namespace");
 
 	(void)snprintf(buf, 256, "%.120s%s%.120s", namespace_, *namespace_ ? "/" : "",
 	               slo_control_text(object, "service"));
-	return buf;
+	return slo_plain(buf);
 }
 
 const char *slo_control_time(const json_t *object, const char *key, char buf[24])
@@ -147,7 +155,7 @@ const char *slo_control_time(const json_t *object, const char *key, char buf[24]
 	const char *text = slo_control_text(object, key);
 
 	(void)snprintf(buf, 24, "%.19s%s", text, *text ? "Z" : "");
-	return buf;
+	return slo_plain(buf);
 }
 
 double slo_control_number(const json_t *object, const char *key)

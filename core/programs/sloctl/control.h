@@ -24,6 +24,8 @@ int slo_control_explain(const char *path, const char *service, char *buf, size_t
 
 /* Of an object of an answer; "" and 0 where there is none. */
 const char *slo_control_text(const json_t *object, const char *key);
+/* The same for a terminal: control characters in it become '?', in @object as well. So they do in the next two. */
+const char *slo_control_plain(const json_t *object, const char *key);
 /* "NAMESPACE/SERVICE", or the service alone where there is no namespace. */
 const char *slo_control_service(const json_t *object, char buf[256]);
 /* Of a time in RFC 3339, UTC: without its fraction. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/plain.h"
 #include "core/programs/sloctl/m5.h"
 
 struct row {
@@ -154,12 +155,13 @@ static const char *rule_of(const struct slo_m5_report *r, char *buf, size_t size
 /* Names come from folders and manifests: they must not drive a terminal or break a table. */
 static void put_text(FILE *out, const char *text, bool markdown)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text) {
+		size_t control = slo_plain_control(text);
 
-		if (markdown && strchr("|<>\\`*[]", c))
+		if (markdown && strchr("|<>\\`*[]", *text))
 			(void)fputc('\\', out);
-		(void)fputc(c < ' ' || c == 0x7f ? '?' : c, out);
+		(void)fputc(control ? '?' : *text, out);
+		text += control ? control : 1;
 	}
 }
 

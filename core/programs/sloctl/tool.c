@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/plain.h"
 #include "core/programs/sloctl/commands.h"
 
 #define DRAW_EVERY_NS (SLO_NS_PER_SEC / 10)
@@ -22,13 +24,10 @@ void slo_tool_clear(struct slo_tool *tool)
 static void say(struct slo_tool *tool, const struct slo_err *err)
 {
 	char text[sizeof(err->msg)];
-	size_t n = 0;
 
-	for (const char *c = err->msg; *c && n + 1 < sizeof(text); c++)
-		text[n++] = (char)((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
-	text[n] = '\0';
+	memcpy(text, err->msg, sizeof(text));
 	slo_tool_clear(tool);
-	(void)fprintf(stderr, "%s: %s\n", tool->prog, text);
+	(void)fprintf(stderr, "%s: %s\n", tool->prog, slo_plain(text));
 }
 
 void slo_tool_bad_line(struct slo_tool *tool, const struct slo_err *err)

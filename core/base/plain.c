@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/base/plain.h"
+
+#include <string.h>
+
+char *slo_plain(char *text)
+{
+	for (char *at = text; *at;) {
+		size_t n = slo_plain_control(at);
+
+		memset(at, '?', n);
+		at += n ? n : 1;
+	}
+	return text;
+}
