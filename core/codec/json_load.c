@@ -21,6 +21,12 @@ int slo_json_load(json_t **ret, const char *text, size_t len, size_t flags, json
 {
 	json_t *root;
 
+	/* jansson calls that wrong arguments, in line -1. */
+	if (len == 0) {
+		if (why)
+			*why = (json_error_t){ .line = 1, .column = 1, .text = "nothing is there" };
+		return -EBADMSG;
+	}
 	json_set_alloc_funcs(counted_malloc, slo_json_pool_free);
 	failures = 0;
 	root = json_loadb(text, len, flags, why);

@@ -206,6 +206,17 @@ static int check_lines(struct report *report, const struct slo_schema_check *che
 	}
 }
 
+/* Nothing at all is no document, as it is no record: 1, and 0 where there is something. Or a negative errno. */
+static int is_empty(FILE *file)
+{
+	int c = getc(file);
+
+	if (c == EOF)
+		return ferror(file) ? -errno : 1;
+	(void)ungetc(c, file);
+	return 0;
+}
+
 static int check_document(struct report *report, const struct slo_schema_check *check,
                           struct slo_err *err)
 {
@@ -215,15 +226,17 @@ static int check_document(struct report *report, const struct slo_schema_check *
 	const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES;
 	json_error_t why;
 	FILE *file = is_stdin ? stdin : fopen(path, "re");
-	json_t *v;
+	int empty = file ? is_empty(file) : -errno;
+	json_t *v = empty ? NULL : json_loadf(file, flags, &why);
 
-	if (!file)
-		return slo_err_set(err, -errno, "%s: %s", path, strerror(errno));
-	v = json_loadf(file, flags, &why);
-	if (!is_stdin)
+	if (file && !is_stdin)
 		(void)fclose(file);
+	if (empty < 0)
+		return slo_err_set(err, empty, "cannot read %s: %s", name, strerror(-empty));
 	begin_report(report);
-	report->records = 1;
+	report->records = !empty;
+	if (empty)
+		return 0;
 	if (!v)
 		(void)slo_err_set(err, -EBADMSG, "%s:%d: %s", name, why.line, why.text);
 	else if (slo_schema_check_run(check, v, err) < 0)

@@ -151,7 +151,7 @@ static void faults_are_told_with_their_place(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-		{ "", "no JSON: " },
+		{ "", "no JSON: nothing is there in line 1, column 1" },
 		{ "{\"resourceSpans\":[}",
 		  "no JSON: unexpected token near '}' in line 1, column 19" },
 		{ "[]", "the request: no object" },
