@@ -16,6 +16,7 @@
 #include "core/codec/record_time.h"
 #include "core/engine/correlate_eval.h"
 #include "core/engine/correlate_index.h"
+#include "test/random.h"
 
 #define SIGNALS 1000000
 #define SPANS 100000
@@ -24,14 +25,11 @@
 #define T0 (INT64_C(1771372800) * 1000000000)
 #define NAME 64
 
-static uint64_t random_state = 88172645463325252;
+static uint64_t random_state = TEST_RANDOM_SEED;
 
-static uint64_t rnd(uint64_t n) /* xorshift64 (Marsaglia) */
+static uint64_t rnd(uint64_t n)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % n;
+	return test_random_below(&random_state, n);
 }
 
 /* Of this process: what others do on the machine meanwhile is not in it. */

@@ -13,6 +13,7 @@
 #include "backends/capture.h"
 #include "backends/decode.h"
 #include "core/base/clock.h"
+#include "test/random.h"
 
 #define DEFAULT_COUNT 1000000
 /* 10000 events a second, recorded. */
@@ -29,26 +30,17 @@ static const char *const names[] = {
 };
 static const uint8_t name_lens[] = { 20, 23, 37, 28 };
 
-/* xorshift64*. */
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return *seed * UINT64_C(2685821657736338717);
-}
-
 /* Most are short, few are very long: uniform in the logarithm, 2^10 (1 us) to 2^28 ns (268 ms). */
 static uint64_t latency(uint64_t *seed)
 {
-	uint64_t r = next_random(seed);
+	uint64_t r = test_random(seed);
 
 	return (UINT64_C(1024) << (r >> 32) % 18) + r % 1024;
 }
 
 static void fill_dns(struct slo_abi_event *e, uint64_t *seed)
 {
-	size_t n = next_random(seed) % SLO_ARRAY_SIZE(names);
+	size_t n = test_random(seed) % SLO_ARRAY_SIZE(names);
 
 	e->signal = SLO_ABI_DNS_LATENCY;
 	e->source = SLO_ABI_SRC_CGROUP_SKB;
@@ -56,7 +48,7 @@ static void fill_dns(struct slo_abi_event *e, uint64_t *seed)
 	e->proto = 17;
 	e->dport = 53;
 	e->extra.dns.last_ns = e->start_ns;
-	e->extra.dns.id = (uint16_t)next_random(seed);
+	e->extra.dns.id = (uint16_t)test_random(seed);
 	e->extra.dns.name_len = name_lens[n];
 	memcpy(e->extra.dns.name, names[n], name_lens[n]);
 }
@@ -65,7 +57,7 @@ static void fill_retransmit(struct slo_abi_event *e, uint64_t *seed)
 {
 	e->signal = SLO_ABI_TCP_RETRANSMITS;
 	e->value = 1;
-	e->extra.retr.kind = (uint32_t)(next_random(seed) % SLO_ABI_RETR_MAX);
+	e->extra.retr.kind = (uint32_t)(test_random(seed) % SLO_ABI_RETR_MAX);
 	e->extra.retr.tcp_state = 1;
 	e->extra.retr.segs = 1;
 }
@@ -85,7 +77,7 @@ static void fill_run_queue(struct slo_abi_event *e, uint64_t *seed)
 	e->proto = 0;
 	e->sport = 0;
 	e->dport = 0;
-	e->extra.runq.cpu = (uint32_t)(next_random(seed) % 64);
+	e->extra.runq.cpu = (uint32_t)(test_random(seed) % 64);
 	e->extra.runq.prio = 120;
 }
 
@@ -94,7 +86,7 @@ static void fill(struct slo_abi_event *e, uint64_t i, uint64_t *seed)
 	static void (*const fills[])(struct slo_abi_event *,
 	                             uint64_t *) = { fill_dns, fill_retransmit, fill_connect,
 		                                     fill_run_queue };
-	uint64_t owner = next_random(seed) % 50;
+	uint64_t owner = test_random(seed) % 50;
 
 	*e = (struct slo_abi_event){
 		.version = SLO_ABI_VERSION,
@@ -106,7 +98,7 @@ static void fill(struct slo_abi_event *e, uint64_t i, uint64_t *seed)
 		.tid = (uint32_t)(1000 + owner),
 		.cgroup_id = 5000 + owner,
 		.netns = 4026531840U,
-		.sport = (uint16_t)(32768 + next_random(seed) % 28000),
+		.sport = (uint16_t)(32768 + test_random(seed) % 28000),
 		.dport = 443,
 		.proto = 6,
 		.saddr = { 10, 1, 0, (uint8_t)owner },
@@ -120,7 +112,7 @@ static int write_capture(const char *path, uint64_t count, struct slo_err *err)
 {
 	slo_capture_writer_auto struct slo_capture_writer *w = NULL;
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	uint64_t seed = 1;
+	uint64_t seed = TEST_RANDOM_SEED;
 	int r;
 
 	if (fd < 0)

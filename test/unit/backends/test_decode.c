@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "backends/decode.h"
+#include "test/random.h"
 
 #define OFFSET UINT64_C(1700000000000000000)
 
@@ -396,30 +397,21 @@ static void server_time_runs_from_the_last_transmission(void **state)
 	assert_int_equal(decoded(&e, sizeof(e)).detail.dns.server_ns, 0);
 }
 
-/* xorshift64*: the same events on every machine. */
-static uint64_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return *seed * UINT64_C(2685821657736338717);
-}
-
 static void random_bytes(uint64_t *seed, void *to, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		((uint8_t *)to)[i] = (uint8_t)next_random(seed);
+		((uint8_t *)to)[i] = (uint8_t)test_random(seed);
 }
 
 static void random_name(uint64_t *seed, char name[SLO_QNAME_LEN])
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	size_t labels = next_random(seed) % 6;
+	size_t labels = test_random(seed) % 6;
 	size_t used = 0;
 
 	for (size_t i = 0; i < labels; i++) {
-		for (size_t n = 1 + next_random(seed) % 10; n; n--)
-			name[used++] = letters[next_random(seed) % (sizeof(letters) - 1)];
+		for (size_t n = 1 + test_random(seed) % 10; n; n--)
+			name[used++] = letters[test_random(seed) % (sizeof(letters) - 1)];
 		if (i + 1 < labels)
 			name[used++] = '.';
 	}
@@ -428,7 +420,7 @@ static void random_name(uint64_t *seed, char name[SLO_QNAME_LEN])
 
 static void random_detail(uint64_t *seed, struct slo_probe_event *ev)
 {
-	uint64_t r = next_random(seed);
+	uint64_t r = test_random(seed);
 
 	switch (ev->signal) {
 	case SLO_SIG_DNS_LATENCY:
@@ -450,7 +442,7 @@ static void random_detail(uint64_t *seed, struct slo_probe_event *ev)
 	case SLO_SIG_CONNECT_ERRORS:
 		ev->detail.conn.syn_retrans = (uint32_t)r;
 		ev->detail.conn.srtt_us = (uint32_t)(r >> 32);
-		ev->detail.conn.after_ns = next_random(seed);
+		ev->detail.conn.after_ns = test_random(seed);
 		ev->detail.conn.local = r & 1;
 		ev->detail.conn.aborted = r >> 1 & 1;
 		break;
@@ -462,7 +454,7 @@ static void random_detail(uint64_t *seed, struct slo_probe_event *ev)
 	case SLO_SIG_TLS_HANDSHAKE:
 	case SLO_SIG_TLS_FAIL:
 		ev->detail.tls.server_ns = r;
-		ev->detail.tls.after_ns = next_random(seed);
+		ev->detail.tls.after_ns = test_random(seed);
 		ev->detail.tls.version = (uint32_t)(r % SLO_TLS_VERSION_MAX_);
 		ev->detail.tls.reason = (uint32_t)(r % SLO_TLS_REASON_MAX_);
 		ev->detail.tls.alert = r >> 8 & 0xff;
@@ -475,8 +467,8 @@ static void random_detail(uint64_t *seed, struct slo_probe_event *ev)
 	case SLO_SIG_MEM_RECLAIM:
 		ev->detail.reclaim.kind = (uint32_t)(r % SLO_RECLAIM_MAX_);
 		ev->detail.reclaim.order = (uint32_t)r;
-		ev->detail.reclaim.pages = next_random(seed);
-		ev->detail.reclaim.throttled_ns = next_random(seed);
+		ev->detail.reclaim.pages = test_random(seed);
+		ev->detail.reclaim.throttled_ns = test_random(seed);
 		break;
 	case SLO_SIG_DISK_IO:
 		if (ev->kind == SLO_EV_SAMPLE && ev->value_ns > 1) {
@@ -511,7 +503,7 @@ static void random_detail(uint64_t *seed, struct slo_probe_event *ev)
 /* Which kinds a signal of this unit may have; see struct slo_probe_event. */
 static enum slo_event_kind random_kind(uint64_t *seed, enum slo_unit unit)
 {
-	enum slo_event_kind kind = (enum slo_event_kind)(next_random(seed) % SLO_EV_KIND_MAX_);
+	enum slo_event_kind kind = (enum slo_event_kind)(test_random(seed) % SLO_EV_KIND_MAX_);
 
 	if (kind == SLO_EV_HIST && unit != SLO_UNIT_MS)
 		return SLO_EV_COUNT;
@@ -525,22 +517,22 @@ static void random_value(uint64_t *seed, struct slo_probe_event *ev, enum slo_un
 	bool plain = ev->kind == SLO_EV_SAMPLE || ev->kind == SLO_EV_TIMEOUT;
 
 	if (plain && unit == SLO_UNIT_MS)
-		ev->value_ns = next_random(seed) >> (1 + next_random(seed) % 63);
+		ev->value_ns = test_random(seed) >> (1 + test_random(seed) % 63);
 	else
-		ev->count = next_random(seed) >> (1 + next_random(seed) % 63);
+		ev->count = test_random(seed) >> (1 + test_random(seed) % 63);
 	if (!plain)
-		ev->interval_ns = next_random(seed) >> 20;
+		ev->interval_ns = test_random(seed) >> 20;
 	if (ev->kind == SLO_EV_GAUGE)
-		ev->gauge = (double)(next_random(seed) >> 20) / 1e6;
+		ev->gauge = (double)(test_random(seed) >> 20) / 1e6;
 	if (ev->kind != SLO_EV_HIST)
 		return;
 	for (int i = 0; i < SLO_HIST_SLOTS; i++) {
-		ev->hist.slot[i] = (uint32_t)next_random(seed);
+		ev->hist.slot[i] = (uint32_t)test_random(seed);
 		ev->hist.count += ev->hist.slot[i];
 	}
 	ev->count = ev->hist.count;
-	ev->hist.sum_ns = next_random(seed) >> 1;
-	ev->hist.max_ns = next_random(seed) >> 1;
+	ev->hist.sum_ns = test_random(seed) >> 1;
+	ev->hist.max_ns = test_random(seed) >> 1;
 }
 
 static void random_event(uint64_t *seed, struct slo_probe_event *ev)
@@ -548,23 +540,23 @@ static void random_event(uint64_t *seed, struct slo_probe_event *ev)
 	enum slo_unit unit;
 
 	memset(ev, 0, sizeof(*ev));
-	ev->signal = (enum slo_signal)(next_random(seed) % SLO_SIG_MAX_);
+	ev->signal = (enum slo_signal)(test_random(seed) % SLO_SIG_MAX_);
 	unit = slo_signal_desc(ev->signal)->unit;
 	ev->kind = random_kind(seed, unit);
-	ev->source = (enum slo_source)(next_random(seed) % SLO_SRC_MAX_);
-	ev->start_ns = next_random(seed) >> 1;
+	ev->source = (enum slo_source)(test_random(seed) % SLO_SRC_MAX_);
+	ev->start_ns = test_random(seed) >> 1;
 	ev->realtime_offset_ns = OFFSET;
 	random_value(seed, ev, unit);
-	ev->tgid = (uint32_t)next_random(seed);
-	ev->tid = (uint32_t)next_random(seed);
-	ev->cgroup_id = next_random(seed);
-	ev->netns = (uint32_t)next_random(seed);
-	ev->err = (int)(next_random(seed) % 4096);
-	ev->sample_weight = (uint16_t)next_random(seed);
+	ev->tgid = (uint32_t)test_random(seed);
+	ev->tid = (uint32_t)test_random(seed);
+	ev->cgroup_id = test_random(seed);
+	ev->netns = (uint32_t)test_random(seed);
+	ev->err = (int)(test_random(seed) % 4096);
+	ev->sample_weight = (uint16_t)test_random(seed);
 	random_bytes(seed, &ev->tuple, sizeof(ev->tuple));
-	ev->tuple.family = (uint8_t[]){ 0, 4, 6 }[next_random(seed) % 3];
-	for (uint64_t i = 0, n = next_random(seed) % (SLO_COMM_LEN + 1); i < n; i++)
-		ev->comm[i] = (char)('!' + next_random(seed) % 90);
+	ev->tuple.family = (uint8_t[]){ 0, 4, 6 }[test_random(seed) % 3];
+	for (uint64_t i = 0, n = test_random(seed) % (SLO_COMM_LEN + 1); i < n; i++)
+		ev->comm[i] = (char)('!' + test_random(seed) % 90);
 	if ((ev->kind == SLO_EV_SAMPLE || ev->kind == SLO_EV_TIMEOUT) && ev->tgid % 2) {
 		random_bytes(seed, ev->trace_id, sizeof(ev->trace_id));
 		random_bytes(seed, ev->span_id, sizeof(ev->span_id));
@@ -574,7 +566,7 @@ static void random_event(uint64_t *seed, struct slo_probe_event *ev)
 
 static void encoding_and_decoding_give_the_event_again(void **state)
 {
-	uint64_t seed = 42;
+	uint64_t seed = TEST_RANDOM_SEED + 42;
 
 	(void)state;
 	for (int i = 0; i < 100000; i++) {
@@ -597,7 +589,7 @@ static void encoding_and_decoding_give_the_event_again(void **state)
 /* Any record that decodes is, encoded and decoded again, the same event: names of the network included. */
 static void records_of_noise_decode_alike_twice(void **state)
 {
-	uint64_t seed = 7;
+	uint64_t seed = TEST_RANDOM_SEED + 7;
 	int good = 0;
 
 	(void)state;

@@ -12,6 +12,7 @@
 
 #include "core/base/base.h"
 #include "core/base/decimal.h"
+#include "test/random.h"
 
 /* The static build's strtod() may be ours. */
 #ifdef SLO_WRAP_STRTOD
@@ -21,14 +22,11 @@ double __real_strtod(const char *s, char **end);
 #define truth_of strtod
 #endif
 
-static uint64_t state_ = 88172645463325252;
+static uint64_t state_ = TEST_RANDOM_SEED;
 
-static uint64_t rnd(uint64_t n) /* xorshift64 (Marsaglia) */
+static uint64_t rnd(uint64_t n)
 {
-	state_ ^= state_ << 13;
-	state_ ^= state_ >> 7;
-	state_ ^= state_ << 17;
-	return state_ % n;
+	return test_random_below(&state_, n);
 }
 
 /* Whether it was read; then it is right. */

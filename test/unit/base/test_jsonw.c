@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "core/base/jsonw.h"
+#include "test/random.h"
 
 static char text[4096];
 
@@ -236,7 +237,7 @@ static void doubles_read_back_the_same(void **state)
 {
 	static const double edges[] = { 5e-324, 1.7976931348623157e308, 0x1p53, 0x1p53 + 2,
 		                        1e-7,   9007199254.740993,      1e22,   -1e-300 };
-	uint64_t x = UINT64_C(88172645463325252);
+	uint64_t x = TEST_RANDOM_SEED;
 
 	(void)state;
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(edges); i++)
@@ -244,9 +245,7 @@ static void doubles_read_back_the_same(void **state)
 	for (int i = 0; i < 20000; i++) {
 		double v;
 
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		(void)test_random(&x);
 		memcpy(&v, &x, sizeof(v));
 		if (isfinite(v))
 			check_double(v);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/base/map.h"
+#include "test/random.h"
 #include "test/unit/base/fail_alloc.h"
 
 static struct slo_map *new_map(size_t key_size, size_t value_size, size_t max)
@@ -59,14 +60,6 @@ static void full_map_refuses_and_counts(void **state)
 	assert_int_equal(slo_map_count(map), slo_map_max(map));
 }
 
-static uint32_t next_random(uint32_t *x)
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 17;
-	*x ^= *x << 5;
-	return *x;
-}
-
 /*
  * Against a plain array as the truth, nearly full, so that searches run long and erasing moves
  * entries back.
@@ -79,17 +72,17 @@ static void random_use_agrees_with_an_array(void **state)
 	};
 	slo_map_auto struct slo_map *map = new_map(13, sizeof(uint32_t), MAX);
 	uint32_t truth[KEYS] = { 0 };
-	uint32_t x = 2463534242;
+	uint64_t x = TEST_RANDOM_SEED;
 	size_t count = 0;
 
 	(void)state;
 	for (uint32_t step = 1; step < 200000; step++) {
-		uint32_t k = next_random(&x) % KEYS;
+		uint32_t k = (uint32_t)test_random_below(&x, KEYS);
 		unsigned char key[13] = { 0 };
 		uint32_t *value;
 
 		memcpy(key + 5, &k, sizeof(k));
-		if (next_random(&x) % 5 < 2) {
+		if (test_random(&x) % 5 < 2) {
 			assert_int_equal(slo_map_erase(map, key), truth[k] != 0);
 			count -= truth[k] != 0;
 			truth[k] = 0;

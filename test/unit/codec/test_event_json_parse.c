@@ -12,6 +12,7 @@
 
 #include "core/backend.h"
 #include "core/codec/event_json.h"
+#include "test/random.h"
 #include "test/unit/codec/events.h"
 
 #define BASE                                                                                  \
@@ -91,16 +92,14 @@ static void every_signal_and_kind_round_trips(void **state)
 
 static void random_values_round_trip(void **state)
 {
-	uint64_t x = UINT64_C(88172645463325252);
+	uint64_t x = TEST_RANDOM_SEED;
 
 	(void)state;
 	for (int i = 0; i < 5000; i++) {
 		struct slo_probe_event ev = full_event((enum slo_signal)(i % SLO_SIG_MAX_),
 		                                       (enum slo_event_kind)(i / 12 % 5));
 
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		(void)test_random(&x);
 		/* A percentage is never a single measurement. */
 		if (ev.signal == SLO_SIG_CPU_STEAL)
 			ev = full_event(ev.signal, SLO_EV_GAUGE);

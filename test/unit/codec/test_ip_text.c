@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/codec/ip_text.h"
+#include "test/random.h"
 
 /* RFC 5952 section 4 and 5. */
 static const char *const canonical[] = {
@@ -49,7 +50,7 @@ static void canonical_text_round_trips(void **state)
 
 static void random_addresses_read_back_the_same(void **state)
 {
-	uint32_t x = 2463534242;
+	uint64_t x = TEST_RANDOM_SEED;
 
 	(void)state;
 	for (int i = 0; i < 100000; i++) {
@@ -58,9 +59,7 @@ static void random_addresses_read_back_the_same(void **state)
 		uint8_t read[16];
 
 		for (int b = 0; b < 16; b++) {
-			x ^= x << 13;
-			x ^= x >> 17;
-			x ^= x << 5;
+			(void)test_random(&x);
 			addr[b] = x & 0x300 ? 0 : (uint8_t)(x >> 16);
 		}
 		(void)slo_ip_text(6, addr, text);

@@ -11,6 +11,7 @@
 
 #include "core/engine/attribute_fit.h"
 #include "core/engine/attribute_sets.h"
+#include "test/random.h"
 #include "test/unit/base/near.h"
 #include "test/unit/engine/model.h"
 
@@ -20,23 +21,19 @@ static struct slo_attr_model truth, start;
 static struct slo_fit_case cases[N];
 static double log_p[N][SLO_FAULT_SETS];
 
-static double uniform(uint64_t *s)
-{
-	*s = *s * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (double)(*s >> 11) / 9007199254740992.0;
-}
-
 /* Incidents drawn from @truth: which kinds are raised follows its q; a raised one is clearly so. */
-static void draw_cases(uint64_t seed)
+static void draw_cases(uint64_t number)
 {
+	uint64_t seed = TEST_RANDOM_SEED + number;
+
 	for (unsigned int k = 0; k < N; k++) {
 		struct slo_observation obs = { 0 };
 		uint32_t set = 0;
 
 		for (unsigned int f = 0; f < SLO_FAULT_MAX; f++)
-			set |= uniform(&seed) < truth.prior[f] ? SLO_DOMAIN_BIT(f) : 0;
+			set |= test_random_uniform(&seed) < truth.prior[f] ? SLO_DOMAIN_BIT(f) : 0;
 		for (unsigned int i = 0; i < SLO_EVID_MAX_; i++) {
-			bool raised = uniform(&seed) < truth.q[i][set];
+			bool raised = test_random_uniform(&seed) < truth.q[i][set];
 
 			slo_observation_set(
 				&obs, i,

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/engine/baseline.h"
+#include "test/random.h"
 #include "test/unit/base/fail_alloc.h"
 #include "test/unit/base/near.h"
 
@@ -18,10 +19,8 @@ static double next_normal(uint64_t *state)
 {
 	double sum = -6;
 
-	for (int i = 0; i < 12; i++) {
-		*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-		sum += (double)(*state >> 11) / 9007199254740992.0;
-	}
+	for (int i = 0; i < 12; i++)
+		sum += test_random_uniform(state);
 	return sum;
 }
 
@@ -29,7 +28,7 @@ static struct slo_baseline_stat learn(unsigned int evid, double median_g, double
                                       double half_life)
 {
 	struct slo_baseline b = { 0 };
-	uint64_t seed = 7;
+	uint64_t seed = TEST_RANDOM_SEED + 7;
 
 	for (unsigned int i = 0; i < n; i++)
 		slo_baseline_add(&b, evid, expm1(median_g + sd * next_normal(&seed)), half_life);

@@ -9,6 +9,7 @@
 
 #include "core/engine/buckets.h"
 #include "core/model/signal.h"
+#include "test/random.h"
 
 #define MS 1000000
 
@@ -66,7 +67,7 @@ static void many_are_spread_and_none_is_lost(void **state)
 {
 	struct counts c = { 0 }, truth = { 0 };
 	struct slo_buckets b = of(&c);
-	uint64_t seed = 1;
+	uint64_t seed = TEST_RANDOM_SEED + 1;
 
 	(void)state;
 	for (int interval = 0; interval < 1000; interval++) {
@@ -76,8 +77,7 @@ static void many_are_spread_and_none_is_lost(void **state)
 		for (int i = 0; i < 7; i++) {
 			uint64_t ns;
 
-			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407U;
-			ns = (seed >> 33) % (100 * MS);
+			ns = test_random_below(&seed, 100 * MS);
 			slo_hist_add(&h, ns);
 			truth.count[slo_buckets_find(bounds, N, (double)ns / 1e6)]++;
 		}

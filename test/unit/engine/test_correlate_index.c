@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "core/engine/correlate_index.h"
+#include "test/random.h"
 #include "test/unit/base/fail_alloc.h"
 
 #define MS INT64_C(1000000)
@@ -28,12 +29,9 @@ static struct slo_correlator_stats truth;
 
 static uint64_t state_;
 
-static uint64_t rnd(uint64_t n) /* xorshift64 (Marsaglia) */
+static uint64_t rnd(uint64_t n)
 {
-	state_ ^= state_ << 13;
-	state_ ^= state_ >> 7;
-	state_ ^= state_ << 17;
-	return state_ % n;
+	return test_random_below(&state_, n);
 }
 
 /* --- brute force --------------------------------------------------------------------------------------------- */

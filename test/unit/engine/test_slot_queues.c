@@ -10,20 +10,18 @@
 #include <cmocka.h>
 
 #include "core/engine/slot_queues.h"
+#include "test/random.h"
 #include "test/unit/base/fail_alloc.h"
 
 #define QUEUES 7
 #define SLOTS 100
 #define ROUNDS 20000
 
-static uint64_t state_ = 88172645463325252;
+static uint64_t state_ = TEST_RANDOM_SEED;
 
-static uint32_t rnd(uint32_t n) /* xorshift64 (Marsaglia) */
+static uint32_t rnd(uint32_t n)
 {
-	state_ ^= state_ << 13;
-	state_ ^= state_ >> 7;
-	state_ ^= state_ << 17;
-	return (uint32_t)(state_ % n);
+	return (uint32_t)test_random_below(&state_, n);
 }
 
 struct model {

@@ -11,18 +11,16 @@
 
 #include "core/base/base.h"
 #include "core/engine/stats_sort.h"
+#include "test/random.h"
 #include "test/unit/base/fail_alloc.h"
 
 #define N_MAX 5000
 
-static uint64_t state_ = 88172645463325252;
+static uint64_t state_ = TEST_RANDOM_SEED;
 
-static uint64_t rnd(uint64_t n) /* xorshift64 (Marsaglia) */
+static uint64_t rnd(uint64_t n)
 {
-	state_ ^= state_ << 13;
-	state_ ^= state_ >> 7;
-	state_ ^= state_ << 17;
-	return state_ % n;
+	return test_random_below(&state_, n);
 }
 
 /* Kinds: many ties and both zeros; all magnitudes and signs; close together. */

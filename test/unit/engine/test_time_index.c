@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/engine/time_index.h"
+#include "test/random.h"
 #include "test/unit/base/fail_alloc.h"
 
 #define N 6000
@@ -23,14 +24,11 @@ static struct {
 	uint32_t note;
 } truth[N];
 
-static uint64_t state_ = 88172645463325252;
+static uint64_t state_ = TEST_RANDOM_SEED;
 
-static uint64_t rnd(uint64_t n) /* xorshift64 (Marsaglia) */
+static uint64_t rnd(uint64_t n)
 {
-	state_ ^= state_ << 13;
-	state_ ^= state_ >> 7;
-	state_ ^= state_ << 17;
-	return state_ % n;
+	return test_random_below(&state_, n);
 }
 
 static struct slo_time_index *make(size_t max)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/export/otlp_fields.h"
+#include "test/random.h"
 
 struct bytes {
 	uint8_t *p;
@@ -27,10 +28,7 @@ struct otlp_random {
 
 static inline uint64_t otlp_random_next(struct otlp_random *r)
 {
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return r->state;
+	return test_random(&r->state);
 }
 
 static inline unsigned int below(struct otlp_random *r, unsigned int n)
