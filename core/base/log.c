@@ -73,14 +73,6 @@ bool slo_log_site_admit(struct slo_log_site *site, uint64_t now_ns)
 	return true;
 }
 
-/* https://no-color.org: set to anything but "" means none. */
-static bool wants_colour(void)
-{
-	const char *no_colour = getenv("NO_COLOR");
-
-	return (!no_colour || !*no_colour) && isatty(STDERR_FILENO);
-}
-
 /* Copies @in with control characters as \xNN; ends in CUT_MARK where it does not fit. Length. */
 static size_t copy_printable(char *out, size_t size, const char *in, bool cut)
 {
@@ -123,7 +115,7 @@ static struct iovec piece(const char *s, size_t n)
 
 static void write_line(enum slo_log_level level, uint64_t suppressed, const char *text, size_t n)
 {
-	const char *colour = wants_colour() ? level_colours[level] : "";
+	const char *colour = slo_wants_colour(STDERR_FILENO) ? level_colours[level] : "";
 	const char *plain = *colour ? "\033[0m" : "";
 	char stamp[SLO_CLOCK_RFC3339_SIZE];
 	char name[16];

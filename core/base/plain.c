@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/plain.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 char *slo_plain(char *text)
 {
@@ -12,4 +14,11 @@ char *slo_plain(char *text)
 		at += n ? n : 1;
 	}
 	return text;
+}
+
+bool slo_wants_colour(int fd)
+{
+	const char *off = getenv("NO_COLOR");
+
+	return !(off && *off) && isatty(fd);
 }

@@ -49,19 +49,22 @@ def serve(path):
     threading.Thread(target=loop, daemon=True).start()
 
 
-def on_terminal(words, rows, columns, seconds):
-    """What @words writes to a window of that size in so many seconds."""
+def on_terminal(words, rows, columns, seconds, no_color=None):
+    """What @words writes to a window of that size until it ends, at most in so many seconds."""
+    env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | ({} if no_color is None else {"NO_COLOR": no_color})
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    process = subprocess.Popen(words, stdout=child, stderr=child, stdin=child, close_fds=True)
+    process = subprocess.Popen(words, stdout=child, stderr=child, stdin=child, close_fds=True, env=env)
     os.close(child)
     os.set_blocking(parent, False)
     out, until = b"", time.monotonic() + seconds
     while time.monotonic() < until:
         try:
             out += os.read(parent, 65536)
-        except (BlockingIOError, OSError):
+        except BlockingIOError:
             time.sleep(0.05)
+        except OSError:
+            break  # nobody has the other end
     process.terminate()
     process.wait()
     os.close(parent)
@@ -91,6 +94,14 @@ def check_screen(sloctl, path):
         assert re.search(r"[^\x20-\x7e\r\n]", rest) is None, rest
 
 
+def check_colour(words):
+    """https://no-color.org: an empty NO_COLOR is none."""
+    for no_color, coloured in ((None, True), ("", True), ("1", False)):
+        text = on_terminal(words, 50, 200, 60, no_color)
+        assert ("\x1b[" in text) == coloured, (words, no_color, text)
+    assert "\x1b[" not in subprocess.run(words, capture_output=True, text=True, timeout=60).stdout, words
+
+
 def main():
     sloctl = os.path.realpath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
@@ -106,6 +117,8 @@ def main():
         with open(samples, "w") as f:
             f.write(json.dumps(sample) + "\n")
         check_plain([sloctl, "explain", "--input", samples])
+        check_colour([sloctl, "explain", "--input", samples])
+        check_colour([sloctl, "prereq", "check"])
     print("terminal: names of others drive nothing, a window is kept to")
 
 

@@ -13,6 +13,7 @@
 #include "compat/targets.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/plain.h"
 #include "core/codec/event_json.h"
 #include "core/programs/session_config.h"
 
@@ -163,7 +164,7 @@ static int open_outputs(struct slo_agent *a, struct slo_err *err)
 	int r, fd;
 
 	if (output_kind(a->cfg) == SLO_CONFIG_OUTPUT_TABLE)
-		r = slo_view_new(&a->view, stdout, tty, tty && !getenv("NO_COLOR"), err);
+		r = slo_view_new(&a->view, stdout, tty, slo_wants_colour(STDOUT_FILENO), err);
 	else
 		r = slo_view_new(&a->view, NULL, false, false, err);
 	if (!r && output_kind(a->cfg) != SLO_CONFIG_OUTPUT_TABLE)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/plain.h"
 #include "core/programs/explain.h"
 #include "core/programs/options.h"
 #include "core/programs/sloctl/commands.h"
@@ -73,13 +74,6 @@ static int find(struct slo_samples *s, const char *id, struct slo_fault_sample *
 	return r;
 }
 
-static bool wants_colour(void)
-{
-	const char *off = getenv("NO_COLOR");
-
-	return isatty(STDOUT_FILENO) && !(off && *off);
-}
-
 static int show(const struct explain_args *args, const struct slo_predictor *p,
                 const struct slo_fault_sample *sample, struct slo_err *err)
 {
@@ -94,7 +88,7 @@ static int show(const struct explain_args *args, const struct slo_predictor *p,
 	else if (args->output == OUTPUT_SVG)
 		r = slo_explain_svg(stdout, p->model, &incident);
 	else
-		slo_explain_text(stdout, p->model, &incident, wants_colour());
+		slo_explain_text(stdout, p->model, &incident, slo_wants_colour(STDOUT_FILENO));
 	if (r < 0)
 		return slo_err_set(err, r, "the explanation cannot be written: %s", strerror(-r));
 	if (fflush(stdout) != 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compat/host.h"
+#include "core/base/plain.h"
 #include "core/programs/options.h"
 #include "core/programs/session_config.h"
 #include "core/programs/sloctl/commands.h"
@@ -113,7 +114,7 @@ static bool self_test_failed(const struct prereq *p)
 
 static void print_checks(const struct prereq *p)
 {
-	bool color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	bool color = slo_wants_colour(STDOUT_FILENO);
 
 	for (unsigned int i = 0; i < p->check_count; i++) {
 		const struct slo_check *c = &p->checks[i];
