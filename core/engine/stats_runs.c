@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/engine/stats_runs.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "core/engine/stats.h"
@@ -10,6 +11,7 @@
 struct sums {
 	double between, within;
 	double runs, values;
+	double largest; /* square of a value */
 };
 
 static void add_side(const struct slo_stats_runs *side, struct sums *s)
@@ -31,8 +33,10 @@ static void add_side(const struct slo_stats_runs *side, struct sums *s)
 			continue;
 		mean = slo_stats_mean(run, size);
 		s->between += (double)size * (mean - mean_of_all) * (mean - mean_of_all);
-		for (size_t i = 0; i < size; i++)
+		for (size_t i = 0; i < size; i++) {
 			s->within += (run[i] - mean) * (run[i] - mean);
+			s->largest = fmax(s->largest, run[i] * run[i]);
+		}
 		s->runs++;
 		run += size;
 	}
@@ -69,6 +73,7 @@ void slo_stats_run_spread(const struct slo_stats_runs *sides, size_t side_count,
 	struct sums s = { 0 };
 	double filled = 0;
 	double df_within;
+	double noise;
 	double student;
 
 	*ret = (struct slo_stats_spread){
@@ -82,8 +87,11 @@ void slo_stats_run_spread(const struct slo_stats_runs *sides, size_t side_count,
 	}
 	ret->df = s.runs - filled;
 	df_within = s.values - s.runs;
+	/* A sum of n equal values is off by at most n roundings, and each value from their mean (Higham 2002, 4.2). */
+	noise = s.values * DBL_EPSILON;
+	noise *= noise * s.values * s.largest;
 	/* One run a side tells nothing of runs, and values that are all equal nothing of chance. */
-	if (ret->df < 1 || df_within < 1 || !(s.within > 0))
+	if (ret->df < 1 || df_within < 1 || !(s.within > noise))
 		return;
 	ret->f = s.between / ret->df / (s.within / df_within);
 	ret->p = slo_stats_beta(df_within / 2, ret->df / 2,

@@ -73,6 +73,28 @@ static void nothing_is_widened_where_nothing_can_be_told(void **state)
 	}
 }
 
+/* log(100) and its like are no sums of powers of two: the mean of n of them is a rounding off. */
+static void roundings_are_no_variance(void **state)
+{
+	const size_t sizes[] = { 1, 29, 30, 40, 7, 93 };
+	double v[200];
+	const struct slo_stats_runs side = { v, sizes, SLO_ARRAY_SIZE(sizes) };
+	struct slo_stats_spread s;
+
+	(void)state;
+	for (double ms = 1; ms < 2000; ms *= 1.07) {
+		for (size_t i = 0; i < SLO_ARRAY_SIZE(v); i++)
+			v[i] = log(ms);
+		slo_stats_run_spread(&side, 1, .05, &s);
+		assert_near(s.widening, 1, 0);
+		assert_true(isnan(s.f));
+		/* One that is a millionth off is a value of its own. */
+		v[77] += 1e-6;
+		slo_stats_run_spread(&side, 1, .05, &s);
+		assert_false(isnan(s.f));
+	}
+}
+
 /* Of runs that do not differ one in twenty is widened: 400 tries, seven standard deviations. */
 static void like_runs_are_rarely_widened(void **state)
 {
@@ -101,6 +123,7 @@ int main(void)
 		cmocka_unit_test(analysis_of_variance_is_scipys),
 		cmocka_unit_test(students_tail_is_scipys),
 		cmocka_unit_test(nothing_is_widened_where_nothing_can_be_told),
+		cmocka_unit_test(roundings_are_no_variance),
 		cmocka_unit_test(like_runs_are_rarely_widened),
 	};
 
