@@ -101,6 +101,23 @@ tests:
         exp_alerts:
           - exp_labels: {slo: errors, severity: page}
             exp_annotations: {summary: SLO errors burns its error budget too fast}
+  # A service that paused for an hour and comes back failing is not new: it pages at once.
+  - interval: 1m
+    input_series:
+      - series: 'llm_slo_errors_total{service="back"}'
+        values: '0x120 0+60x20'
+      - series: 'llm_slo_requests_total{service="back",status="ok"}'
+        values: '0+60x60 3600x60 3600x20'
+      - series: 'llm_slo_requests_total{service="back",status="error"}'
+        values: '0x120 0+60x20'
+    alert_rule_test:
+      - eval_time: 119m
+        alertname: LlmSloErrorBudgetBurn
+      - eval_time: 130m
+        alertname: LlmSloErrorBudgetBurn
+        exp_alerts:
+          - exp_labels: {slo: errors, severity: page}
+            exp_annotations: {summary: SLO errors burns its error budget too fast}
   # One in 25 fails for 13 hours: a day that is half filled has a ticket, six hours no page.
   - interval: 10m
     input_series:

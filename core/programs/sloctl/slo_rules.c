@@ -140,14 +140,17 @@ static void print_valid(FILE *out, const struct slo_objective *o, const char *fu
 	print_sum(out, function, metric, all, window);
 }
 
-/* Requests in the older half of a window: without any it has less than half of its data. */
-static void print_older_half(FILE *out, const struct slo_objective *o, uint64_t window_ms)
+/*
+ * Requests had been counted before the younger half of a window: without any it has less than half of its data. They may be
+ * older than the window, as in burn.c; a service that paused is none that is new.
+ */
+static void print_had_begun(FILE *out, const struct slo_objective *o, uint64_t window_ms)
 {
 	char all[SELECTOR_MAX], half[24];
 	const char *metric = valid_metric(o, all, sizeof(all));
 
 	(void)slo_window_text(window_ms / 2, half);
-	(void)fprintf(out, "sum(increase(%s%s[%s] offset %s))", metric, all, half, half);
+	(void)fprintf(out, "sum(max_over_time(%s%s[%s] offset %s))", metric, all, half, half);
 }
 
 /* Prometheus 3 writes the bound 800 as 800.0, before it 800. */
@@ -218,7 +221,7 @@ static void print_recording(FILE *out, const struct slo_objective *o)
 }
 
 /*
- * What burn.c asks for, too: requests enough in the short window, and a long one that is half filled, so that a service's first
+ * What burn.c asks for, too: requests enough in the short window, and data of half the long one, so that a service's first
  * minutes are no verdict on three days.
  */
 static void print_condition(FILE *out, const struct slo_objective *o,
@@ -234,7 +237,7 @@ static void print_condition(FILE *out, const struct slo_objective *o,
 	              o->name, pair->factor, 1 - o->burn.objective);
 	print_valid(out, o, "increase", s);
 	(void)fprintf(out, " >= %" PRIu64 " and on() ", o->burn.valid_min);
-	print_older_half(out, o, o->burn.window_ms[pair->long_window]);
+	print_had_begun(out, o, o->burn.window_ms[pair->long_window]);
 	(void)fputs(" > 0)\n", out);
 }
 
