@@ -188,7 +188,7 @@ static int write_image(struct module *m, int fd)
 static int compile_here(const struct compile_run *run)
 {
 	const char *flags[FLAGS_MAX];
-	char include[PATH_MAX + 2];
+	char include[PATH_MAX + 2], headers[PATH_MAX];
 	struct module m = { 0 };
 	char *text = one_text(run->req, run->files);
 	int n = 0;
@@ -200,7 +200,10 @@ static int compile_here(const struct compile_run *run)
 	flags[n++] = "-DSLO_BPF_SIDE";
 	for (unsigned int i = 0; i < run->req->flag_count; i++)
 		flags[n++] = run->req->flag[i];
-	if (!text || setenv("BCC_KERNEL_SOURCE", run->headers->path, 1))
+	/* BCC looks for what is included in the folder it is started in before it does in ours. */
+	if (!realpath(run->headers->path, headers) || chdir(run->scratch))
+		return -errno;
+	if (!text || setenv("BCC_KERNEL_SOURCE", headers, 1))
 		return -ENOMEM;
 	m.bcc = bpf_module_create_c_from_string(text, 0, flags, n, true, NULL);
 	return m.bcc ? write_image(&m, run->image) : -ENOEXEC;

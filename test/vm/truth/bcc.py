@@ -109,8 +109,16 @@ def cold_start_where_nothing_can_be_kept():
     """Once alone: what compiling costs."""
     other = os.path.join(slotest.tmp, "unwritable")
     os.makedirs(other + "/bcc")
+    # Started where there is another version's source: what travels with the agent is compiled, and nothing else.
+    os.makedirs(other + "/bpf")
+    for name in ("slo_abi.h", "slo_measure.h"):
+        with open(f"{other}/bpf/{name}", "w", encoding="ascii") as f:
+            f.write("#error not the agent's\n")
+    here = os.getcwd()
+    os.chdir(other)
     with read_only(other + "/bcc"):
         agent, cold = started(ALL, SLO_AGENT_STATE_DIR=other)
+    os.chdir(here)
     rss, maps = rss_kb(agent.pid), open(f"/proc/{agent.pid}/maps", encoding="ascii").read()
     log = agent.log()
     agent.stop()
