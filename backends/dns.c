@@ -47,8 +47,7 @@ static void fill(struct slo_abi_event *e, enum slo_abi_source source,
 }
 
 static void give_timeout(struct slo_dns *d, const struct slo_abi_dns_key *key,
-                         const struct slo_abi_dns_query *q, uint64_t now_ns, slo_dns_fn fn,
-                         void *user)
+                         const struct slo_abi_dns_query *q, slo_dns_fn fn, void *user)
 {
 	const uint32_t sig = SLO_ABI_DNS_LATENCY;
 	struct slo_abi_traced e;
@@ -65,7 +64,8 @@ static void give_timeout(struct slo_dns *d, const struct slo_abi_dns_key *key,
 	}
 	fill(&e.event, d->source, key, q);
 	e.event.kind = SLO_ABI_TIMEOUT;
-	e.event.value = now_ns - q->first_ns;
+	/* Not up to now: an agent that is late for want of a CPU makes nobody wait longer. */
+	e.event.value = q->last_ns + TIMEOUT_NS - q->first_ns;
 	e.event.err = ETIMEDOUT;
 	slo_shared_trace(d->shared, SLO_ABI_BEGUN_DNS(key->cookie, key->id), q->first_ns, &e);
 	d->stats.made++;
@@ -118,7 +118,7 @@ unsigned int slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, vo
 		if (q.answered_ns)
 			give_answer(d, &key, &q, fn, user);
 		else
-			give_timeout(d, &key, &q, now_ns, fn, user);
+			give_timeout(d, &key, &q, fn, user);
 	}
 	return seen;
 }

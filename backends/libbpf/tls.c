@@ -193,8 +193,8 @@ static bool is_over(const struct slo_abi_tls_head *h, uint64_t now_ns)
 	return h->state >= SLO_ABI_TLS_OVER_DONE || now_ns > h->last_ns + TIMEOUT_NS;
 }
 
-static void give(struct slo_tls *t, uint64_t cookie, struct slo_abi_tls_head *h, uint64_t now_ns,
-                 slo_tls_fn fn, void *user)
+static void give(struct slo_tls *t, uint64_t cookie, struct slo_abi_tls_head *h, slo_tls_fn fn,
+                 void *user)
 {
 	switch (h->state) {
 	case SLO_ABI_TLS_FINISHED:
@@ -212,7 +212,7 @@ static void give(struct slo_tls *t, uint64_t cookie, struct slo_abi_tls_head *h,
 		break;
 	default:
 		h->reason = SLO_ABI_TLS_TIMEOUT;
-		give_failure(t, cookie, h, now_ns, fn, user);
+		give_failure(t, cookie, h, h->last_ns + TIMEOUT_NS, fn, user);
 	}
 }
 
@@ -231,7 +231,7 @@ unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, vo
 		    bpf_map_delete_elem(t->conns, &key))
 			continue;
 		cool(t, c.head.bucket);
-		give(t, key, &c.head, now_ns, fn, user);
+		give(t, key, &c.head, fn, user);
 	}
 	return seen;
 }

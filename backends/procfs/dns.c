@@ -292,7 +292,7 @@ static void sweep(struct dns *d)
 		if (now < q->last_ns + TIMEOUT_NS)
 			continue;
 		memcpy(&k, key, sizeof(k));
-		e.value = now - q->first_ns;
+		e.value = q->last_ns + TIMEOUT_NS - q->first_ns;
 		give(d, &k, q, &e);
 		(void)slo_map_erase(d->queries, key);
 	}
