@@ -72,8 +72,11 @@ void slo_otlp_answer_read(const struct slo_http_reply *reply, uint64_t items,
 {
 	*ret = (struct slo_otlp_answer){ .verdict = SLO_OTLP_ACCEPTED };
 	if (reply->error) {
-		/* An answer too long is an answer: sending again would only repeat it. */
-		ret->verdict = reply->error == -EFBIG ? SLO_OTLP_REFUSED : SLO_OTLP_AGAIN;
+		/* An answer too long is an answer: sending again would only repeat it, unless its status asks for that. */
+		ret->verdict = SLO_OTLP_AGAIN;
+		if (reply->error == -EFBIG && !is_retryable(reply->status))
+			ret->verdict =
+				reply->status / 100 == 2 ? SLO_OTLP_ACCEPTED : SLO_OTLP_REFUSED;
 		(void)snprintf(ret->why, sizeof(ret->why), "%.170s%s", reply->why,
 		               reply->error == -EPROTO ? " (is it OTLP/HTTP?)" : "");
 	} else if (reply->status / 100 == 2) {

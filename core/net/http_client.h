@@ -38,7 +38,8 @@ struct slo_http_reply {
 	 */
 	int error;
 	char why[256]; /* where @error: for people, with scheme, host and port; paths may be secret */
-	unsigned int status; /* HTTP status */
+	/* HTTP status; with @error too where the head came whole and its body did not (cut, too slow, -EFBIG), else 0. */
+	unsigned int status;
 	int64_t retry_after_ms; /* Retry-After, of seconds or a date, at most a day; -1: none */
 	const char *content_type; /* "" none */
 	const uint8_t *body; /* borrowed during the call; NULL where streamed */

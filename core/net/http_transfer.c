@@ -186,9 +186,12 @@ void slo_http_transfer_reply(const struct slo_http_transfer *t, CURLcode code,
 	char why[121];
 	long status = 0;
 
+	(void)slo_curl_ask(t->curl, t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if ((code != CURLE_OK && !ended_by_close(t, code)) || t->cancelled) {
 		slo_http_quote(why, sizeof(why), t->why, strcspn(t->why, "\r\n"));
 		reply.error = error_of(t, code);
+		reply.status = t->headed && status >= 200 ? (unsigned int)status : 0;
+		reply.retry_after_ms = t->retry_after_ms;
 		(void)snprintf(reply.why, sizeof(reply.why), "%s: %s", t->address,
 		               reply.error == -ECANCELED ? "cancelled"
 		               : t->too_long             ? "the answer is too long"
@@ -197,7 +200,6 @@ void slo_http_transfer_reply(const struct slo_http_transfer *t, CURLcode code,
 		*ret = reply;
 		return;
 	}
-	(void)slo_curl_ask(t->curl, t->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)slo_curl_ask(t->curl, t->easy, CURLINFO_CONTENT_TYPE, &type);
 	reply.status = (unsigned int)status;
 	reply.retry_after_ms = t->retry_after_ms;

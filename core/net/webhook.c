@@ -208,10 +208,13 @@ static bool is_retryable(unsigned int status)
 	return status == 408 || status == 429 || status >= 500;
 }
 
-/* True: that message is done, one way or the other. */
+/*
+ * True: that message is done, one way or the other. The status is the receiver's word; what comes behind it, an endless page or
+ * half of one, takes nothing back, and would come again with every attempt.
+ */
 static bool settle(struct slo_webhook *w, const struct slo_http_reply *reply)
 {
-	if (reply->error) {
+	if (reply->error && !reply->status) {
 		(void)snprintf(w->stats.why, sizeof(w->stats.why), "%s", reply->why);
 		fail(w, -1);
 		return false;

@@ -342,6 +342,36 @@ static void retries_keep_the_id(void **state)
 	close_rig(&rig);
 }
 
+/* A receiver that answers with half a page, or with one that does not end, has taken the message; another has refused it. */
+static void what_comes_behind_a_status_takes_nothing_back(void **state)
+{
+	static char page[200000];
+	static const struct server_reply script[] = {
+		{ .text = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\nhalf" },
+		{ .text = page },
+		{ .text = "HTTP/1.1 400 X\r\nContent-Length: 1000\r\nConnection: close\r\n\r\nhalf" },
+		{ .text = STATUS("204") },
+	};
+	struct rig rig;
+	int n = snprintf(page, sizeof(page), "HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n");
+
+	(void)state;
+	memset(page + n, 'x', sizeof(page) - (size_t)n - 1);
+	rig = rig_of(SLO_WEBHOOK_GENERIC, script, 4, true);
+	for (int i = 0; i < 4; i++) {
+		char id[4] = { 'm', (char)('1' + i), '\0' };
+
+		send_kind(&rig, SLO_NOTICE_UPDATE, id);
+		slo_webhook_drain(rig.w, 3000);
+	}
+	assert_int_equal(server_count(rig.server), 4);
+	assert_int_equal(stats_of(&rig).retried, 0);
+	assert_int_equal(stats_of(&rig).delivered, 3);
+	assert_int_equal(stats_of(&rig).dead, 1);
+	assert_int_equal(stats_of(&rig).waiting, 0);
+	close_rig(&rig);
+}
+
 static void five_failures_open_the_circuit(void **state)
 {
 	static const struct server_reply row = { .text = STATUS("503") };
@@ -578,6 +608,7 @@ int main(void)
 		cmocka_unit_test(slack_text_is_escaped),
 		cmocka_unit_test(signed_message_comes_once_in_order),
 		cmocka_unit_test(retries_keep_the_id),
+		cmocka_unit_test(what_comes_behind_a_status_takes_nothing_back),
 		cmocka_unit_test(five_failures_open_the_circuit),
 		cmocka_unit_test(gone_disables_and_refusals_are_buried),
 		cmocka_unit_test(restart_sends_what_waited_without_a_secret_on_disk),
