@@ -45,6 +45,15 @@ static bool is_json(const struct slo_http_in *in)
 	return !is_type(in->content_type, PROTOBUF);
 }
 
+/*
+ * An agent whose endpoint is its own address, which is what SDKs have as their default, or that of all agents of a cluster,
+ * would send each span round and round, and count its request every time.
+ */
+static bool is_agent(const struct slo_http_in *in)
+{
+	return strncmp(in->user_agent, SLO_OTLP_AGENT, sizeof(SLO_OTLP_AGENT) - 1) == 0;
+}
+
 /* --- answers --------------------------------------------------------------------------------------------------- */
 
 struct code_row {
@@ -57,6 +66,7 @@ static const struct code_row codes[] = {
 	{ 404, SLO_RPC_UNIMPLEMENTED },      { 405, SLO_RPC_UNIMPLEMENTED },
 	{ 413, SLO_RPC_RESOURCE_EXHAUSTED }, { 415, SLO_RPC_INVALID_ARGUMENT },
 	{ 429, SLO_RPC_RESOURCE_EXHAUSTED }, { 503, SLO_RPC_UNAVAILABLE },
+	{ 508, SLO_RPC_INVALID_ARGUMENT },
 };
 
 static enum slo_rpc_code rpc_code(unsigned int http)
@@ -226,6 +236,14 @@ static void on_traces(void *user, struct slo_http_in *in, struct slo_http_out *o
 	char why[128];
 	const char *text;
 
+	if (is_agent(in)) {
+		answer_error(
+			r, in, 508,
+			"these spans come from an llm-slo-agent: let its [otlp] endpoint be a collector, not an "
+			"agent",
+			out);
+		return;
+	}
 	if (!is_type(in->content_type, PROTOBUF) && !is_type(in->content_type, JSON)) {
 		answer_error(r, in, 415, "content type must be " PROTOBUF " or " JSON, out);
 		return;

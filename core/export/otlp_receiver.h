@@ -5,6 +5,9 @@
 
 #include "core/export/otlp_batch.h"
 
+/* How the User-Agent of an agent's own requests begins: what has it is answered 508. */
+#define SLO_OTLP_AGENT "llm-slo-agent/"
+
 struct slo_otlp_receiver;
 
 /*

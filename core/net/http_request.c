@@ -110,6 +110,7 @@ static void describe(const struct slo_http_server *s, struct slo_http_in *in,
 		.content_type = header(s, connection, "Content-Type"),
 		.content_encoding = header(s, connection, "Content-Encoding"),
 		.accept = header(s, connection, "Accept"),
+		.user_agent = header(s, connection, "User-Agent"),
 	};
 }
 

@@ -21,6 +21,7 @@ struct slo_http_in {
 	const char *content_type; /* "" none; as sent */
 	const char *content_encoding; /* "" none */
 	const char *accept; /* "" none */
+	const char *user_agent; /* "" none */
 	uint8_t *body; /* may be taken by setting it NULL: then the handler frees it */
 	size_t body_len;
 };

@@ -332,7 +332,7 @@ static int open_receiver(struct slo_live *l, struct slo_err *err)
 int slo_live_client(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_http_client_config http = { .max_requests = 32,
-		                                     .user_agent = "llm-slo-agent/" SLO_VERSION };
+		                                     .user_agent = SLO_OTLP_AGENT SLO_VERSION };
 
 	return l->client ? 0 : slo_http_client_new(&l->client, &http, err);
 }

@@ -258,6 +258,24 @@ static void failures_have_their_status(void **state)
 	free(bomb.p);
 }
 
+static void spans_of_an_agent_do_not_go_round(void **state)
+{
+	struct bytes request = one_span(1);
+
+	(void)state;
+	open_receiver(NULL);
+	post("Content-Type: " PROTOBUF "\r\nUser-Agent: llm-slo-agent/1.2.3\r\n", request.p,
+	     request.len);
+	assert_int_equal(rig.status, 508);
+	assert_rpc_status(3, "[otlp] endpoint");
+	assert_int_equal(rig.batches, 0);
+	post("Content-Type: " PROTOBUF "\r\nUser-Agent: OTel-OTLP-Exporter-Python/1.38.0\r\n",
+	     request.p, request.len);
+	assert_int_equal(rig.status, 200);
+	assert_int_equal(rig.batches, 1);
+	free(request.p);
+}
+
 static void other_signals_are_told_that_traces_are_taken(void **state)
 {
 	struct slo_otlp_receiver_stats st;
@@ -394,6 +412,7 @@ int main(void)
 		cmocka_unit_test_teardown(an_empty_request_is_a_good_one, close_receiver),
 		cmocka_unit_test_teardown(what_was_rejected_is_told, close_receiver),
 		cmocka_unit_test_teardown(failures_have_their_status, close_receiver),
+		cmocka_unit_test_teardown(spans_of_an_agent_do_not_go_round, close_receiver),
 		cmocka_unit_test_teardown(other_signals_are_told_that_traces_are_taken,
 		                          close_receiver),
 		cmocka_unit_test_teardown(a_full_pipeline_asks_for_patience, close_receiver),
