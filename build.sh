@@ -188,6 +188,7 @@ test_contract() {
 	step contract/benchgen test/contract/benchgen.sh build/debug
 	step contract/schema_peer test/contract/schema_peer.sh build/debug
 	step contract/slo_rules test/contract/slo_rules.sh build/debug
+	step contract/cdgate_presets test/contract/cdgate_presets.sh build/debug
 	step contract/oracle test/contract/oracle.py build/debug/sloctl 10
 	step contract/https python3 test/contract/https.py build/debug/sloctl
 	step contract/https_static python3 test/contract/https.py build/static/sloctl
