@@ -166,6 +166,10 @@ static int finish(struct run *r, struct slo_err *err)
 static int check_args(const struct attributor_args *args)
 {
 	const char *prog = slo_cmd_attributor_options.prog;
+	const struct slo_tool_path paths[] = { { "--input", args->input },
+		                               { "--out", args->out },
+		                               { "--summary-out", args->summary_out },
+		                               { "--confusion-out", args->confusion_out } };
 
 	if (args->model && args->mode != SLO_ATTR_NOISY_OR)
 		return slo_options_usage_error(prog,
@@ -174,7 +178,7 @@ static int check_args(const struct attributor_args *args)
 		return slo_options_usage_error(
 			prog,
 			"--confusion-out: rule repeats the label, so there is nothing to compare");
-	return 0;
+	return slo_tool_check_paths(prog, paths, SLO_ARRAY_SIZE(paths));
 }
 
 int slo_cmd_attributor(int argc, char **argv)

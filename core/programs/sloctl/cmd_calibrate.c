@@ -392,6 +392,11 @@ int slo_cmd_calibrate(int argc, char **argv)
 		                               "--name: accepted: 1 to %d of A-Z a-z 0-9 _ . -",
 		                               SLO_ATTR_MODEL_NAME_LEN - 1);
 	}
+	if (slo_tool_check_paths(slo_cmd_calibrate_options.prog,
+	                         (const struct slo_tool_path[]){ { "--input", args.input },
+	                                                         { "--out", args.out } },
+	                         2) != 0)
+		return SLO_EXIT_USAGE;
 	f.samples.tool.prog = slo_cmd_calibrate_options.prog;
 	r = load_base(&f, &err);
 	if (r < 0) {

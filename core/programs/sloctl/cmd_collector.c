@@ -266,6 +266,12 @@ int slo_cmd_collector(int argc, char **argv)
 		return slo_options_usage_error(
 			spec->prog,
 			"--input brings its samples: no --scenario, --count, --duration-sec");
+	if (slo_tool_check_paths(
+		    spec->prog,
+		    (const struct slo_tool_path[]){ { "--input", args.input },
+	                                            { "--output-path", args.output_path } },
+		    2) != 0)
+		return SLO_EXIT_USAGE;
 	r = buf ? slo_map_new(&c.seen, &seen, &err) : slo_err_set(&err, -ENOMEM, "out of memory");
 	r = r < 0 ? slo_tool_fail(&c.tool, &err) : collect(&c);
 	slo_map_freep(&c.seen);

@@ -310,12 +310,13 @@ static int evaluate(struct evaluation *ev)
 static int check_args(const struct eval_args *args)
 {
 	const char *prog = slo_cmd_correlationeval_options.prog;
+	const struct slo_tool_path paths[] = { { "--input", args->input },
+		                               { "--out", args->out },
+		                               { "--predictions-out", args->predictions } };
 
 	if (!args->input)
 		return slo_options_usage_error(prog, "which pairs? --input FILE, - for stdin");
-	if (args->out && args->predictions && strcmp(args->out, args->predictions) == 0)
-		return slo_options_usage_error(prog, "--out and --predictions-out are the same");
-	return 0;
+	return slo_tool_check_paths(prog, paths, SLO_ARRAY_SIZE(paths));
 }
 
 int slo_cmd_correlationeval(int argc, char **argv)

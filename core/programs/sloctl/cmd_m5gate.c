@@ -352,13 +352,15 @@ static int set_time(struct slo_m5_report *report)
 
 static int check(const struct args *args)
 {
+	const struct slo_tool_path paths[] = { { "--baseline-manifest", args->manifest },
+		                               { "--out-json", args->out_json },
+		                               { "--out-md", args->out_md } };
+
 	if (!args->candidate_root)
 		return slo_options_usage_error(prog, "--candidate-root is required");
 	if (!args->baseline_root)
 		return slo_options_usage_error(prog, "--baseline-root is required");
-	if (is_stdout(args->out_json) && is_stdout(args->out_md))
-		return slo_options_usage_error(prog, "--out-json and --out-md cannot both be -");
-	return SLO_EXIT_OK;
+	return slo_tool_check_paths(prog, paths, SLO_ARRAY_SIZE(paths));
 }
 
 static int prepare(struct slo_tool *tool, struct slo_m5_report *report, const struct args *args)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -84,6 +85,44 @@ int slo_tool_exit(struct slo_tool *tool, uint64_t rejected, int code)
 		(void)fprintf(stderr, ", the first %d are shown", SLO_TOOL_TOLD_MAX);
 	(void)fputc('\n', stderr);
 	return code == SLO_EXIT_OK ? SLO_EXIT_PARTIAL : code;
+}
+
+/* One file that a rename replaces; a name that is not there yet is another's only if it is spelt alike. */
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	if (stat(a, &x) < 0 || stat(b, &y) < 0)
+		return strcmp(a, b) == 0;
+	return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool collide(const struct slo_tool_path *a, const struct slo_tool_path *b, bool a_is_input)
+{
+	bool a_is_std, b_is_std;
+
+	if (!a->path || !b->path)
+		return false;
+	a_is_std = strcmp(a->path, "-") == 0;
+	b_is_std = strcmp(b->path, "-") == 0;
+	if (a_is_std || b_is_std)
+		return a_is_std && b_is_std && !a_is_input;
+	return is_same_file(a->path, b->path);
+}
+
+int slo_tool_check_paths(const char *prog, const struct slo_tool_path *paths, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = i + 1; k < count; k++) {
+			if (collide(&paths[i], &paths[k], i == 0))
+				return slo_options_usage_error(
+					prog,
+					i == 0 ? "%s and %s are the same: the input would be replaced"
+					       : "%s and %s are the same",
+					paths[i].option, paths[k].option);
+		}
+	}
+	return 0;
 }
 
 const char *slo_tool_generated_at(char buf[SLO_RECORD_TIME_SIZE])

@@ -43,6 +43,18 @@ int slo_tool_fail(struct slo_tool *tool, const struct slo_err *err);
  */
 int slo_tool_exit(struct slo_tool *tool, uint64_t rejected, int code);
 
+/* A file of a command line, by its option. */
+struct slo_tool_path {
+	const char *option;
+	const char *path; /* NULL: not given; "-": standard input or output */
+};
+
+/*
+ * A usage error, told, where an output would replace the input (row 0) or another output, by whatever name; devices may be
+ * written twice. 0 or SLO_EXIT_USAGE.
+ */
+int slo_tool_check_paths(const char *prog, const struct slo_tool_path *paths, size_t count);
+
 /*
  * Now, for a report's generated_at; where SOURCE_DATE_EPOCH is set (seconds since 1970,
  * reproducible-builds.org), that. Returns @buf.
