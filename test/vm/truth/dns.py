@@ -391,8 +391,9 @@ def multicast(family):
     name, qid = fresh("ok")
     timed, _ = slodns.ask_udp(net, family, name, qid, server=(net.addr("s", family), 5353))
     records = yield
-    equal("records of an answered query to port 5353",
-          len(samples(records, SIGNAL, lambda r: ends(r)[:2] == timed.sock_name)), 0)
+    # another socket may have got the same port since
+    mine = samples(records, SIGNAL, lambda r: ends(r)[:2] == timed.sock_name and ends(r)[3] == 5353)
+    equal("records of an answered query to port 5353", len(mine) + len(about(records, name)), 0)
 
 
 @test

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing happens: nothing is reported. What is reported anyway is at or above its threshold, or an error."""
 import os
+import re
 import sys
 import time
 
@@ -25,6 +26,8 @@ def an_idle_machine_reports_no_event():
     try:
         before = idle.counters()
         agent = Agent(supported, emit=None, backend="auto")
+        # no rung of a kernel that knows bcc alone has TLS
+        unserved = set(re.findall(r"not measured signal=(\S+)", agent.log())) if slotest.BACKEND == "bcc" else set()
         time.sleep(SECONDS)
         records = agent.stop()
         assert slonet.delta(before, idle.counters(), "Tcp.ActiveOpens") == 0
@@ -43,6 +46,9 @@ def an_idle_machine_reports_no_event():
     for signal in ("dns_latency_ms", "connect_latency_ms", "disk_io_latency_ms", "tls_handshake_ms",
                    "mem_reclaim_latency_ms", THROTTLED, *COUNTS):
         equal(f"{signal}: events", samples(records, signal), [])
+        if signal in unserved:
+            print(f"  --   {signal}: not measured on this kernel")
+            continue
         equal(f"{signal}: measurements", agent.stats[signal]["made"], 0)
         equal(f"{signal}: aggregates", aggregates(records, signal), [])
 

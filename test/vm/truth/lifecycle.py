@@ -116,6 +116,8 @@ def pinned():
 
 
 def ends_without_a_trace(number):
+    if slotest.KERNEL < (4, 13):
+        slotest.skip("programs and maps have no ids before 4.13: what is left of them cannot be asked")
     before = pinned()
     agent = Agent(SIGNALS)
     connects(2)
