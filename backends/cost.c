@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <sys/prctl.h>
 
+#include "bpf/slo_abi.h"
 #include "core/base/base.h"
 #include "core/base/clock.h"
 
@@ -55,18 +56,23 @@ static double calibrate_entry(void)
 	return with > bare ? (double)(with - bare) / RENAMES : 0;
 }
 
-void slo_cost_begin(struct slo_cost *ret)
+void slo_cost_begin(struct slo_cost *ret, bool self_timed)
 {
 	/* Calibrated first: the account takes time of its own, which is in its figures already. */
 	ret->entry_ns = calibrate_entry();
-	ret->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	ret->stats_fd = self_timed ? -1 : bpf_enable_stats(BPF_STATS_RUN_TIME);
 	if (ret->stats_fd < 0)
 		ret->stats_fd = -1;
+	if (self_timed)
+		ret->by = "sampled_runs";
+	else
+		ret->by = ret->stats_fd >= 0 ? "bpf_stats" : NULL;
 }
 
 void slo_cost_end(struct slo_cost *cost)
 {
 	slo_closep(&cost->stats_fd);
+	cost->by = NULL;
 }
 
 void slo_cost_add(struct slo_cost_of *sum, int prog_fd)
@@ -81,6 +87,32 @@ void slo_cost_add(struct slo_cost_of *sum, int prog_fd)
 	sum->missed += info.recursion_misses;
 }
 
+/* Where programs time themselves: in place of the kernel's account, which may be on for somebody else. */
+static void by_themselves(const struct bpf_object *obj, struct slo_cost_of *sum)
+{
+	int fd = bpf_object__find_map_fd_by_name(obj, "own_cost"),
+	    cpus = libbpf_num_possible_cpus();
+	slo_cleanup(slo_freep) struct slo_abi_cost *percpu = NULL;
+	uint64_t timed = 0;
+	uint32_t zero = 0;
+
+	if (fd < 0 || cpus <= 0)
+		return;
+	sum->runs = sum->run_ns = 0;
+	percpu = calloc((size_t)cpus, sizeof(*percpu));
+	if (!percpu || bpf_map_lookup_elem(fd, &zero, percpu))
+		return;
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		const struct slo_abi_cost *c = &percpu[cpu];
+
+		sum->runs += c->runs + c->gap - c->left;
+		sum->run_ns += c->ns;
+		timed += c->timed;
+	}
+	if (timed)
+		sum->run_ns = (uint64_t)((double)sum->run_ns * (double)sum->runs / (double)timed);
+}
+
 struct slo_cost_of slo_cost_object(const struct bpf_object *obj)
 {
 	struct slo_cost_of sum = { 0 };
@@ -89,5 +121,6 @@ struct slo_cost_of slo_cost_object(const struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj) {
 		slo_cost_add(&sum, bpf_program__fd(prog));
 	}
+	by_themselves(obj, &sum);
 	return sum;
 }

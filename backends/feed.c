@@ -53,7 +53,7 @@ int slo_feed_start(struct slo_feed *f, const struct slo_backend_config *cfg, str
 	f->cfg = *cfg;
 	f->enabled = f->served;
 	if (cfg->measure_cost)
-		slo_cost_begin(&f->cost);
+		slo_cost_begin(&f->cost, f->self_timed);
 	f->interval_start_ns = slo_clock_monotonic_ns();
 	if (f->served)
 		slo_shared_limit(&f->shared, cfg->events_per_second, cfg->burst,
@@ -242,7 +242,7 @@ void slo_feed_stats(const struct slo_feed *f, struct slo_backend_stats *ret)
 		};
 	}
 	ret->rejected = f->rejected;
-	ret->cost_known = f->cost.stats_fd >= 0;
+	ret->cost_by = f->cost.by;
 	ret->entry_ns = f->cost.entry_ns;
 }
 

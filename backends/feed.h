@@ -31,6 +31,7 @@ struct slo_feed {
 	struct slo_disks disks;
 	uint64_t rejected;
 	struct slo_cost cost;
+	bool self_timed; /* programs time themselves: set before slo_feed_start() */
 };
 
 /* Takes the callbacks of @cfg; fini() is safe from here on. */

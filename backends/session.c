@@ -436,7 +436,7 @@ void slo_session_stats(struct slo_session *s, struct slo_backend_stats *ret)
 			add_stats(&ret->signal[sig], &one.signal[sig]);
 		for (int sig = 0; sig < SLO_SIG_MAX_; sig++)
 			ret->program[sig] |= one.program[sig];
-		ret->cost_known |= one.cost_known;
+		ret->cost_by = one.cost_by ? one.cost_by : ret->cost_by;
 		ret->entry_ns = one.entry_ns > 0 ? one.entry_ns : ret->entry_ns;
 		ret->map_bytes += one.map_bytes;
 		ret->rejected += one.rejected;

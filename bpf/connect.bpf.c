@@ -151,7 +151,7 @@ static __always_inline int is_passive(const struct sock *sk, int oldstate)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(conn_set_state, const struct sock *sk, int oldstate, int newstate)
+int SLO_PROG(conn_set_state, const struct sock *sk, int oldstate, int newstate)
 {
 	__u64 key = (__u64)sk;
 
@@ -211,13 +211,13 @@ static __always_inline int call_begins(struct bpf_sock_addr *ctx, __u8 family)
 }
 
 SEC("cgroup/connect4")
-int conn_connect4(struct bpf_sock_addr *ctx)
+int SLO_TIMED(conn_connect4, struct bpf_sock_addr *, ctx)
 {
 	return call_begins(ctx, SLO_AF_INET);
 }
 
 SEC("cgroup/connect6")
-int conn_connect6(struct bpf_sock_addr *ctx)
+int SLO_TIMED(conn_connect6, struct bpf_sock_addr *, ctx)
 {
 	return call_begins(ctx, SLO_AF_INET6);
 }
@@ -230,7 +230,7 @@ struct sys_exit_record {
 };
 
 SEC("tracepoint/syscalls/sys_exit_connect")
-int conn_connect_exit(struct sys_exit_record *ctx)
+int SLO_TIMED(conn_connect_exit, struct sys_exit_record *, ctx)
 {
 	__u64 task = bpf_get_current_task();
 	struct connect_call *found = bpf_map_lookup_elem(&conn_calls, &task), call;

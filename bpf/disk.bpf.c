@@ -191,7 +191,7 @@ static __always_inline void report(const struct request *rq, const struct slo_ab
 }
 
 SEC("tp_btf/block_rq_complete")
-int BPF_PROG(disk_complete, const struct request *rq, int error, unsigned int bytes)
+int SLO_PROG(disk_complete, const struct request *rq, int error, unsigned int bytes)
 {
 	struct slo_abi_owner unknown = {};
 	struct submitted *s = 0;
@@ -244,7 +244,7 @@ static __always_inline void note_submitted(struct submitted *s, const struct bio
 
 /* In the submitter's own context, but for the kernel's threads that work for others: writeback, dm. */
 SEC("tp_btf/block_getrq")
-int disk_submit(__u64 *ctx)
+int SLO_TIMED(disk_submit, __u64 *, ctx)
 {
 	const struct bio *bio = (const struct bio *)ctx[0];
 	struct submitted *s, *other;

@@ -265,14 +265,14 @@ static __always_inline void packet(struct __sk_buff *skb, int outgoing)
 }
 
 SEC("cgroup_skb/egress")
-int dns_egress(struct __sk_buff *skb)
+int SLO_TIMED(dns_egress, struct __sk_buff *, skb)
 {
 	packet(skb, 1);
 	return 1;
 }
 
 SEC("cgroup_skb/ingress")
-int dns_ingress(struct __sk_buff *skb)
+int SLO_TIMED(dns_ingress, struct __sk_buff *, skb)
 {
 	packet(skb, 0);
 	return 1;

@@ -100,28 +100,28 @@ static __always_inline void end(__u32 kind, __u64 pages)
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
-int BPF_PROG(direct_begin, int order)
+int SLO_PROG(direct_begin, int order)
 {
 	begin(SLO_ABI_RECLAIM_DIRECT, (__u32)order);
 	return 0;
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
-int BPF_PROG(direct_end, unsigned long pages)
+int SLO_PROG(direct_end, unsigned long pages)
 {
 	end(SLO_ABI_RECLAIM_DIRECT, pages);
 	return 0;
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
-int BPF_PROG(memcg_begin, int order)
+int SLO_PROG(memcg_begin, int order)
 {
 	begin(SLO_ABI_RECLAIM_MEMCG, (__u32)order);
 	return 0;
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
-int BPF_PROG(memcg_end, unsigned long pages)
+int SLO_PROG(memcg_end, unsigned long pages)
 {
 	end(SLO_ABI_RECLAIM_MEMCG, pages);
 	return 0;
@@ -129,14 +129,14 @@ int BPF_PROG(memcg_end, unsigned long pages)
 
 /* vm.zone_reclaim_mode: the machine's reclaim, of one NUMA node. */
 SEC("tp_btf/mm_vmscan_node_reclaim_begin")
-int BPF_PROG(node_begin, int nid, int order)
+int SLO_PROG(node_begin, int nid, int order)
 {
 	begin(SLO_ABI_RECLAIM_DIRECT, (__u32)order);
 	return 0;
 }
 
 SEC("tp_btf/mm_vmscan_node_reclaim_end")
-int BPF_PROG(node_end, unsigned long pages)
+int SLO_PROG(node_end, unsigned long pages)
 {
 	end(SLO_ABI_RECLAIM_DIRECT, pages);
 	return 0;
@@ -144,14 +144,14 @@ int BPF_PROG(node_end, unsigned long pages)
 
 /* Their arguments changed in every other release; none is needed. */
 SEC("tp_btf/mm_compaction_begin")
-int BPF_PROG(compact_begin)
+int SLO_PROG(compact_begin)
 {
 	begin(SLO_ABI_RECLAIM_COMPACT, 0);
 	return 0;
 }
 
 SEC("tp_btf/mm_compaction_end")
-int BPF_PROG(compact_end)
+int SLO_PROG(compact_end)
 {
 	end(SLO_ABI_RECLAIM_COMPACT, 0);
 	return 0;
@@ -159,7 +159,7 @@ int BPF_PROG(compact_end)
 
 /* From 5.16; fires when the sleep is over. Inside of a stall it is a part of that, and not counted again. */
 SEC("tp_btf/mm_vmscan_throttled")
-int BPF_PROG(throttled, int nid, int usec_timeout, int usec_delayed)
+int SLO_PROG(throttled, int nid, int usec_timeout, int usec_delayed)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct stall *outer = bpf_map_lookup_elem(&reclaim_stalls, &tid);

@@ -121,19 +121,19 @@ static __always_inline int retransmitted(const struct sock *sk, const struct sk_
 
 /* From 6.17 (ad892e912b84, backported) the tracepoint also fires for attempts that failed, and says so. */
 SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(retr_skb_err, const struct sock *sk, const struct sk_buff *skb, int err)
+int SLO_PROG(retr_skb_err, const struct sock *sk, const struct sk_buff *skb, int err)
 {
 	return retransmitted(sk, skb, err);
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(retr_skb, const struct sock *sk, const struct sk_buff *skb)
+int SLO_PROG(retr_skb, const struct sock *sk, const struct sk_buff *skb)
 {
 	return retransmitted(sk, skb, 0);
 }
 
 SEC("tp_btf/tcp_retransmit_synack")
-int BPF_PROG(retr_synack, const struct sock *sk, const struct request_sock *req)
+int SLO_PROG(retr_synack, const struct sock *sk, const struct request_sock *req)
 {
 	struct slo_abi_owner o = {};
 
@@ -145,7 +145,7 @@ int BPF_PROG(retr_synack, const struct sock *sk, const struct request_sock *req)
 
 /* Only where the connect signal's program, which does the same, is not attached. */
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(retr_set_state, const struct sock *sk, int oldstate, int newstate)
+int SLO_PROG(retr_set_state, const struct sock *sk, int oldstate, int newstate)
 {
 	__u64 key = (__u64)sk;
 	struct slo_abi_sock s = {};

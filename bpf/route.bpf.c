@@ -17,29 +17,48 @@
 ROUTES(route_out);
 ROUTES(route_in);
 
-static __always_inline void route(struct __sk_buff *skb, void *routes)
+#define TO(slot) (1U << (slot))
+
+/* Where the packet goes: a set of TO(). */
+static __always_inline __u32 route(struct __sk_buff *skb)
 {
 	struct slo_packet p = {};
+	__u32 to = 0;
 
 	if (slo_packet_parse(skb, &p))
-		return;
+		return 0;
 	if ((p.sport == SLO_DNS_PORT || p.dport == SLO_DNS_PORT) && p.payload_len)
-		bpf_tail_call(skb, routes, SLO_ABI_ROUTE_DNS);
-	/* Here too where the one above is not in place. */
+		to = TO(SLO_ABI_ROUTE_DNS);
 	if (is_of_interest(&p) && (is_hot(bucket_of(&p)) || (p.payload_len && may_begin(skb, &p))))
-		bpf_tail_call(skb, routes, SLO_ABI_ROUTE_TLS);
+		to |= TO(SLO_ABI_ROUTE_TLS);
+	return to;
 }
+
+/* A call does not come back: this program's run ends before it. One that is not in place falls through to the next. */
+#define GO(skb, routes)                                                \
+	do {                                                           \
+		struct slo_run run;                                    \
+		__u32 to;                                              \
+                                                                       \
+		slo_run_begin(&run);                                   \
+		to = route(skb);                                       \
+		slo_run_end(&run);                                     \
+		if (to & TO(SLO_ABI_ROUTE_DNS))                        \
+			bpf_tail_call(skb, routes, SLO_ABI_ROUTE_DNS); \
+		if (to & TO(SLO_ABI_ROUTE_TLS))                        \
+			bpf_tail_call(skb, routes, SLO_ABI_ROUTE_TLS); \
+	} while (0)
 
 SEC("cgroup_skb/egress")
 int route_egress(struct __sk_buff *skb)
 {
-	route(skb, &route_out);
+	GO(skb, &route_out);
 	return 1;
 }
 
 SEC("cgroup_skb/ingress")
 int route_ingress(struct __sk_buff *skb)
 {
-	route(skb, &route_in);
+	GO(skb, &route_in);
 	return 1;
 }

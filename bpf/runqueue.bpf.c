@@ -189,7 +189,7 @@ static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __
 
 /* Loaded only where there are such tasks. A move of one that is woken, or waits, ends at the first line. */
 SEC("tp_btf/sched_migrate_task")
-int BPF_PROG(runq_move, struct task_struct *p)
+int SLO_PROG(runq_move, struct task_struct *p)
 {
 	__u32 pid = p->pid;
 	__u64 at;
@@ -216,7 +216,7 @@ static __always_inline int stamped_asleep(__u32 pid, __u64 queued, __u64 wait_ns
 }
 
 SEC("tp_btf/sched_switch")
-int BPF_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_struct *next)
+int SLO_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u64 queued = next->sched_info.last_queued;
 	__u64 clock = next->se.cfs_rq->rq->clock, left = prev->se.cfs_rq->rq->clock;
@@ -244,14 +244,14 @@ static __always_inline void queue(__u32 pid)
 }
 
 SEC("tp_btf/sched_wakeup")
-int BPF_PROG(runq_wakeup, struct task_struct *p)
+int SLO_PROG(runq_wakeup, struct task_struct *p)
 {
 	queue(p->pid);
 	return 0;
 }
 
 SEC("tp_btf/sched_wakeup_new")
-int BPF_PROG(runq_wakeup_new, struct task_struct *p)
+int SLO_PROG(runq_wakeup_new, struct task_struct *p)
 {
 	queue(p->pid);
 	return 0;
@@ -267,7 +267,7 @@ static __always_inline int is_running(struct task_struct *t)
 }
 
 SEC("tp_btf/sched_switch")
-int BPF_PROG(runq_switch_map, _Bool preempt, struct task_struct *prev, struct task_struct *next)
+int SLO_PROG(runq_switch_map, _Bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u32 pid = next->pid;
 	__u64 cgroup_id = pid ? slo_task_cgroup_id(next) : 0;

@@ -475,6 +475,18 @@ struct slo_abi_tls_hot {
 	__u32 count[SLO_ABI_TLS_BUCKETS];
 };
 
+/* One run of a program in so many is timed, on average. A power of two. */
+#define SLO_ABI_COST_EACH 64
+/* Per CPU, of all programs of an object. Runs are runs + gap - left. */
+struct slo_abi_cost {
+	__u64 runs; /* up to the last one that was timed */
+	__u64 timed; /* of them */
+	__u64 ns; /* that these took */
+	__u32 gap; /* from the last one timed to the next, drawn at random */
+	__u32 left; /* of the gap */
+	__u64 zero; /* always, which verifiers do not know */
+};
+
 /* Per-CPU counters, one set a signal. made = sent + aggregated + lost_ring + lost_map + shed. */
 struct slo_abi_stats {
 	__u64 made; /* measurements finished and passed by the target filter */
@@ -528,6 +540,7 @@ _Static_assert(sizeof(struct slo_abi_tls) == 104, "abi: tls");
 _Static_assert(sizeof(union slo_abi_extra) == 104, "abi: extra");
 _Static_assert(sizeof(struct slo_abi_event) == 208, "abi: event");
 _Static_assert(sizeof(struct slo_abi_trace) == 24, "abi: trace");
+_Static_assert(sizeof(struct slo_abi_cost) == 40, "abi: cost");
 _Static_assert(sizeof(struct slo_abi_thread_ctx) == 24, "abi: thread context");
 _Static_assert(sizeof(struct slo_abi_traced) == 232, "abi: traced event");
 _Static_assert(sizeof(struct slo_abi_begun) == 16, "abi: begun");

@@ -194,6 +194,7 @@ static __always_inline __u32 slo_sock_netns(const struct sock *sk)
 	return sk->__sk_common.skc_net.net->ns.inum;
 }
 
+#include "bpf/slo_cost.h"
 #include "bpf/slo_trace.h"
 
 #define slo_skb_cgroup(skb) (slo_cgroup_v1 ? 0 : bpf_skb_cgroup_id(skb))

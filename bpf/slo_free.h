@@ -48,6 +48,9 @@ struct {
 		bpf_probe_read(to, size, (void *)(ctx) + at_);                        \
 	})
 
+/* Its runs are in the kernel's own account only, from 5.8. */
+#define SLO_TIMED(name, type, ctx) name(type ctx)
+
 #define slo_cgroup_v1 slo_const(SLO_K_CGROUP_V1)
 #define slo_owner_by slo_const(SLO_K_OWNER_BY)
 

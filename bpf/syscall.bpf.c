@@ -290,7 +290,7 @@ static const __u8 families[FAMILY_MAX] = {
 };
 
 SEC("tp_btf/sys_enter")
-int BPF_PROG(sys_enter, const struct pt_regs *regs, long nr)
+int SLO_PROG(sys_enter, const struct pt_regs *regs, long nr)
 {
 	struct call c = { .nr = (__u32)nr };
 	__u64 at = (__u64)nr;
@@ -318,7 +318,7 @@ int BPF_PROG(sys_enter, const struct pt_regs *regs, long nr)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, const struct pt_regs *regs, long ret)
+int SLO_PROG(sys_exit, const struct pt_regs *regs, long ret)
 {
 	__u64 nr = SLO_REGS_NR(regs);
 	struct call *c;

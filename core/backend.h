@@ -41,7 +41,7 @@ struct slo_backend_config {
 	slo_event_fn on_event; /* required */
 	slo_record_fn on_record; /* nullable */
 	void *user; /* for both */
-	bool measure_cost; /* keep the kernel's account of BPF run time on (needs Linux 5.8, and CAP_SYS_ADMIN at open()) */
+	bool measure_cost; /* programs that do not time themselves: by the kernel's account (Linux 5.8, CAP_SYS_ADMIN at open()) */
 	uint64_t
 		events_per_second; /* single events sent at most, after a burst of @burst; 0: no limit */
 	uint64_t burst;
@@ -106,7 +106,7 @@ struct slo_backend_stats {
 	struct slo_signal_stats signal[SLO_SIG_MAX_];
 	uint64_t program
 		[SLO_SIG_MAX_]; /* SLO_SIG_BIT of all that the program of this one measures; 0 not served */
-	bool cost_known; /* run_ns and cost_ns are measured */
+	const char *cost_by; /* static: who measures run_ns and cost_ns; NULL nobody */
 	double entry_ns; /* calibrated cost of getting into a program; 0 unknown */
 	uint64_t rejected; /* records that could not be decoded */
 	struct slo_trace_source traces;

@@ -229,6 +229,7 @@ static struct libbpf_be *new_be(const struct slo_backend_config *cfg, enum slo_f
 		return NULL;
 	slo_feed_init(&be->feed, cfg);
 	be->flavour = flavour;
+	be->feed.self_timed = flavour == SLO_FLAVOUR_CORE;
 	be->cgroup = -1;
 	be->feed.own[SLO_SIG_DNS_LATENCY] = &be->dns.stats;
 	be->feed.own[SLO_SIG_TLS_HANDSHAKE] = &be->tls.handshake;

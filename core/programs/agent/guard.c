@@ -110,7 +110,7 @@ void slo_agent_guard_tick(struct slo_agent *a)
 	if (!g->told) {
 		g->told = true;
 		g->process_ns = now.cpu_ns; /* starting up is not overhead */
-		if (!st.cost_known)
+		if (!st.cost_by)
 			slo_log_warn(
 				"overhead is known by process CPU time only: the kernel's "
 				"account of BPF run time needs Linux 5.8, and CAP_SYS_ADMIN at start");
@@ -136,8 +136,8 @@ void slo_agent_guard_stats(const struct slo_agent *a)
 	slo_session_stats(a->session, &st);
 	slo_log_write(NULL, SLO_LOG_INFO,
 	              "overhead last_pct=%.3f limit_pct=%g sheds=%" PRIu64 " restores=%" PRIu64
-	              " entry_ns=%.1f measured_by=%s",
+	              " entry_ns=%.1f measured_by=process_cpu%s%s",
 	              slo_guard_overhead_pct(a->guard.guard), a->cfg->safety.max_overhead_pct,
-	              a->guard.sheds, a->guard.restores, st.entry_ns,
-	              st.cost_known ? "process_cpu,bpf_stats" : "process_cpu");
+	              a->guard.sheds, a->guard.restores, st.entry_ns, st.cost_by ? "," : "",
+	              st.cost_by ? st.cost_by : "");
 }

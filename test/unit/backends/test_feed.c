@@ -109,7 +109,7 @@ static void what_user_space_counted_is_in_the_account(void **state)
 	assert_int_equal(stats.signal[SLO_SIG_DNS_LATENCY].lost_map, 2);
 	assert_int_equal(stats.signal[SLO_SIG_DNS_LATENCY].unmatched, 7);
 	assert_int_equal(stats.signal[SLO_SIG_RUNQUEUE_DELAY].made, 0);
-	assert_false(stats.cost_known);
+	assert_null(stats.cost_by);
 	slo_feed_fini(&f);
 }
 
@@ -118,7 +118,7 @@ static void the_cost_of_a_program_is_its_first_signals(void **state)
 	const uint64_t all =
 		SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) | SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS);
 	const struct slo_cost_of cost = { .runs = 10, .run_ns = 1000, .missed = 2 };
-	struct slo_backend_stats stats = { .cost_known = true };
+	struct slo_backend_stats stats = { .cost_by = "bpf_stats" };
 	struct seen seen = { 0 };
 	uint64_t runs = 0;
 	struct slo_feed f;

@@ -188,6 +188,23 @@ def within_time(records, begin_ns, end_ns):
 # --- the agent ----------------------------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def bpf_stats():
+    """The kernel times each run of a BPF program inside of this."""
+    switch = "/proc/sys/kernel/bpf_stats_enabled"
+    if not os.path.exists(switch):
+        skip("the kernel does not count what BPF costs (5.1 and later do)")
+    with open(switch) as f:
+        old = f.read().strip()
+    try:
+        with open(switch, "w") as f:
+            f.write("1")
+        yield
+    finally:
+        with open(switch, "w") as f:
+            f.write(old)
+
+
 class Agent:
     """The agent under test, attached when the constructor returns.
 
@@ -262,6 +279,19 @@ class Agent:
                 UNTOLD.update(facts)
         if any("cgroup is unknown" in line or "pid, comm and cgroup unknown" in line for line in limits):
             UNTOLD.add("cgroup_id")
+
+    def bpf_account(self):
+        """(runs, ns) of all programs that it holds, by the kernel's account."""
+        each = {}
+        for fd in os.listdir(f"/proc/{self.pid}/fdinfo") if self.pid else ():
+            try:
+                with open(f"/proc/{self.pid}/fdinfo/{fd}") as f:
+                    info = dict(re.findall(r"^(prog_id|run_cnt|run_time_ns):\s*(\d+)$", f.read(), re.M))
+            except OSError:
+                continue
+            if len(info) == 3:
+                each[info["prog_id"]] = (int(info["run_cnt"]), int(info["run_time_ns"]))
+        return tuple(sum(one[i] for one in each.values()) for i in (0, 1))
 
     def alive(self):
         return SELF or self.proc.poll() is None

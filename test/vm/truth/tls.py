@@ -966,15 +966,8 @@ def _sink(conn):
 
 
 def _stream_past(signals, port, seconds):
-    """(agent, its records, writes, packets): a plain TCP stream in segments of its own, BPF timed by the kernel."""
-    switch = "/proc/sys/kernel/bpf_stats_enabled"
-    if not os.path.exists(switch):
-        slotest.skip("the kernel does not count what BPF costs (5.1 and later do)")
-    with open(switch) as f:
-        old = f.read().strip()
-    with open(switch, "w") as f:
-        f.write("1")
-    try:
+    """(agent, its records, its (runs, ns) by the kernel's account, writes, packets): a plain TCP stream in segments of its own."""
+    with slotest.bpf_stats():
         agent = Agent(signals)
         with slonet.inside(net.c):
             sock = socket.create_connection(("127.0.0.1", port))
@@ -986,23 +979,20 @@ def _stream_past(signals, port, seconds):
             sent += 1
         sock.close()
         packets = slonet.delta(before, net.c.counters(), "Ip.OutRequests")
+        account = agent.bpf_account()
         records = agent.stop()
-    finally:
-        with open(switch, "w") as f:
-            f.write(old)
-    return agent, records, sent, packets
+    return records, account, sent, packets
 
 
 @test
 def other_traffic_costs_next_to_nothing():
     """BPF run time for each packet, by the kernel's statistics."""
     slotls.serve(net, 7460, _sink, side="c", addrs={4: "127.0.0.1", 6: "::1"})
-    agent, records, sent, _ = _stream_past(f"{LATENCY},{FAILURE}", 7460, 2)
+    records, (runs, ns), sent, _ = _stream_past(f"{LATENCY},{FAILURE}", 7460, 2)
     equal("records of the stream", len([r for r in records if ends(r)[3] == 7460]), 0)
-    stats = agent.stats[LATENCY]
-    each = stats["run_ns"] / max(1, stats["run_count"])
-    print(f"  {sent} writes, {stats['run_count']} packets of all kinds, {each:.0f} ns each")
-    holds("the programs ran", stats["run_count"] > 1000, stats["run_count"])
+    each = ns / max(1, runs)
+    print(f"  {sent} writes, {runs} packets of all kinds, {each:.0f} ns each")
+    holds("the programs ran", runs > 1000, runs)
     if slotest.ON_HOST:
         between("ns a packet", each, 1.0, 250.0, "two map look-ups, six bytes loaded, the clocks of the statistics")
 
@@ -1014,10 +1004,10 @@ def a_packet_is_looked_at_once_where_dns_is_measured_too():
     slotls.serve(net, 7462, _sink, side="c", addrs={4: "127.0.0.1", 6: "::1"})
     # one of TLS alone, whose program runs once for each packet of whomever
     alone = Agent(f"{LATENCY},{FAILURE}")
-    agent, _, sent, packets = _stream_past(f"{LATENCY},{FAILURE},dns_latency_ms", 7462, 1)
+    begun, _ = alone.bpf_account()
+    _, (runs, _), sent, packets = _stream_past(f"{LATENCY},{FAILURE},dns_latency_ms", 7462, 1)
+    once = alone.bpf_account()[0] - begun
     alone.stop()
-    runs = agent.stats[LATENCY]["run_count"] + agent.stats["dns_latency_ms"]["run_count"]
-    once = alone.stats[LATENCY]["run_count"]
     print(f"  {sent} writes, {packets} packets, {runs} runs, {once} where TLS alone is measured")
     holds("each packet on its way out and on its way in", once >= packets * 1.9, (once, packets))
     between("runs = runs of TLS alone", runs / once, 0.8, 1.2, "two, where there are two programs; 20 % for who is attached longer")
