@@ -17,20 +17,22 @@ def _root():
 
 
 class TextTrace:
-    """One tracepoint's lines since it was made; gone with close()."""
+    """Lines of tracepoints since it was made, with times of the clock of that name in trace_clock; gone with close()."""
 
     _made = 0
 
-    def __init__(self, event):
+    def __init__(self, *events, clock="local"):
         root = _root()
-        if root is None or not os.path.isdir(f"{root}/events/{event}"):
-            slotest.skip(f"this kernel has no tracepoint {event}, or no tracefs")
+        for event in events:
+            if root is None or not os.path.isdir(f"{root}/events/{event}"):
+                slotest.skip(f"this kernel has no tracepoint {event}, or no tracefs")
         self.path = f"{root}/instances/slo{os.getpid()}x{TextTrace._made}"
         TextTrace._made += 1
         os.mkdir(self.path)
         atexit.register(self.close)  # else it costs everybody until the next boot
-        with open(f"{self.path}/events/{event}/enable", "w") as f:
-            f.write("1")
+        for key, value in (("trace_clock", clock), *((f"events/{event}/enable", "1") for event in events)):
+            with open(f"{self.path}/{key}", "w") as f:
+                f.write(value)
 
     def text(self):
         with open(f"{self.path}/trace", errors="replace") as f:
