@@ -2,8 +2,10 @@
 /*
  * DNS latency of UDP, IPv4 and IPv6, as bpf/dns.bpf.c, by kprobes where a packet leaves and where its reader takes it: in
  * the process's own context, with the packet's own headers, whether the socket is connected or not, and without kretprobes.
+ * It ends when the answer came to its socket: a reader that waits for a CPU is no slow resolver.
  * Sending: ip_send_skb() and ip6_send_skb(). Reading: skb_consume_udp() from 4.10, __skb_free_datagram_locked() from 4.7,
- * skb_free_datagram_locked() before; the last two serve other protocols and failures too, so the headers decide.
+ * skb_free_datagram_locked() before; the last two serve other protocols and failures too, so the headers decide. Coming:
+ * __udp_enqueue_schedule_skb(), __sock_queue_rcv_skb(), sock_queue_rcv_skb().
  */
 #include "bcc/slo_bcc.h"
 
@@ -27,6 +29,9 @@ BPF_TABLE(SLO_LRU, __u32, __u8, dns_resolvers, 256);
 BPF_TABLE(SLO_LRU, __u64, __u64, dns_readers, 4096);
 /* Sockets that read an answer which was not seen in either place: what they wait for is no timeout. */
 BPF_TABLE(SLO_LRU, __u64, __u8, dns_unread, 1024);
+
+/* When what waits to be read came, by its sk_buff. */
+BPF_TABLE(SLO_LRU, __u64, __u64, dns_arrived, 4096);
 
 struct dns_packet {
 	unsigned char *net;
@@ -182,7 +187,20 @@ static __always_inline void dns_sent(void *ctx, struct sk_buff *skb)
 		dns_query(ctx, sk, &p, ntohs(h.id));
 }
 
-static __always_inline void dns_answer(void *ctx, struct slo_abi_dns_query *q,
+/* Taken out. An sk_buff that came while nobody looked has none, or an earlier one's. */
+static __always_inline __u64 dns_take_arrival(struct sk_buff *skb, __u64 since_ns)
+{
+	__u64 key = (__u64)skb, at = 0, now = bpf_ktime_get_ns();
+	__u64 *known = dns_arrived.lookup(&key);
+
+	if (known) {
+		at = *known;
+		dns_arrived.delete(&key);
+	}
+	return at > since_ns && at < now ? at : now;
+}
+
+static __always_inline void dns_answer(void *ctx, struct slo_abi_dns_query *q, __u64 at_ns,
                                        const struct slo_abi_dns_key *key,
                                        const struct slo_dns_header *h)
 {
@@ -191,7 +209,7 @@ static __always_inline void dns_answer(void *ctx, struct slo_abi_dns_query *q,
 	struct slo_abi_event e = {};
 	__u8 upstream = q->upstream ? SLO_ABI_F_UPSTREAM : 0;
 
-	m.ns = bpf_ktime_get_ns() - m.start_ns;
+	m.ns = at_ns - m.start_ns;
 	m.tag = upstream;
 	m.force = rcode || q->retries;
 	if (!slo_latency(&e, SLO_ABI_DNS_LATENCY, &q->owner, &m))
@@ -255,7 +273,7 @@ static __always_inline void dns_read(void *ctx, struct sock *sk, struct sk_buff 
 		return;
 	}
 	/* Of two readers at once the slot's memory may serve both: a socket is read under its own lock. */
-	dns_answer(ctx, known, &key, &h);
+	dns_answer(ctx, known, dns_take_arrival(skb, known->first_ns), &key, &h);
 	dns_queries.delete(&key);
 }
 
@@ -268,6 +286,22 @@ int dns_send4_kp(struct pt_regs *ctx)
 int dns_send6_kp(struct pt_regs *ctx)
 {
 	dns_sent(ctx, (struct sk_buff *)PT_REGS_PARM1(ctx));
+	return 0;
+}
+
+int dns_arrive_kp(struct pt_regs *ctx)
+{
+	struct sk_buff *skb = (struct sk_buff *)PT_REGS_PARM2(ctx);
+	__u64 key = (__u64)skb, now = bpf_ktime_get_ns();
+	unsigned char *head = 0;
+	__u16 transport = 0;
+	__be16 source = 0;
+
+	slo_read(&head, &skb->head);
+	slo_read(&transport, &skb->transport_header);
+	slo_read(&source, &((struct udphdr *)(head + transport))->source);
+	if (source == htons(DNS_PORT))
+		dns_arrived.update(&key, &now);
 	return 0;
 }
 

@@ -8,6 +8,9 @@
 static const struct slo_bcc_hook_row hooks[] = {
 	[SLO_BCC_DNS_SEND4] = { "dns_send4_kp", SLO_BCC_KPROBE, "ip_send_skb" },
 	[SLO_BCC_DNS_SEND6] = { "dns_send6_kp", SLO_BCC_KPROBE, "ip6_send_skb" },
+	[SLO_BCC_DNS_ARRIVE] = { "dns_arrive_kp", SLO_BCC_KPROBE, "__udp_enqueue_schedule_skb" },
+	[SLO_BCC_DNS_ARRIVE_4_7] = { "dns_arrive_kp", SLO_BCC_KPROBE, "__sock_queue_rcv_skb" },
+	[SLO_BCC_DNS_ARRIVE_OLD] = { "dns_arrive_kp", SLO_BCC_KPROBE, "sock_queue_rcv_skb" },
 	[SLO_BCC_DNS_READ] = { "dns_read_kp", SLO_BCC_KPROBE, "skb_consume_udp" },
 	[SLO_BCC_DNS_READ_4_7] = { "dns_read_kp", SLO_BCC_KPROBE, "__skb_free_datagram_locked" },
 	[SLO_BCC_DNS_READ_OLD] = { "dns_read_old_kp", SLO_BCC_KPROBE, "skb_free_datagram_locked" },
@@ -80,10 +83,11 @@ static const struct slo_bcc_obj_row objects[] = {
 SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 
 /* clang-format off */
-#define DNS_NOTE "UDP only; an answer counts when it is read, and one that is never read is a timeout"
-#define DNS_COMMON                                                                                                        \
+#define DNS_NOTE "UDP only; an answer that is never read is a timeout"
+#define DNS_COMMON(arrival)                                                                                               \
 	.obj = SLO_BCC_OBJ_DNS, .needs = 2,                                                                               \
 	.extra = { { { SLO_BCC_DNS_SEND6 }, 1, "IPv6 is not seen" },                                                              \
+		   { { arrival }, 1, "an answer counts when it is read, not when it comes" },                                 \
 		   { { SLO_BCC_DNS_BIND }, 1, "a resolver is not known before its first answer" },                            \
 		   { { SLO_BCC_DNS_RECV4, SLO_BCC_DNS_RECV6 }, 2,                                                             \
 		     "answers that lie in pages, as large ones before 4.14, are not measured" } }
@@ -97,13 +101,13 @@ SLO_TABLE_COMPLETE(objects, SLO_BCC_OBJ_MAX_);
 	{ { SLO_BCC_CALL6_KP }, 1, "IPv6 connects that fail before their first SYN (no route) are not counted" }
 
 static const struct slo_bcc_rung rungs[] = {
-	{ DNS_COMMON, .mechanism = "bcc, kprobes", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_consume_udp, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port", .note = DNS_NOTE },
-	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.7", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_4_7 },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, __skb_free_datagram_locked, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port",
+	{ DNS_COMMON(SLO_BCC_DNS_ARRIVE), .mechanism = "bcc, kprobes", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, __udp_enqueue_schedule_skb, skb_consume_udp, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port", .note = DNS_NOTE },
+	{ DNS_COMMON(SLO_BCC_DNS_ARRIVE_4_7), .mechanism = "bcc, kprobes of 4.7", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_4_7 },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, __sock_queue_rcv_skb, __skb_free_datagram_locked, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port",
 	  .note = DNS_NOTE },
-	{ DNS_COMMON, .mechanism = "bcc, kprobes of 4.4", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_OLD },
-	  .hooks = "kprobes ip_send_skb, ip6_send_skb, skb_free_datagram_locked, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port",
+	{ DNS_COMMON(SLO_BCC_DNS_ARRIVE_OLD), .mechanism = "bcc, kprobes of 4.4", .need = { SLO_BCC_DNS_SEND4, SLO_BCC_DNS_READ_OLD },
+	  .hooks = "kprobes ip_send_skb, ip6_send_skb, sock_queue_rcv_skb, skb_free_datagram_locked, udp_recvmsg, udpv6_recvmsg, udp_lib_get_port",
 	  .note = DNS_NOTE },
 
 	{ .obj = SLO_BCC_OBJ_RETRANSMIT, .mechanism = "bcc, tracepoints", .needs = 2,

@@ -19,6 +19,9 @@ enum slo_bcc_kind {
 enum slo_bcc_hook {
 	SLO_BCC_DNS_SEND4,
 	SLO_BCC_DNS_SEND6,
+	SLO_BCC_DNS_ARRIVE,
+	SLO_BCC_DNS_ARRIVE_4_7,
+	SLO_BCC_DNS_ARRIVE_OLD,
 	SLO_BCC_DNS_READ,
 	SLO_BCC_DNS_READ_4_7,
 	SLO_BCC_DNS_READ_OLD,
@@ -87,7 +90,7 @@ struct slo_bcc_obj_row {
 };
 
 #define SLO_BCC_RUNG_HOOKS 5
-#define SLO_BCC_RUNG_EXTRAS 3
+#define SLO_BCC_RUNG_EXTRAS 4
 
 /* An optional part, all or nothing. */
 struct slo_bcc_extra {

@@ -19,6 +19,8 @@ SIGNAL = "dns_latency_ms"
 DELAY_MS = 50  # on the way back; a floor, as neither netem nor the relay sends early
 # The agent promises a timeout record within 10 s: + 1 s of its interval + 2 s for slow guests.
 TIMEOUT_S = 13
+READ_LATE_MS = 600
+LATE_BY_MS = 100  # on a slow guest, from the driver to the socket
 
 net = None
 _unique = iter(range(1, 60000))
@@ -125,6 +127,33 @@ def connected_socket_v4():
 @test
 def connected_socket_v6():
     yield from asked_once(6)
+
+
+def read_late(family):
+    """Whoever waits for a CPU waits for no resolver: the lookup ends when its answer came."""
+    name, qid = fresh("ok")
+    sock, server = slodns.udp_client(net, family, True)
+    with sock:
+        begin, sent = slodns.send(sock, slodns.query(qid, name), server, True)
+        time.sleep(READ_LATE_MS / 1e3)
+        _, stamp, end = slodns.receive(sock)
+        timed = slodns.Timed(begin, sent, stamp, end, sock.getsockname()[:2], server[:2], os.getpid())
+    records = yield
+    record = one(name, about(records, name))
+    if record and stamp:
+        verify(record, timed)
+        between("latency ms although it was read late", record["value"], max(timed.low_ms, DELAY_MS),
+                (stamp - begin) / 1e6 + LATE_BY_MS, f"the kernel's receive stamp, {LATE_BY_MS} ms; it was read {(end - stamp) / 1e6:.0f} ms later")
+
+
+@test
+def answer_that_is_read_late_v4():
+    yield from read_late(4)
+
+
+@test
+def answer_that_is_read_late_v6():
+    yield from read_late(6)
 
 
 @test
