@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 
 #include "core/base/jsonw.h"
@@ -19,8 +20,11 @@ static void json_metric(struct slo_jsonw *w, const struct slo_cd_reading *r,
 		slo_jsonw_double(w, r->value);
 	else
 		slo_jsonw_null(w);
+	/* Of JSON's numbers none is infinite. */
 	if (r->answer != SLO_CD_VALUE)
 		slo_jsonw_member_str(w, "reason", r->why);
+	else if (!isfinite(r->value))
+		slo_jsonw_member_str(w, "reason", "the value is infinite");
 	slo_jsonw_member_str(w, "query", query);
 	slo_jsonw_object_end(w);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/plain.h"
 #include "core/codec/record_time.h"
 #include "core/programs/sloctl/cdgate.h"
 #include "core/programs/sloctl/commands.h"
@@ -166,12 +167,13 @@ static int read_answers(const struct args *args, const struct slo_config *cfg,
 
 	if (args->responses) {
 		slo_cdgate_recorded(args->responses, readings);
-		return 0;
-	}
-	if (slo_cdgate_ask(&server, queries, readings, &err) < 0) {
+	} else if (slo_cdgate_ask(&server, queries, readings, &err) < 0) {
 		(void)fprintf(stderr, PROG ": %s\n", err.msg);
 		return SLO_EXIT_USAGE;
 	}
+	/* They quote what a server said. */
+	for (int i = 0; i < SLO_CD_METRIC_MAX_; i++)
+		(void)slo_plain(readings[i].why);
 	return 0;
 }
 
@@ -195,6 +197,7 @@ static int decide(const struct args *args, const struct slo_config *cfg,
 	slo_cd_decide(gate, readings, &result);
 	if (args->explain && result.verdict == SLO_CD_FAIL)
 		explain(args, cfg, why, sizeof(why));
+	(void)slo_plain(why);
 	slo_cdgate_print(stdout, (enum slo_cdgate_output)args->output, &report);
 	summarise(&report);
 	if (result.degraded)
