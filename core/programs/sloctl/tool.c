@@ -114,12 +114,13 @@ int slo_tool_check_paths(const char *prog, const struct slo_tool_path *paths, si
 {
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = i + 1; k < count; k++) {
-			if (collide(&paths[i], &paths[k], i == 0))
-				return slo_options_usage_error(
-					prog,
-					i == 0 ? "%s and %s are the same: the input would be replaced"
-					       : "%s and %s are the same",
-					paths[i].option, paths[k].option);
+			if (!collide(&paths[i], &paths[k], i == 0))
+				continue;
+			return slo_options_usage_error(
+				prog,
+				i ? "%s and %s are the same"
+				  : "%s and %s are the same: the input would be replaced",
+				paths[i].option, paths[k].option);
 		}
 	}
 	return 0;
