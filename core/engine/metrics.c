@@ -14,6 +14,7 @@
 
 #define WORKLOADS 128
 #define SERIES 1024
+#define OTHER "other"
 #define IDLE_NS (600 * (int64_t)SLO_NS_PER_SEC) /* then another workload may have the place */
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
@@ -66,16 +67,30 @@ void slo_metrics_freep(struct slo_metrics **mp)
 
 /* --- workloads ------------------------------------------------------------------------------------------------ */
 
-/* By what the labels tell apart. Two hashes of 64 bits: that two workloads share both is not going to happen. */
+/*
+ * By what the labels tell apart, so as far as settle() keeps it: series of one name and the same labels are what Prometheus
+ * takes one of. Two hashes of 64 bits: that two workloads share both is not going to happen.
+ */
 static void key_of(const struct slo_metrics *m, const struct slo_workload *who, uint64_t key[2])
 {
-	const char *const part[] = { who->namespace_, who->pod, who->container, who->service };
+	const struct slo_metric_workload *w = m->workload;
+	const struct {
+		const char *text;
+		size_t size;
+	} part[] = {
+		{ who->namespace_, sizeof(w->namespace_) },
+		{ who->pod, sizeof(w->pod) },
+		{ who->container, sizeof(w->container) },
+		{ who->service, sizeof(w->service) },
+	};
 
 	key[0] = m->seed;
 	key[1] = ~m->seed;
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(part); i++) {
-		key[0] = slo_hash_bytes(key[0] + i, part[i], strlen(part[i]));
-		key[1] = slo_hash_bytes(key[1] - i, part[i], strlen(part[i]));
+		size_t len = strnlen(part[i].text, part[i].size - 1);
+
+		key[0] = slo_hash_bytes(key[0] + i, part[i].text, len);
+		key[1] = slo_hash_bytes(key[1] - i, part[i].text, len);
 	}
 }
 
@@ -113,13 +128,19 @@ static struct slo_metric_workload *idle_one(struct slo_metrics *m, int64_t unix_
 	return oldest;
 }
 
+/* A service may be called that, too: its labels are the same, so it has the same place. */
+static bool is_other(const struct slo_workload *who)
+{
+	return !*who->namespace_ && !*who->pod && !*who->container &&
+	       strcmp(who->service, OTHER) == 0;
+}
+
 static struct slo_metric_workload *others(struct slo_metrics *m, int64_t unix_ns)
 {
-	static const struct slo_workload who = { "", "", "", "", "", "", "", "other" };
+	static const struct slo_workload who = { "", "", "", "", "", "", "", OTHER };
 	struct slo_metric_workload *w = m->workload + m->cfg.max_workloads;
 
 	assert(m->workload);
-	m->dropped++;
 	if (!w->used)
 		settle(w, &who, unix_ns);
 	return w;
@@ -132,6 +153,8 @@ static struct slo_metric_workload *workload_of(struct slo_metrics *m,
 	uint64_t key[2];
 	uint32_t *at;
 
+	if (is_other(who))
+		return others(m, unix_ns);
 	key_of(m, who, key);
 	at = slo_map_find(m->index, key);
 	if (at) {
@@ -140,8 +163,10 @@ static struct slo_metric_workload *workload_of(struct slo_metrics *m,
 		return w;
 	}
 	w = m->count < m->cfg.max_workloads ? &m->workload[m->count] : idle_one(m, unix_ns);
-	if (!w)
+	if (!w) {
+		m->dropped++;
 		return others(m, unix_ns);
+	}
 	if (m->count < m->cfg.max_workloads)
 		m->count++;
 	settle(w, who, unix_ns);

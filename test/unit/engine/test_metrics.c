@@ -259,6 +259,38 @@ static void workloads_beyond_the_maximum_are_other(void **state)
 	assert_true(value(m, "llm_ebpf_probe_events_total", DNS_EVENTS("ok")) == 100);
 }
 
+/* Two series of one name and the same labels are a broken page to Prometheus. */
+static void no_two_series_have_the_same_labels(void **state)
+{
+	slo_metrics_auto struct slo_metrics *m = make(true, 3, 0);
+	struct slo_workload who = { "", "", "", "", "", "", "", "" };
+	char name[300], labels[400];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		memset(name, 'x', sizeof(name) - 1);
+		name[sizeof(name) - 2] = (char)('0' + i);
+		name[sizeof(name) - 1] = '\0';
+		who.service = name;
+		hist(m, SLO_SIG_DNS_LATENCY, 3, 1, &who);
+	}
+	(void)snprintf(labels, sizeof(labels), "service=%.127s", name);
+	assert_int_equal(find(m, "llm_ebpf_dns_latency_ms", labels).found, 1);
+	assert_int_equal(find(m, "llm_ebpf_dns_latency_ms", labels).s.count, 2);
+	/* A service of that name, then those for whom there is no room. */
+	who.service = "other";
+	hist(m, SLO_SIG_DNS_LATENCY, 3, 1, &who);
+	assert_int_equal(slo_metrics_dropped(m), 0);
+	for (int i = 0; i < 5; i++) {
+		(void)snprintf(name, sizeof(name), "s%d", i);
+		who.service = name;
+		hist(m, SLO_SIG_DNS_LATENCY, 3, 1, &who);
+	}
+	assert_int_equal(find(m, "llm_ebpf_dns_latency_ms", "service=other").found, 1);
+	assert_int_equal(find(m, "llm_ebpf_dns_latency_ms", "service=other").s.count, 4);
+	assert_int_equal(slo_metrics_dropped(m), 3);
+}
+
 static void who_is_silent_for_long_makes_room(void **state)
 {
 	slo_metrics_auto struct slo_metrics *m = make(true, 1, 0);
@@ -322,6 +354,7 @@ int main(void)
 		cmocka_unit_test(requests_are_counted_from_zero),
 		cmocka_unit_test(slo_events_count_a_request_by_its_error_rate),
 		cmocka_unit_test(workloads_beyond_the_maximum_are_other),
+		cmocka_unit_test(no_two_series_have_the_same_labels),
 		cmocka_unit_test(who_is_silent_for_long_makes_room),
 		cmocka_unit_test(rows_of_others_are_set_and_cleared),
 		cmocka_unit_test(every_row_is_filled),
