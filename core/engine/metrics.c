@@ -15,6 +15,7 @@
 #define WORKLOADS 128
 #define SERIES 1024
 #define OTHER "other"
+#define KEPT(field) sizeof(((struct slo_metric_workload *)NULL)->field)
 #define IDLE_NS (600 * (int64_t)SLO_NS_PER_SEC) /* then another workload may have the place */
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
@@ -73,15 +74,14 @@ void slo_metrics_freep(struct slo_metrics **mp)
  */
 static void key_of(const struct slo_metrics *m, const struct slo_workload *who, uint64_t key[2])
 {
-	const struct slo_metric_workload *w = m->workload;
 	const struct {
 		const char *text;
 		size_t size;
 	} part[] = {
-		{ who->namespace_, sizeof(w->namespace_) },
-		{ who->pod, sizeof(w->pod) },
-		{ who->container, sizeof(w->container) },
-		{ who->service, sizeof(w->service) },
+		{ who->namespace_, KEPT(namespace_) },
+		{ who->pod, KEPT(pod) },
+		{ who->container, KEPT(container) },
+		{ who->service, KEPT(service) },
 	};
 
 	key[0] = m->seed;
