@@ -61,7 +61,7 @@ static int make_lists(struct slo_correlator *c, struct slo_err *err)
 	for (int i = 0; r == 0 && i < SLO_TIER_MAX_ && slo_corr_enriches(c, (enum slo_corr_tier)i);
 	     i++)
 		r = slo_time_index_new(&c->span_list[i], c->spans.mask + 1, err);
-	return r;
+	return r ? r : slo_time_index_new(&c->owned, c->signals.mask + 1, err);
 }
 
 static int make_names(struct slo_correlator *c, struct slo_err *err)
@@ -112,6 +112,7 @@ void slo_correlator_freep(struct slo_correlator **c)
 			slo_time_index_freep(&(*c)->span_list[i]);
 			slo_slot_queues_freep(&(*c)->waiting[i]);
 		}
+		slo_time_index_freep(&(*c)->owned);
 		slo_names_freep(&(*c)->names);
 		free((*c)->signal);
 		free((*c)->span);

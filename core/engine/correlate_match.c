@@ -116,6 +116,32 @@ struct entries {
 	enum slo_corr_tier tier, list;
 };
 
+/* Spans that began last before a signal are the likeliest to hold it. */
+#define LATEST 8
+
+/*
+ * On a busy process the spans that began last before @signal are enough to make its contest hopeless. False: they are
+ * not, and @best is as it was, empty.
+ */
+static bool enter_latest(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
+                         struct entries of, uint64_t key, struct contest *best)
+{
+	struct slo_time_entry e[LATEST];
+	size_t n = slo_time_index_latest(c->span_list[of.list], key, signal->time_ns, e, LATEST);
+	int64_t distance_ns;
+
+	for (size_t i = 0; i < n && !is_hopeless(c, of.tier, best); i++) {
+		if (may_reach(e[i].time, e[i].note, signal->time_ns) &&
+		    judge(c, &c->span[e[i].id], signal, &distance_ns) == of.tier &&
+		    distance_ns == 0)
+			enter(c, best, e[i].id, 0);
+	}
+	if (is_hopeless(c, of.tier, best))
+		return true;
+	*best = (struct contest){ 0 };
+	return false;
+}
+
 /* Enters the spans of @of that may be within the tier's limit of @signal; those that began first come first. */
 static void enter_near(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
                        struct entries of, struct contest *best)
@@ -130,6 +156,8 @@ static void enter_near(struct slo_correlator *c, const struct slo_corr_signal_re
 	if (!slo_corr_key(&signal->who, of.list, &key))
 		return;
 	slo_corr_list_spans(c, of.list);
+	if (enter_latest(c, signal, of, key, best))
+		return;
 	at = slo_time_index_seek(c->span_list[of.list], key, shift(alive, -c->longest_ns));
 	while (!is_hopeless(c, of.tier, best) &&
 	       slo_time_index_next(c->span_list[of.list], &at, to, &e)) {
@@ -156,16 +184,21 @@ static void break_tie(struct slo_correlator *c, const struct slo_corr_signal_rec
 		*best = named;
 }
 
-/* The spans that @signal belongs to; the tier, or SLO_TIER_NONE. On busy processes two that hold it within are the end of it. */
+/*
+ * The spans that @signal belongs to; the tier, or SLO_TIER_NONE. On busy processes two that hold it within are the end of
+ * it; in @ret_crowd (nullable) are those between which a connection then decided.
+ */
 static enum slo_corr_tier hold_contest(struct slo_correlator *c,
                                        const struct slo_corr_signal_record *signal,
-                                       struct contest *best)
+                                       struct contest *best, struct contest *ret_crowd)
 {
 	*best = (struct contest){ 0 };
 	for (int t = 0; t < SLO_TIER_MAX_ && slo_corr_enriches(c, (enum slo_corr_tier)t); t++) {
 		enum slo_corr_tier tier = (enum slo_corr_tier)t;
 
 		enter_near(c, signal, (struct entries){ tier, tier }, best);
+		if (ret_crowd)
+			*ret_crowd = *best;
 		if (best->traces > 1 && tier == SLO_TIER_POD_PID)
 			break_tie(c, signal, best);
 		if (best->traces)
@@ -190,29 +223,44 @@ static bool has_better_keys(const struct slo_corr_signal_record *signal, enum sl
 static void note_final(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
                        uint32_t note)
 {
+	enum slo_corr_tier tier = (enum slo_corr_tier)signal->verdict.tier;
+	uint32_t slot = (uint32_t)(signal - c->signal);
 	uint64_t key;
 
-	if (slo_corr_signal_key(&signal->who, signal->verdict.tier, &key))
-		(void)slo_time_index_note(c->signal_list[signal->verdict.tier], key,
-		                          signal->time_ns, (uint32_t)(signal - c->signal), note);
+	if (!slo_corr_signal_key(&signal->who, tier, &key))
+		return;
+	/* It may have been met in another list. */
+	slo_corr_list_signals(c, tier, key);
+	(void)slo_time_index_note(c->signal_list[tier], key, signal->time_ns, slot, note);
+	if (signal->verdict.traces > 1)
+		return;
+	if (note)
+		(void)slo_time_index_add(c->owned, key, signal->time_ns, slot, 0);
+	else
+		(void)slo_time_index_remove(c->owned, key, signal->time_ns, slot);
 }
 
-/* The contest is as hopeless as long as these spans are there: hung on the one that goes first. */
-static void make_final(struct slo_correlator *c, struct slo_corr_signal_record *signal,
-                       const struct contest *best)
+/* Of @slot and the spans of @best the one that goes first. */
+static uint32_t oldest_of(const struct slo_correlator *c, uint32_t slot, const struct contest *best)
 {
-	uint64_t age, oldest = UINT64_MAX;
-	uint32_t slot = (uint32_t)(signal - c->signal);
-	struct slo_corr_span_record *witness;
+	uint64_t first = c->spans.first, mask = c->spans.mask;
 
 	for (unsigned int i = 0; i < best->traces && i < SLO_CORR_TRACES_MAX; i++) {
-		age = (best->slot[i] - c->spans.first) & c->spans.mask;
-		if (age < oldest) {
-			oldest = age;
-			signal->verdict.span = best->slot[i];
-		}
+		if (((best->slot[i] - first) & mask) < ((slot - first) & mask))
+			slot = best->slot[i];
 	}
-	witness = &c->span[signal->verdict.span];
+	return slot;
+}
+
+/* The contest is as hopeless as long as its spans are there: hung on the @witness, which goes first. */
+static void make_final(struct slo_correlator *c, struct slo_corr_signal_record *signal,
+                       uint32_t witness_slot)
+{
+	uint32_t slot = (uint32_t)(signal - c->signal);
+	struct slo_corr_span_record *witness = &c->span[witness_slot];
+
+	signal->verdict.witness = witness_slot;
+	signal->verdict.finished = c->matches;
 	signal->before = 0;
 	signal->behind = witness->first_final;
 	if (signal->behind)
@@ -227,7 +275,7 @@ void slo_corr_unfinal(struct slo_correlator *c, struct slo_corr_signal_record *s
 	if (signal->before)
 		c->signal[signal->before - 1].behind = signal->behind;
 	else
-		c->span[signal->verdict.span].first_final = signal->behind;
+		c->span[signal->verdict.witness].first_final = signal->behind;
 	if (signal->behind)
 		c->signal[signal->behind - 1].before = signal->before;
 	note_final(c, signal, 0);
@@ -269,24 +317,28 @@ void slo_corr_reopen_ties(struct slo_correlator *c, const struct slo_corr_span_r
 }
 
 /*
- * Held anew where spans came or went, but for a hopeless contest that no better tier can settle, nor a span on the
- * signal's connection, which slo_corr_reopen_ties() waits for: on busy processes that is what most signals are, and each new span would ask again.
+ * Held anew where spans came or went, but for a hopeless contest that no better tier can settle: whether or not a
+ * connection decided it, only a span on that changes it, which slo_corr_reopen_ties() waits for. On busy processes that
+ * is what most signals are, and each new span would ask again.
  */
 static const struct slo_corr_verdict *verdict_of(struct slo_correlator *c,
                                                  struct slo_corr_signal_record *signal)
 {
 	struct slo_corr_verdict *v = &signal->verdict;
-	struct contest best;
+	struct contest best, crowd = { 0 };
+	enum slo_corr_tier tier;
 
 	if (v->generation == c->generation || v->final)
 		return v;
 	v->generation = c->generation;
-	v->tier = hold_contest(c, signal, &best);
-	v->traces = (uint16_t)best.traces;
+	tier = hold_contest(c, signal, &best, &crowd);
+	v->tier = (uint8_t)tier;
+	v->traces = (uint8_t)best.traces;
 	v->distance_ns = best.distance_ns;
 	v->span = best.slot[0];
-	if (is_hopeless(c, v->tier, &best) && !has_better_keys(signal, v->tier))
-		make_final(c, signal, &best);
+	if (is_hopeless(c, tier, &crowd) && (best.traces == 1 || is_hopeless(c, tier, &best)) &&
+	    !has_better_keys(signal, tier))
+		make_final(c, signal, oldest_of(c, oldest_of(c, v->span, &best), &crowd));
 	return v;
 }
 
@@ -296,7 +348,7 @@ static bool has_share(struct slo_correlator *c, const struct slo_corr_signal_rec
 {
 	struct contest best;
 
-	(void)hold_contest(c, signal, &best);
+	(void)hold_contest(c, signal, &best, NULL);
 	for (unsigned int i = 0; i < best.traces && i < SLO_CORR_TRACES_MAX; i++) {
 		if (best.slot[i] == slot)
 			return true;
@@ -370,6 +422,22 @@ static unsigned int share(struct matching *m, struct slo_corr_signal_record *sig
 	return v->traces;
 }
 
+/* Only now: most signals get no farther, and these fields lie on another cache line. */
+static void keep_signal(struct matching *m, const struct slo_corr_signal_record *signal,
+                        enum slo_corr_tier tier, int64_t distance_ns, unsigned int traces)
+{
+	keep(m->result, &(struct slo_corr_hit){
+				.signal = (enum slo_signal)signal->signal,
+				.value = signal->value,
+				.time_ns = signal->time_ns,
+				.tier = tier,
+				.confidence = slo_corr_tier_desc(tier)->confidence / traces,
+				.traces = traces,
+				.distance_ns = distance_ns,
+				.order = signal->order,
+			});
+}
+
 static void consider(struct matching *m, struct slo_corr_signal_record *signal,
                      enum slo_corr_tier tier, int64_t distance_ns)
 {
@@ -388,17 +456,23 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 	traces = share(m, signal, tier, distance_ns);
 	if (traces == 0)
 		return;
-	/* Only now: most signals get no farther, and these fields lie on another cache line. */
-	keep(m->result, &(struct slo_corr_hit){
-				.signal = (enum slo_signal)signal->signal,
-				.value = signal->value,
-				.time_ns = signal->time_ns,
-				.tier = tier,
-				.confidence = slo_corr_tier_desc(tier)->confidence / traces,
-				.traces = traces,
-				.distance_ns = distance_ns,
-				.order = signal->order,
-			});
+	keep_signal(m, signal, tier, distance_ns, traces);
+}
+
+/*
+ * The walk by the process passed over @signal, with all whose verdict is final, as over one that is another's: it is this
+ * span's, as the walk over its connection finds.
+ */
+static void consider_owned(struct matching *m, const struct slo_corr_signal_record *signal)
+{
+	const struct slo_corr_verdict *v = &signal->verdict;
+
+	/* What became final under way has been looked at by itself. */
+	if (!v->final || v->tier != SLO_TIER_POD_PID || v->traces > 1 || v->span != m->slot ||
+	    v->finished == m->c->matches)
+		return;
+	m->result->elsewhere--;
+	keep_signal(m, signal, SLO_TIER_POD_PID, v->distance_ns, 1);
 }
 
 /* Ends of the time that @tier reaches from the span. */
@@ -418,7 +492,7 @@ static int64_t reach_to(const struct matching *m, enum slo_corr_tier tier)
 #define BATCH 16
 
 /*
- * Signals up to @to, one by one; in @passed those that are as good as nobody's, passed over. Their keys are this tier's
+ * Signals up to @to, one by one; in @passed those whose verdict is final, passed over. Their keys are this tier's
  * and no better one's, and the range keeps the distance. What becomes of one signal here changes no other's note.
  */
 static void match_range(struct matching *m, enum slo_corr_tier tier, struct slo_time_cursor *at,
@@ -442,6 +516,8 @@ static void match_range(struct matching *m, enum slo_corr_tier tier, struct slo_
 			/* A pair is met in each tier whose keys are equal, and counts in the first that holds. */
 			if (judge(c, m->span, signal, &distance_ns) == tier)
 				consider(m, signal, tier, distance_ns);
+			else if (tier == SLO_TIER_POD_CONN)
+				consider_owned(m, signal);
 		}
 	} while (n == BATCH);
 }
@@ -451,9 +527,12 @@ static void match_list(struct matching *m, enum slo_corr_tier tier, uint64_t key
 	struct slo_time_cursor at;
 	/* Before the span, within, and behind. */
 	struct slo_time_passed passed = { .note = m->span->who.place + 1 };
-	uint64_t before, within;
+	uint64_t before, within, owned = 0;
 
 	slo_corr_list_signals(m->c, tier, key);
+	/* Before the walk, which makes more of them, and has looked at those. */
+	if (tier == SLO_TIER_POD_PID && m->c->owned)
+		owned = slo_time_index_count(m->c->owned, key, m->span->start_ns, m->span->end_ns);
 	at = slo_time_index_seek(m->c->signal_list[tier], key, reach_from(m, tier));
 	match_range(m, tier, &at, shift(m->span->start_ns, -1), &passed);
 	before = passed.noted;
@@ -461,8 +540,8 @@ static void match_list(struct matching *m, enum slo_corr_tier tier, uint64_t key
 	within = passed.noted - before;
 	match_range(m, tier, &at, reach_to(m, tier), &passed);
 	m->c->stats.matched[tier] += passed.noted;
-	m->result->ambiguous += within;
-	m->result->elsewhere += passed.noted - within;
+	m->result->ambiguous += within - owned;
+	m->result->elsewhere += passed.noted - within + owned;
 	if (tier != SLO_TIER_SERVICE_NODE && m->span->who.place)
 		m->counted_above += passed.same;
 }
@@ -518,6 +597,7 @@ int slo_correlator_match(struct slo_correlator *c, uint64_t id, struct slo_corr_
 
 	if (id < c->spans.first || id >= c->spans.next)
 		return -ENOENT;
+	c->matches++;
 	m.slot = (uint32_t)(id & c->spans.mask);
 	m.span = &c->span[m.slot];
 	m.both_lists = c->cfg.rule.distance == SLO_CORR_POINT || !m.span->who.trace;

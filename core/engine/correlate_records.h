@@ -18,12 +18,17 @@ struct slo_corr_numbers {
 /* What a signal belongs to, given the spans of one generation. */
 struct slo_corr_verdict {
 	uint64_t generation; /* of the spans; 0: never judged */
-	uint64_t
-		span; /* slot of the span whose it is, where @traces is 1; the witness, where @final */
 	int64_t distance_ns;
-	enum slo_corr_tier tier;
-	uint16_t traces; /* SLO_CORR_TRACES_MAX + 1: or more */
-	bool final; /* no span that comes can change it, and none that goes before its witness */
+	uint32_t span; /* slot of the span whose it is, where @traces is 1 */
+	uint32_t witness; /* slot, where @final */
+	uint32_t finished; /* the match that made it final */
+	uint8_t tier; /* enum slo_corr_tier */
+	uint8_t traces; /* SLO_CORR_TRACES_MAX + 1: or more */
+	/*
+	 * No span that comes can change it but one on the signal's connection, and none that goes before its witness. It is
+	 * nobody's, or where a connection decides between the spans of a process, one's.
+	 */
+	bool final;
 };
 
 struct slo_corr_signal_record {
@@ -66,10 +71,12 @@ struct slo_correlator {
 	struct slo_corr_signal_record *signal;
 	struct slo_corr_span_record *span;
 	/*
-	 * By tier, key and time. Of a signal that is as good as nobody's (final) the note is its place and 1: on busy
-	 * processes that is nearly all of them, and they are counted by the hundred.
+	 * By tier, key and time. Of a signal whose verdict is final the note is its place and 1: on busy processes that is
+	 * nearly all of them, and they are counted by the hundred.
 	 */
 	struct slo_time_index *signal_list[SLO_TIER_MAX_];
+	/* Those of POD_PID with such a note that are one span's all the same. INTERVAL only. */
+	struct slo_time_index *owned;
 	/*
 	 * A signal waits, with others of like keys, until a span asks for its key: most never meet one, and those of one
 	 * key are listed faster together.
@@ -81,6 +88,7 @@ struct slo_correlator {
 	uint64_t listed[SLO_TIER_MAX_]; /* spans from here on are not in it yet */
 	int64_t longest_ns; /* of the spans retained, or more */
 	uint64_t generation; /* changes with the spans */
+	uint32_t matches; /* counts them, and runs over */
 	struct slo_names *names;
 	struct slo_corr_latest latest_signal, latest_span;
 	uint64_t order;
@@ -118,7 +126,7 @@ static inline bool slo_corr_signal_key(const struct slo_corr_numbers *who, enum 
 void slo_corr_list_signals(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key);
 /* The spans that came since are listed, too. */
 void slo_corr_list_spans(struct slo_correlator *c, enum slo_corr_tier tier);
-/* Signals on the connection of @span, which comes, that were hopeless by their process: it may be whose they are. */
+/* Signals on the connection of @span, which comes, that were settled by their process: it may be whose they are. */
 void slo_corr_reopen_ties(struct slo_correlator *c, const struct slo_corr_span_record *span);
 /* The span in @slot goes, or @signal: what hung on it does no more. */
 void slo_corr_lose_witness(struct slo_correlator *c, uint32_t slot);

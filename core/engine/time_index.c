@@ -372,21 +372,38 @@ bool slo_time_index_next(const struct slo_time_index *ix, struct slo_time_cursor
 	return true;
 }
 
-/* Passes over what is left of a page that is full of one note. */
+size_t slo_time_index_latest(const struct slo_time_index *ix, uint64_t key, int64_t to,
+                             struct slo_time_entry *ret, size_t max)
+{
+	struct slo_time_cursor c =
+		place(ix, (struct slo_time_entry){ .key = key, .time = to, .id = UINT32_MAX });
+	const struct slo_time_entry *entry;
+	size_t n = 0;
+
+	if (ix->pages == 0)
+		return 0;
+	entry = entries_of(ix, c.block);
+	while (n < max && c.at > 0 && entry[c.at - 1].key == key)
+		ret[n++] = entry[--c.at];
+	return n;
+}
+
+/* Passes over what @c's key has up to @to of a page that is full of one note; not to the page's end: that was all. */
 static bool pass_page(const struct slo_time_index *ix, struct slo_time_cursor *c, int64_t to,
                       struct slo_time_passed *passed)
 {
 	const struct page *page = &ix->page[c->block];
-	const struct slo_time_entry *last = entries_of(ix, c->block) + page->count - 1;
+	const struct slo_time_entry *at = entries_of(ix, c->block) + c->at;
+	const struct slo_time_entry end = { .key = c->key, .time = to, .id = UINT32_MAX };
 	size_t n = page->count - c->at;
 
-	if (page->noted < page->count || page->note == MIXED || last->key != c->key ||
-	    last->time > to)
+	if (page->noted < page->count || page->note == MIXED)
 		return false;
+	if (!is_before(&at[n - 1], &end))
+		n = count_before(at, sizeof(*at), n, n / 2, &end);
 	passed->noted += n;
 	passed->same += page->note == passed->note ? n : 0;
-	c->block++;
-	c->at = 0;
+	c->at += n;
 	return true;
 }
 
@@ -397,8 +414,11 @@ bool slo_time_index_next_bare(const struct slo_time_index *ix, struct slo_time_c
 		const struct slo_time_entry *entry = entries_of(ix, c->block), *at = entry + c->at;
 		const struct slo_time_entry *end = entry + ix->page[c->block].count;
 
-		if (pass_page(ix, c, to, passed))
+		if (pass_page(ix, c, to, passed)) {
+			if (c->at < ix->page[c->block].count)
+				return false;
 			continue;
+		}
 		for (; at < end; at++) {
 			if (at->key != c->key || at->time > to) {
 				c->at = (size_t)(at - entry);

@@ -57,13 +57,17 @@ struct slo_time_cursor slo_time_index_seek(const struct slo_time_index *ix, uint
 bool slo_time_index_next(const struct slo_time_index *ix, struct slo_time_cursor *c, int64_t to,
                          struct slo_time_entry *ret);
 
+/* Some of the last entries of @key with time <= @to, latest first: up to @max, fewer where they lie apart. How many. */
+size_t slo_time_index_latest(const struct slo_time_index *ix, uint64_t key, int64_t to,
+                             struct slo_time_entry *ret, size_t max);
+
 /* What a walk passed over: entries with a note, and those of them whose note is @note. */
 struct slo_time_passed {
 	uint32_t note;
 	uint64_t noted, same;
 };
 
-/* The next without a note. Many with one are passed by the hundred. */
+/* The next without a note. Many with one and the same are passed by the hundred. */
 bool slo_time_index_next_bare(const struct slo_time_index *ix, struct slo_time_cursor *c,
                               int64_t to, uint32_t *ret_id, struct slo_time_passed *passed);
 

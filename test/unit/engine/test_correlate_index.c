@@ -347,9 +347,24 @@ static void index_agrees_with_brute_force_as_spans_come_and_go(void **state)
 	}
 }
 
+static const char *crowd_conn(uint64_t seed)
+{
+	static const char *const conns[] = { "c1", "c2", "c3", "c4", "c5", "c6" };
+
+	return seed % 3 == 0 ? conns[0] : pick(conns, SLO_ARRAY_SIZE(conns));
+}
+
+static const char *crowd_trace(uint64_t seed)
+{
+	static const char *const traces[] = { "t1", "t2", "t3" };
+
+	return seed % 3 == 0 ? "" : pick(traces, SLO_ARRAY_SIZE(traces));
+}
+
 /*
  * Signals arrive between the spans, and the oldest of both go for want of room: judged ones, those that still wait to be
- * listed, and those whose contest was hopeless as long as a span was there. In one crowd, where that is most, and in many.
+ * listed, and those whose contest was hopeless as long as a span was there. In one crowd, where that is most, in one in
+ * which a connection then decides, and in many.
  */
 static void index_agrees_with_brute_force_as_both_come_and_go(void **state)
 {
@@ -362,12 +377,12 @@ static void index_agrees_with_brute_force_as_both_come_and_go(void **state)
 			slo_correlator_auto struct slo_correlator *c = make(&cfg);
 
 			random_records(seed * 15485863 + seed / 2);
-			for (size_t e = 0; seed % 3 == 0 && e < SIGNALS; e++)
+			for (size_t e = 0; seed % 3 != 2 && e < SIGNALS; e++)
 				signals[e].who =
 					(struct slo_corr_who){ .trace_id = "",
 					                       .pod = "p1",
 					                       .pid = 1,
-					                       .conn = "c1",
+					                       .conn = crowd_conn(seed),
 					                       .service = rnd(9) ? "s1" : "s2",
 					                       .node = "n1" };
 			memset(&truth, 0, sizeof(truth));
@@ -381,15 +396,15 @@ static void index_agrees_with_brute_force_as_both_come_and_go(void **state)
 								 c, &signals[signal_count++]),
 					                 0);
 				oldest = signal_count > 64 ? signal_count - 64 : 0;
-				if (seed % 3 == 0)
-					spans[s].who =
-						(struct slo_corr_who){ .trace_id = "",
-						                       .pod = "p1",
-						                       .pid = rnd(9) ? 1 : 2,
-						                       .conn = "c1",
-						                       .service =
-						                               rnd(2) ? "s1" : "s2",
-						                       .node = "n1" };
+				if (seed % 3 != 2)
+					spans[s].who = (struct slo_corr_who){
+						.trace_id = crowd_trace(seed),
+						.pod = "p1",
+						.pid = rnd(9) ? 1 : 2,
+						.conn = crowd_conn(seed),
+						.service = rnd(2) ? "s1" : "s2",
+						.node = "n1"
+					};
 				assert_int_equal(slo_correlator_add_span(c, &spans[s], &ids[s]), 0);
 				span_count = s + 1;
 				compare_span(c, &rules[i], oldest, first, s);
@@ -500,6 +515,46 @@ static void of_equals_in_a_process_the_connection_decides(void **state)
 }
 
 /* Hopeless among spans without trace ids, until the span of its own trace arrives. */
+/* Two traces in a process, and the signal's connection is one's; when the other goes, a deeper span of the same trace has it. */
+static void decision_of_a_connection_ends_with_the_crowd(void **state)
+{
+	const struct slo_correlator_config cfg = {
+		.rule = { SLO_CORR_WINDOW_NS, SLO_CORR_THRESHOLD, SLO_CORR_INTERVAL },
+		.max_signals = 1,
+		.max_spans = 2,
+	};
+	const struct slo_corr_span span[] = {
+		{ { .trace_id = "t1", .pod = "p1", .pid = 1 }, T0, T0 + 100 * MS },
+		{ { .trace_id = "t2", .pod = "p1", .pid = 1, .conn = "c1" }, T0, T0 + 100 * MS },
+		{ { .trace_id = "t2", .pod = "p1", .pid = 1 }, T0 + 10 * MS, T0 + 90 * MS },
+	};
+	const struct slo_corr_signal signal = {
+		{ .pod = "p1", .pid = 1, .conn = "c1" }, T0 + 50 * MS, SLO_SIG_CONNECT_LATENCY, 1
+	};
+	slo_correlator_auto struct slo_correlator *c = make(&cfg);
+	struct slo_corr_result r;
+	uint64_t id[3];
+
+	(void)state;
+	assert_int_equal(slo_correlator_add_signal(c, &signal), 0);
+	assert_int_equal(slo_correlator_add_span(c, &span[0], &id[0]), 0);
+	assert_int_equal(slo_correlator_add_span(c, &span[1], &id[1]), 0);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(slo_correlator_match(c, id[0], &r), 0);
+		assert_int_equal(r.count, 0);
+		assert_int_equal(r.elsewhere, 1);
+		assert_int_equal(slo_correlator_match(c, id[1], &r), 0);
+		assert_int_equal(r.count, 1);
+		assert_int_equal(r.elsewhere, 0);
+	}
+	assert_int_equal(slo_correlator_add_span(c, &span[2], &id[2]), 0);
+	assert_int_equal(slo_correlator_match(c, id[0], &r), -ENOENT);
+	assert_int_equal(slo_correlator_match(c, id[1], &r), 0);
+	assert_int_equal(r.count, 0);
+	assert_int_equal(slo_correlator_match(c, id[2], &r), 0);
+	assert_int_equal(r.count, 1);
+}
+
 static void late_span_of_its_trace_settles_a_shared_signal(void **state)
 {
 	const struct slo_correlator_config cfg = { .rule = rules[1],
@@ -737,6 +792,7 @@ int main(void)
 		cmocka_unit_test(only_the_newest_count_where_room_runs_out),
 		cmocka_unit_test(verdicts_follow_the_spans_that_arrive),
 		cmocka_unit_test(of_equals_in_a_process_the_connection_decides),
+		cmocka_unit_test(decision_of_a_connection_ends_with_the_crowd),
 		cmocka_unit_test(late_span_of_its_trace_settles_a_shared_signal),
 		cmocka_unit_test(records_expire_after_their_time),
 		cmocka_unit_test(names_are_forgotten_with_their_records),

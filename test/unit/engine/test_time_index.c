@@ -89,6 +89,26 @@ static void check_bare(const struct slo_time_index *ix, uint64_t key, int64_t fr
 	assert_int_equal(passed.same, expected.same);
 }
 
+/* However many there are, it is the last ones without a gap. */
+static void check_latest(const struct slo_time_index *ix, uint64_t key, int64_t to)
+{
+	struct slo_time_entry e[4];
+	size_t n = slo_time_index_latest(ix, key, to, e, SLO_ARRAY_SIZE(e));
+
+	assert_true(n <= SLO_ARRAY_SIZE(e));
+	for (size_t i = 0; i < n; i++) {
+		assert_true(truth[e[i].id].there && truth[e[i].id].key == key);
+		assert_true(truth[e[i].id].time == e[i].time && e[i].time <= to);
+	}
+	for (size_t i = 1; i < n; i++) {
+		assert_true(e[i].time <= e[i - 1].time);
+		assert_int_equal(slo_time_index_count(ix, key, e[i].time + 1, e[i - 1].time - 1),
+		                 0);
+	}
+	if (n)
+		assert_int_equal(slo_time_index_count(ix, key, e[0].time + 1, to), 0);
+}
+
 static void check_all(const struct slo_time_index *ix)
 {
 	for (int i = 0; i < 20; i++) {
@@ -96,6 +116,7 @@ static void check_all(const struct slo_time_index *ix)
 
 		check_range(ix, rnd(KEYS + 2), from, from + (int64_t)rnd(500));
 		check_bare(ix, rnd(KEYS + 2), from, from + (int64_t)rnd(500));
+		check_latest(ix, rnd(KEYS + 2), from);
 	}
 	check_range(ix, rnd(KEYS), INT64_MIN, INT64_MAX);
 }
