@@ -6,12 +6,24 @@
 #include <string.h>
 
 #include "core/base/jsonw.h"
+#include "core/export/otlp_fields.h"
+#include "core/export/wire.h"
 
 void slo_otlp_attr_list_init(struct slo_otlp_attr_list *l)
 {
 	l->count = 0;
 	l->dropped = 0;
 	l->text_len = 0;
+}
+
+/* Bytes from 1 to 127 that @s begins with. */
+static size_t ascii(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (signed char)s[i] > 0)
+		i++;
+	return i;
 }
 
 const char *slo_otlp_attr_text(struct slo_otlp_attr_list *l, const char *s, size_t n)
@@ -24,9 +36,9 @@ const char *slo_otlp_attr_text(struct slo_otlp_attr_list *l, const char *s, size
 	for (size_t step, put; n; s += step, n -= step) {
 		const char *from = s;
 
-		step = (unsigned char)*s < 0x80
-		               ? 1
-		               : slo_jsonw_utf8_length((const unsigned char *)s, n);
+		step = ascii(s, n);
+		if (!step && *s)
+			step = slo_jsonw_utf8_length((const unsigned char *)s, n);
 		put = step;
 		if (!step || !*s) {
 			from = unknown;
@@ -111,6 +123,72 @@ void slo_otlp_attr_bool(struct slo_otlp_attr_list *l, const char *key, bool valu
 
 	if (v)
 		v->bool_value = value;
+}
+
+/* --- bytes ------------------------------------------------------------------------------------------------------ */
+
+/* Of the AnyValue, which add() made: one of four. */
+static size_t value_size(const SloProto__AnyValue *v)
+{
+	size_t len;
+
+	if (v->value_case == SLO_PROTO__ANY_VALUE__VALUE_STRING_VALUE) {
+		len = strlen(v->string_value);
+		return 1 + slo_wire_varint_size(len) + len;
+	}
+	if (v->value_case == SLO_PROTO__ANY_VALUE__VALUE_INT_VALUE)
+		return 1 + slo_wire_varint_size((uint64_t)v->int_value);
+	return v->value_case == SLO_PROTO__ANY_VALUE__VALUE_BOOL_VALUE ? 2 : 1 + sizeof(double);
+}
+
+static size_t pair_size(uint32_t key, uint32_t value)
+{
+	return 1 + slo_wire_varint_size(key) + key + 1 + slo_wire_varint_size(value) + value;
+}
+
+void slo_otlp_attr_sizes(const struct slo_otlp_attr_list *l, struct slo_otlp_attr_sizes *ret)
+{
+	ret->all = 0;
+	for (size_t i = 0; i < l->count; i++) {
+		size_t pair;
+
+		ret->key[i] = (uint32_t)strlen(l->pair[i].key);
+		ret->value[i] = (uint32_t)value_size(&l->value[i]);
+		pair = pair_size(ret->key[i], ret->value[i]);
+		ret->all += 1 + slo_wire_varint_size(pair) + pair;
+	}
+}
+
+static uint8_t *write_value(uint8_t *p, const SloProto__AnyValue *v)
+{
+	uint64_t bits;
+
+	if (v->value_case == SLO_PROTO__ANY_VALUE__VALUE_STRING_VALUE)
+		return slo_wire_put_bytes(p, SLO_OTLP_ANY_STRING, v->string_value,
+		                          strlen(v->string_value));
+	if (v->value_case == SLO_PROTO__ANY_VALUE__VALUE_INT_VALUE) {
+		p = slo_wire_put_tag(p, SLO_OTLP_ANY_INT, SLO_WIRE_VARINT);
+		return slo_wire_put_varint(p, (uint64_t)v->int_value);
+	}
+	if (v->value_case == SLO_PROTO__ANY_VALUE__VALUE_BOOL_VALUE) {
+		p = slo_wire_put_tag(p, SLO_OTLP_ANY_BOOL, SLO_WIRE_VARINT);
+		return slo_wire_put_varint(p, v->bool_value);
+	}
+	memcpy(&bits, &v->double_value, sizeof(bits));
+	p = slo_wire_put_tag(p, SLO_OTLP_ANY_DOUBLE, SLO_WIRE_FIXED64);
+	return slo_wire_put_fixed64(p, bits);
+}
+
+uint8_t *slo_otlp_attr_write(const struct slo_otlp_attr_list *l, unsigned int field,
+                             const struct slo_otlp_attr_sizes *sizes, uint8_t *p)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		p = slo_wire_put_head(p, field, pair_size(sizes->key[i], sizes->value[i]));
+		p = slo_wire_put_bytes(p, SLO_OTLP_KEY_VALUE_KEY, l->pair[i].key, sizes->key[i]);
+		p = slo_wire_put_head(p, SLO_OTLP_KEY_VALUE_VALUE, sizes->value[i]);
+		p = write_value(p, &l->value[i]);
+	}
+	return p;
 }
 
 void slo_otlp_put_resource(struct slo_pb_buf *b, const struct slo_workload *who,

@@ -48,6 +48,18 @@ void slo_otlp_attr_bool(struct slo_otlp_attr_list *l, const char *key, bool valu
 int slo_otlp_attr_json(struct slo_otlp_attr_list *l, const char *json, size_t len,
                        const char *const *skip);
 
+/*
+ * The list as fields @field (below 16) of a message, byte for byte as protobuf-c packs them, which takes five times as long:
+ * how many bytes, then those bytes at @p, which are @sizes' and of the list as it was.
+ */
+struct slo_otlp_attr_sizes {
+	size_t all;
+	uint32_t key[SLO_OTLP_ATTR_LIST_MAX], value[SLO_OTLP_ATTR_LIST_MAX];
+};
+void slo_otlp_attr_sizes(const struct slo_otlp_attr_list *l, struct slo_otlp_attr_sizes *ret);
+uint8_t *slo_otlp_attr_write(const struct slo_otlp_attr_list *l, unsigned int field,
+                             const struct slo_otlp_attr_sizes *sizes, uint8_t *p);
+
 /* The Resource of @who as message bytes into @b; @fallback is its service.name where it has none, @version "" unknown. */
 void slo_otlp_put_resource(struct slo_pb_buf *b, const struct slo_workload *who,
                            const char *fallback, const char *version);

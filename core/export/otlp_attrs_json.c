@@ -89,8 +89,10 @@ static bool skips(const struct reader *r, const char *key)
 static void put_number(struct reader *r, const char *key, const char *s, size_t n)
 {
 	char text[NUMBER_MAX];
+	size_t len = n < sizeof(text) ? n : sizeof(text) - 1;
 
-	(void)snprintf(text, sizeof(text), "%.*s", (int)n, s);
+	memcpy(text, s, len);
+	text[len] = '\0';
 	if (strpbrk(text, ".eE")) {
 		slo_otlp_attr_double(r->l, key, strtod(text, NULL));
 	} else {
@@ -119,7 +121,8 @@ static int put_scalar(struct reader *r, const char *key)
 	const char *s = r->p;
 	size_t n;
 
-	while (r->p < r->end && !strchr(",]} \n", *r->p))
+	while (r->p < r->end && *r->p != ',' && *r->p != '}' && *r->p != ']' && *r->p != ' ' &&
+	       *r->p != '\n' && *r->p)
 		r->p++;
 	n = (size_t)(r->p - s);
 	if (!n)
@@ -174,10 +177,12 @@ static int put_value(struct reader *r, const char *key)
 static const char *full_key(struct reader *r, const char *s, size_t n)
 {
 	char key[2 * KEY_MAX];
-	int len = snprintf(key, sizeof(key), "%s%.*s", r->prefix, (int)(n < KEY_MAX ? n : KEY_MAX),
-	                   s);
+	size_t outer = strlen(r->prefix), len = n < KEY_MAX ? n : KEY_MAX - 1;
 
-	return skips(r, key) ? "" : slo_otlp_attr_text(r->l, key, (size_t)len);
+	memcpy(key, r->prefix, outer);
+	memcpy(key + outer, s, len);
+	key[outer + len] = '\0';
+	return skips(r, key) ? "" : slo_otlp_attr_text(r->l, key, outer + len);
 }
 
 /* Into a nested object: its members are named below @key. */

@@ -24,12 +24,26 @@ int slo_otlp_groups_init(struct slo_otlp_groups *g, const char *version)
 void slo_otlp_groups_fini(struct slo_otlp_groups *g)
 {
 	for (size_t i = 0; i < SLO_OTLP_GROUPS_MAX; i++) {
+		slo_pb_buf_fini(&g->group[i].names);
 		slo_pb_buf_fini(&g->group[i].resource);
 		slo_pb_buf_fini(&g->group[i].records);
 	}
-	slo_pb_buf_fini(&g->scratch);
+	slo_pb_buf_fini(&g->names);
 	slo_pb_buf_fini(&g->scope);
 	g->count = 0;
+}
+
+/* Each with its NUL: what two resources differ in, at a tenth of the cost of encoding one. */
+static void put_names(struct slo_pb_buf *b, const struct slo_workload *who, const char *fallback,
+                      const char *version)
+{
+	const char *const name[] = { who->cluster, who->node,      who->namespace_,   who->pod,
+		                     who->pod_uid, who->container, who->container_id, who->service,
+		                     fallback,     version };
+
+	slo_pb_buf_reset(b);
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(name); i++)
+		slo_pb_put_raw(b, name[i], strlen(name[i]) + 1);
 }
 
 struct slo_otlp_group *slo_otlp_groups_of(struct slo_otlp_groups *g, const struct slo_workload *who,
@@ -38,25 +52,26 @@ struct slo_otlp_group *slo_otlp_groups_of(struct slo_otlp_groups *g, const struc
 	struct slo_otlp_group *new;
 	uint64_t hash;
 
-	slo_pb_buf_reset(&g->scratch);
-	slo_otlp_put_resource(&g->scratch, who, fallback, version);
-	if (g->scratch.failed)
+	put_names(&g->names, who, fallback, version);
+	if (g->names.failed)
 		return NULL;
-	hash = slo_hash_bytes(1, g->scratch.data, g->scratch.len);
+	hash = slo_hash_bytes(1, g->names.data, g->names.len);
 	for (size_t i = 0; i < g->count; i++) {
-		const struct slo_pb_buf *r = &g->group[i].resource;
+		const struct slo_pb_buf *n = &g->group[i].names;
 
-		if (g->group[i].hash == hash && r->len == g->scratch.len &&
-		    memcmp(r->data, g->scratch.data, r->len) == 0)
+		if (g->group[i].hash == hash && n->len == g->names.len &&
+		    memcmp(n->data, g->names.data, n->len) == 0)
 			return &g->group[i];
 	}
 	if (g->count == SLO_OTLP_GROUPS_MAX)
 		return NULL;
 	new = &g->group[g->count];
+	slo_pb_buf_reset(&new->names);
 	slo_pb_buf_reset(&new->resource);
 	slo_pb_buf_reset(&new->records);
-	slo_pb_put_raw(&new->resource, g->scratch.data, g->scratch.len);
-	if (new->resource.failed)
+	slo_pb_put_raw(&new->names, g->names.data, g->names.len);
+	slo_otlp_put_resource(&new->resource, who, fallback, version);
+	if (new->names.failed || new->resource.failed)
 		return NULL;
 	new->hash = hash;
 	g->count++;

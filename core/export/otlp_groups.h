@@ -13,7 +13,8 @@
 #define SLO_OTLP_RECORD_FIELD 2 /* of ScopeLogs and ScopeMetrics */
 
 struct slo_otlp_group {
-	uint64_t hash; /* of @resource */
+	uint64_t hash; /* of @names */
+	struct slo_pb_buf names; /* what the resource is made of */
 	struct slo_pb_buf resource;
 	struct slo_pb_buf records; /* fields SLO_OTLP_RECORD_FIELD of the scope message */
 };
@@ -21,7 +22,7 @@ struct slo_otlp_group {
 struct slo_otlp_groups {
 	struct slo_otlp_group group[SLO_OTLP_GROUPS_MAX];
 	size_t count;
-	struct slo_pb_buf scratch, scope;
+	struct slo_pb_buf names, scope; /* @names: of whom is looked for */
 };
 
 /* 0 or -ENOMEM; @version of the scope "llm-slo". */

@@ -64,6 +64,15 @@ void slo_pb_put_raw(struct slo_pb_buf *b, const void *data, size_t len)
 	b->len += len;
 }
 
+uint8_t *slo_pb_put_room(struct slo_pb_buf *b, size_t len)
+{
+	uint8_t *p = room(b, len);
+
+	if (p)
+		b->len += len;
+	return p;
+}
+
 void slo_pb_put_head(struct slo_pb_buf *b, unsigned int field, size_t len)
 {
 	varint(b, (uint64_t)field << 3 | SLO_WIRE_BYTES);

@@ -29,6 +29,8 @@ void slo_pb_put_message(struct slo_pb_buf *b, unsigned int field, const Protobuf
 /* The same for a message whose @len bytes follow, put as they are. */
 void slo_pb_put_head(struct slo_pb_buf *b, unsigned int field, size_t len);
 void slo_pb_put_raw(struct slo_pb_buf *b, const void *data, size_t len);
+/* Room for @len bytes that the caller fills, which count from now on; NULL: no memory. */
+uint8_t *slo_pb_put_room(struct slo_pb_buf *b, size_t len);
 void slo_pb_put_varint(struct slo_pb_buf *b, unsigned int field, uint64_t v);
 /* Bytes of tag, length and @len bytes of a field. */
 size_t slo_pb_wrapped(unsigned int field, size_t len);

@@ -55,12 +55,44 @@ static void test_bytes_that_are_not_utf8(void **state)
 	                                                           "b");
 }
 
+static void test_bytes_are_those_of_protobuf_c(void **state)
+{
+	static const int64_t numbers[] = { 0, 1, 127, 128, -1, INT64_MAX, INT64_MIN };
+	static struct slo_otlp_attr_list l;
+	static struct slo_otlp_attr_sizes sizes;
+	static char text[300];
+	uint8_t ours[4096], theirs[4096];
+	SloProto__KeyValueList all = SLO_PROTO__KEY_VALUE_LIST__INIT;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	slo_otlp_attr_list_init(&l);
+	slo_otlp_attr_sizes(&l, &sizes);
+	assert_int_equal(sizes.all, 0);
+	slo_otlp_attr_str(&l, "empty", "");
+	slo_otlp_attr_str(&l, "short", "s");
+	slo_otlp_attr_str(&l, "long", text);
+	slo_otlp_attr_bool(&l, "no", false);
+	slo_otlp_attr_bool(&l, "yes", true);
+	slo_otlp_attr_double(&l, "double", -0.125);
+	slo_otlp_attr_double(&l, "zero", 0);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		slo_otlp_attr_i64(&l, "number", numbers[i]);
+	all.n_values = l.count;
+	all.values = l.row;
+	slo_otlp_attr_sizes(&l, &sizes);
+	assert_int_equal(sizes.all, slo_proto__key_value_list__pack(&all, theirs));
+	assert_ptr_equal(slo_otlp_attr_write(&l, 1, &sizes, ours), ours + sizes.all);
+	assert_memory_equal(ours, theirs, sizes.all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_to_the_last_byte),
 		cmocka_unit_test(test_full_list_counts_what_it_drops),
 		cmocka_unit_test(test_bytes_that_are_not_utf8),
+		cmocka_unit_test(test_bytes_are_those_of_protobuf_c),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
