@@ -122,15 +122,15 @@ void slo_correlator_freep(struct slo_correlator **c)
 
 /* --- keys ---------------------------------------------------------------------------------------------------- */
 
-/* Two numbers side by side: equal keys are equal names. False where a name is unknown. */
 bool slo_corr_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier, uint64_t *ret)
 {
 	uint32_t a = 0, b = 0;
 
 	switch (tier) {
 	case SLO_TIER_TRACE:
-		a = b = who->trace;
-		break;
+		/* Ids are random, but the bit that marks a list is not theirs, and 0 is no key. */
+		*ret = ((who->trace[0] ^ slo_hash_mix(who->trace[1])) & ~SLO_CORR_TRACED) | 1;
+		return slo_corr_is_traced(who);
 	case SLO_TIER_POD_PID:
 		a = who->pod;
 		b = who->pid;
@@ -303,10 +303,40 @@ static uint32_t place(struct slo_correlator *c, const uint32_t of[2], uint32_t l
 	return number(c, slo_names_hash(c->names, key, sizeof(key)), key, sizeof(key));
 }
 
+/*
+ * Trace ids are of one span or a few, so as names they would be most of all names. False: @id is no 32 hex digits as
+ * OpenTelemetry writes them, or one that looks as a name's number does.
+ */
+static bool read_trace(const char *id, uint64_t ret[2])
+{
+	uint64_t part[2] = { 0 };
+
+	for (size_t i = 0; i < 32; i++) {
+		unsigned char c = (unsigned char)id[i];
+		unsigned int digit = (unsigned int)c - '0';
+
+		if (digit > 9) {
+			digit = (unsigned int)c - 'a';
+			if (digit > 5)
+				return false;
+			digit += 10;
+		}
+		part[i / 16] = part[i / 16] << 4 | digit;
+	}
+	if (id[32] || !part[0])
+		return false;
+	ret[0] = part[0];
+	ret[1] = part[1];
+	return true;
+}
+
 static int number_all(struct slo_correlator *c, const struct slo_corr_who *from,
                       struct slo_corr_latest *latest, struct slo_corr_numbers *ret)
 {
-	const char *name[] = { from->trace_id, from->pod, from->conn, from->service, from->node };
+	uint64_t trace[2] = { 0 };
+	bool is_id = from->trace_id && read_trace(from->trace_id, trace);
+	const char *name[SLO_CORR_NAME_MAX_] = { is_id ? NULL : from->trace_id, from->pod,
+		                                 from->conn, from->service, from->node };
 	struct slo_corr_latest now = { 0 };
 	size_t len[SLO_ARRAY_SIZE(name)];
 	uint32_t hash[SLO_ARRAY_SIZE(name)];
@@ -327,11 +357,17 @@ static int number_all(struct slo_correlator *c, const struct slo_corr_who *from,
 		if (len[i] && !now.name[i] && !(now.name[i] = number(c, hash[i], name[i], len[i])))
 			return -ENOSPC;
 	}
-	if (now.name[3] && now.name[4] && !(now.place = place(c, now.name + 3, latest->place)))
+	if (now.name[SLO_CORR_NAME_SERVICE] && now.name[SLO_CORR_NAME_NODE] &&
+	    !(now.place = place(c, now.name + SLO_CORR_NAME_SERVICE, latest->place)))
 		return -ENOSPC;
 	*latest = now;
-	*ret = (struct slo_corr_numbers){ now.name[0], now.name[1], now.name[2], now.place,
-		                          from->pid };
+	*ret = (struct slo_corr_numbers){
+		.trace = { trace[0], is_id ? trace[1] : now.name[SLO_CORR_NAME_TRACE] },
+		.pod = now.name[SLO_CORR_NAME_POD],
+		.conn = now.name[SLO_CORR_NAME_CONN],
+		.place = now.place,
+		.pid = from->pid,
+	};
 	return 0;
 }
 

@@ -12,9 +12,9 @@ static unsigned int in_common(const struct slo_corr_numbers *a, const struct slo
 	bool pod = a->pod && a->pod == b->pod;
 	unsigned int common = 0;
 
-	if (a->trace && b->trace)
-		common |= a->trace == b->trace ? SLO_CORR_EQUAL(SLO_TIER_TRACE)
-		                               : SLO_CORR_TRACES_DIFFER;
+	if (slo_corr_is_traced(a) && slo_corr_is_traced(b))
+		common |= slo_corr_same_trace(a, b) ? SLO_CORR_EQUAL(SLO_TIER_TRACE)
+		                                    : SLO_CORR_TRACES_DIFFER;
 	if (pod && a->pid && a->pid == b->pid)
 		common |= SLO_CORR_EQUAL(SLO_TIER_POD_PID);
 	if (pod && a->conn && a->conn == b->conn)
@@ -83,7 +83,8 @@ static void enter(const struct slo_correlator *c, struct contest *best, uint32_t
 	for (unsigned int i = 0; i < best->traces && i < SLO_CORR_TRACES_MAX; i++) {
 		const struct slo_corr_span_record *other = &c->span[best->slot[i]];
 
-		if (span->who.trace && span->who.trace == other->who.trace) {
+		if (slo_corr_is_traced(&span->who) &&
+		    slo_corr_same_trace(&span->who, &other->who)) {
 			if (is_deeper(span, other))
 				best->slot[i] = slot;
 			return;
@@ -445,7 +446,7 @@ static void consider(struct matching *m, struct slo_corr_signal_record *signal,
 
 	if (tier != SLO_TIER_SERVICE_NODE &&
 	    distance_ns <= tier_limit(m->c, SLO_TIER_SERVICE_NODE) &&
-	    (m->both_lists || !signal->who.trace) &&
+	    (m->both_lists || !slo_corr_is_traced(&signal->who)) &&
 	    (in_common(&m->span->who, &signal->who) & SLO_CORR_EQUAL(SLO_TIER_SERVICE_NODE)))
 		m->counted_above++;
 	m->c->stats.matched[tier]++;
@@ -600,7 +601,7 @@ int slo_correlator_match(struct slo_correlator *c, uint64_t id, struct slo_corr_
 	c->matches++;
 	m.slot = (uint32_t)(id & c->spans.mask);
 	m.span = &c->span[m.slot];
-	m.both_lists = c->cfg.rule.distance == SLO_CORR_POINT || !m.span->who.trace;
+	m.both_lists = c->cfg.rule.distance == SLO_CORR_POINT || !slo_corr_is_traced(&m.span->who);
 	match_tiers(&m);
 	for (unsigned int i = 0; i < result.count; i++)
 		c->stats.enriched[result.hit[i].tier]++;

@@ -10,7 +10,9 @@
 
 /* strcmp() by the million is too slow: equal numbers are equal names. 0: unknown. */
 struct slo_corr_numbers {
-	uint32_t trace, pod, conn;
+	/* Of an id of 32 hex digits the digits; of any other text 0 and its number. All 0: none. */
+	uint64_t trace[2];
+	uint32_t pod, conn;
 	uint32_t place; /* service and node, where both are known */
 	uint32_t pid;
 };
@@ -60,10 +62,30 @@ struct slo_corr_ring {
 };
 
 /* The latest names of a kind of record: the next one's are mostly the same. */
+enum slo_corr_name {
+	SLO_CORR_NAME_TRACE, /* one that is no 32 hex digits */
+	SLO_CORR_NAME_POD,
+	SLO_CORR_NAME_CONN,
+	SLO_CORR_NAME_SERVICE,
+	SLO_CORR_NAME_NODE,
+	SLO_CORR_NAME_MAX_,
+};
+
 struct slo_corr_latest {
-	uint32_t name[5]; /* in the order of struct slo_corr_who */
+	uint32_t name[SLO_CORR_NAME_MAX_];
 	uint32_t place;
 };
+
+static inline bool slo_corr_is_traced(const struct slo_corr_numbers *who)
+{
+	return who->trace[0] | who->trace[1];
+}
+
+static inline bool slo_corr_same_trace(const struct slo_corr_numbers *a,
+                                       const struct slo_corr_numbers *b)
+{
+	return a->trace[0] == b->trace[0] && a->trace[1] == b->trace[1];
+}
 
 struct slo_correlator {
 	struct slo_correlator_config cfg;
@@ -98,8 +120,8 @@ struct slo_correlator {
 };
 
 /*
- * The keys of @tier, two numbers side by side: equal keys are equal names. False, and no key, where
- * a name is unknown.
+ * The keys of @tier, two numbers side by side: equal keys are equal names, but for trace ids, of which two may have one
+ * key. False, and no key, where a name is unknown.
  */
 bool slo_corr_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier, uint64_t *ret);
 
@@ -118,7 +140,7 @@ static inline bool slo_corr_signal_key(const struct slo_corr_numbers *who, enum 
 {
 	if (!slo_corr_key(who, tier, ret))
 		return false;
-	*ret |= who->trace ? SLO_CORR_TRACED : 0;
+	*ret |= slo_corr_is_traced(who) ? SLO_CORR_TRACED : 0;
 	return true;
 }
 

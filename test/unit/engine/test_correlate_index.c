@@ -183,7 +183,13 @@ static const char *pick(const char *const *names, size_t n)
 
 static struct slo_corr_who random_who(void)
 {
-	static const char *const traces[] = { "t1", "t2", "t3", "t4", "t5", "t6" };
+	/* Ids as OpenTelemetry writes them, two of which differ in one half, and other texts. */
+	static const char *const traces[] = { "t1",
+		                              "t2",
+		                              "00000000000000000000000000000001",
+		                              "4bf92f3577b34da6a3ce929d0e0e4736",
+		                              "4bf92f3577b34da6a3ce929d0e0e4737",
+		                              "4BF92F3577B34DA6A3CE929D0E0E4737" };
 	static const char *const pods[] = { "p1", "p2" };
 	static const char *const conns[] = { "c1", "c2", "c3" };
 	static const char *const services[] = { "s1", "s2" };
