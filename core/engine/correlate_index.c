@@ -9,6 +9,8 @@
 
 #define RECORDS_MAX ((size_t)1 << 24)
 #define SIGNALS_PER_BUCKET 16 /* a power of two */
+#define CONN_CELLS 2 /* a signal; powers of two */
+#define CONN_CELLS_MAX ((size_t)1 << 18)
 #define NAME_BYTES 48 /* a name's mean, generously: pods, trace ids, tuples */
 /*
  * Below this, confidences shared by SLO_CORR_TRACES_MAX traces could still enrich, and they are not
@@ -49,6 +51,12 @@ static int make_lists(struct slo_correlator *c, struct slo_err *err)
 	int r = 0;
 
 	c->bucket_mask = c->signals.mask / SIGNALS_PER_BUCKET;
+	c->conn_mask = CONN_CELLS * (c->signals.mask + 1) - 1;
+	if (c->conn_mask >= CONN_CELLS_MAX)
+		c->conn_mask = CONN_CELLS_MAX - 1;
+	c->on_conn = calloc(c->conn_mask + 1, sizeof(*c->on_conn));
+	if (!c->on_conn)
+		return slo_err_set(err, -ENOMEM, "correlation: out of memory");
 	for (int i = 0; r == 0 && i < SLO_TIER_MAX_; i++) {
 		r = slo_slot_queues_new(&c->waiting[i], c->bucket_mask + 1, c->signals.mask + 1,
 		                        err);
@@ -114,6 +122,7 @@ void slo_correlator_freep(struct slo_correlator **c)
 		}
 		slo_time_index_freep(&(*c)->owned);
 		slo_names_freep(&(*c)->names);
+		free((*c)->on_conn);
 		free((*c)->signal);
 		free((*c)->span);
 	}
@@ -166,6 +175,24 @@ static size_t bucket_of(const struct slo_correlator *c, uint64_t key)
 	return slo_hash_mix(key) & c->bucket_mask;
 }
 
+static uint32_t *conn_cell(const struct slo_correlator *c, uint64_t key)
+{
+	return &c->on_conn[slo_hash_mix(key) & c->conn_mask];
+}
+
+static void count_conn(struct slo_correlator *c, const struct slo_corr_numbers *who, uint32_t add)
+{
+	uint64_t key;
+
+	if (slo_corr_key(who, SLO_TIER_POD_CONN, &key))
+		*conn_cell(c, key) += add;
+}
+
+bool slo_corr_has_signals(const struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key)
+{
+	return tier != SLO_TIER_POD_CONN || *conn_cell(c, key) > 0;
+}
+
 static void drop_signal(struct slo_correlator *c)
 {
 	struct slo_corr_signal_record *s = signal_at(c, c->signals.first);
@@ -175,6 +202,7 @@ static void drop_signal(struct slo_correlator *c)
 
 	if (s->verdict.final)
 		slo_corr_unfinal(c, s);
+	count_conn(c, &s->who, UINT32_MAX); /* one less */
 	for (int t = 0; t < SLO_TIER_MAX_; t++) {
 		if (!slo_corr_signal_key(&s->who, (enum slo_corr_tier)t, &key))
 			continue;
@@ -404,6 +432,7 @@ int slo_correlator_add_signal(struct slo_correlator *c, const struct slo_corr_si
 	}
 	s.order = c->order;
 	*signal_at(c, c->signals.next) = s;
+	count_conn(c, &s.who, 1);
 	for (int t = 0; t < SLO_TIER_MAX_; t++) {
 		if (slo_corr_signal_key(&s.who, (enum slo_corr_tier)t, &key))
 			slo_slot_queues_push(c->waiting[t], bucket_of(c, key),

@@ -310,7 +310,8 @@ void slo_corr_reopen_ties(struct slo_correlator *c, const struct slo_corr_span_r
 	uint64_t key;
 
 	if (c->cfg.rule.distance == SLO_CORR_POINT || !c->span_list[SLO_TIER_POD_CONN] ||
-	    !slo_corr_key(&span->who, SLO_TIER_POD_CONN, &key))
+	    !slo_corr_key(&span->who, SLO_TIER_POD_CONN, &key) ||
+	    !slo_corr_has_signals(c, SLO_TIER_POD_CONN, key))
 		return;
 	for (int traced = 0; traced < 2; traced++)
 		reopen_range(c, traced ? key | SLO_CORR_TRACED : key, shift(span->start_ns, -limit),
@@ -582,7 +583,8 @@ static void match_tiers(struct matching *m)
 	for (int t = 0; t < SLO_TIER_MAX_; t++) {
 		enum slo_corr_tier tier = (enum slo_corr_tier)t;
 
-		if (!slo_corr_key(&m->span->who, tier, &key))
+		if (!slo_corr_key(&m->span->who, tier, &key) ||
+		    !slo_corr_has_signals(m->c, tier, key))
 			continue;
 		if (tier != SLO_TIER_SERVICE_NODE || slo_corr_enriches(m->c, tier))
 			match_tier(m, tier, key);

@@ -105,6 +105,12 @@ struct slo_correlator {
 	 */
 	struct slo_slot_queues *waiting[SLO_TIER_MAX_];
 	uint64_t bucket_mask;
+	/*
+	 * By hash of the key, signals of the tier POD_CONN: most spans' connections have none, and four searches tell it at
+	 * the cost of one look here.
+	 */
+	uint32_t *on_conn;
+	uint64_t conn_mask;
 	/* By start, of tiers that enrich; INTERVAL only. A span is not in it before it is asked for. */
 	struct slo_time_index *span_list[SLO_TIER_MAX_];
 	uint64_t listed[SLO_TIER_MAX_]; /* spans from here on are not in it yet */
@@ -144,6 +150,8 @@ static inline bool slo_corr_signal_key(const struct slo_corr_numbers *who, enum 
 	return true;
 }
 
+/* Whether signals may be in the list of @tier under @key (without SLO_CORR_TRACED): false is sure. */
+bool slo_corr_has_signals(const struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key);
 /* The signals of @key that wait are listed now. */
 void slo_corr_list_signals(struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key);
 /* The spans that came since are listed, too. */
