@@ -145,17 +145,19 @@ bool slo_storms_add(struct slo_storms *storms, const char *pod_name, int64_t tim
 	return true;
 }
 
-bool slo_storms_has(const struct slo_storms *storms, const char *pod_name, int64_t start_ns,
-                    int64_t end_ns)
+bool slo_storms_get(const struct slo_storms *storms, const char *pod_name, struct slo_storm *ret)
 {
 	char key[SLO_STORM_POD_LEN + 1];
 	const struct pod *pod;
 
-	/* Mostly nobody has sent anything again, and each span asks. */
+	/* Mostly nobody has sent anything again. */
 	if (slo_map_count(storms->pods) == 0 || !pod_key(pod_name, key))
 		return false;
 	pod = slo_map_find(storms->pods, key);
-	return pod && pod->stormed && pod->begin_ns <= end_ns && pod->end_ns >= start_ns;
+	if (!pod || !pod->stormed)
+		return false;
+	*ret = (struct slo_storm){ pod->begin_ns, pod->end_ns };
+	return true;
 }
 
 void slo_storms_expire(struct slo_storms *storms, int64_t before_ns)

@@ -49,9 +49,13 @@ void slo_storms_freep(struct slo_storms **storms);
  */
 bool slo_storms_add(struct slo_storms *storms, const char *pod, int64_t time_ns, uint64_t count);
 
-/* Whether @pod's latest storm overlaps [@start_ns, @end_ns]. */
-bool slo_storms_has(const struct slo_storms *storms, const char *pod, int64_t start_ns,
-                    int64_t end_ns);
+/* CLOCK_REALTIME, both inclusive. */
+struct slo_storm {
+	int64_t begin_ns, end_ns;
+};
+
+/* @pod's latest storm. False: it had none, and *@ret is as it was. */
+bool slo_storms_get(const struct slo_storms *storms, const char *pod, struct slo_storm *ret);
 
 /* Forgets pods whose newest retransmit is older than @before_ns. */
 void slo_storms_expire(struct slo_storms *storms, int64_t before_ns);

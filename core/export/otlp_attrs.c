@@ -76,7 +76,7 @@ static SloProto__AnyValue *add(struct slo_otlp_attr_list *l, const char *key,
 	return value;
 }
 
-static void add_text(struct slo_otlp_attr_list *l, const char *key, const char *s, size_t n)
+void slo_otlp_attr_strn(struct slo_otlp_attr_list *l, const char *key, const char *s, size_t n)
 {
 	const char *text = slo_otlp_attr_text(l, s, n);
 	SloProto__AnyValue *v;
@@ -92,7 +92,7 @@ static void add_text(struct slo_otlp_attr_list *l, const char *key, const char *
 
 void slo_otlp_attr_str(struct slo_otlp_attr_list *l, const char *key, const char *value)
 {
-	add_text(l, key, value, strlen(value));
+	slo_otlp_attr_strn(l, key, value, strlen(value));
 }
 
 void slo_otlp_attr_known(struct slo_otlp_attr_list *l, const char *key, const char *value)

@@ -35,6 +35,7 @@ const char *slo_otlp_attr_text(struct slo_otlp_attr_list *l, const char *s, size
 
 /* Keys are borrowed. */
 void slo_otlp_attr_str(struct slo_otlp_attr_list *l, const char *key, const char *value);
+void slo_otlp_attr_strn(struct slo_otlp_attr_list *l, const char *key, const char *value, size_t n);
 void slo_otlp_attr_known(struct slo_otlp_attr_list *l, const char *key,
                          const char *value); /* but not "" */
 void slo_otlp_attr_i64(struct slo_otlp_attr_list *l, const char *key, int64_t value);

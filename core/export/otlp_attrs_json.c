@@ -37,14 +37,17 @@ static bool take(struct reader *r, char c)
 /* The string between its quotes, escapes as they are. */
 static int raw_string(struct reader *r, const char **ret, size_t *ret_len)
 {
+	const char *p;
+
 	if (!take(r, '"'))
 		return -EBADMSG;
-	*ret = r->p;
-	while (r->p < r->end && *r->p != '"')
-		r->p += *r->p == '\\' ? 2 : 1;
-	if (r->p >= r->end)
+	p = *ret = r->p;
+	while (p < r->end && *p != '"')
+		p += *p == '\\' ? 2 : 1;
+	if (p >= r->end)
 		return -EBADMSG;
-	*ret_len = (size_t)(r->p++ - *ret);
+	*ret_len = (size_t)(p - *ret);
+	r->p = p + 1;
 	return 0;
 }
 
@@ -77,10 +80,10 @@ static size_t unescape(const char *s, size_t n, char *to, size_t size)
 	return len;
 }
 
-static bool skips(const struct reader *r, const char *key)
+static bool skips(const struct reader *r, const char *key, size_t n)
 {
 	for (size_t i = 0; r->skip && r->skip[i]; i++) {
-		if (strcmp(r->skip[i], key) == 0)
+		if (*r->skip[i] == *key && strncmp(r->skip[i], key, n) == 0 && !r->skip[i][n])
 			return true;
 	}
 	return false;
@@ -110,6 +113,10 @@ static int put_string(struct reader *r, const char *key)
 		return -EBADMSG;
 	if (!*key)
 		return 0;
+	if (n < sizeof(text) && !memchr(s, '\\', n)) {
+		slo_otlp_attr_strn(r->l, key, s, n);
+		return 0;
+	}
 	n = unescape(s, n, text, sizeof(text) - 1);
 	text[n] = '\0';
 	slo_otlp_attr_str(r->l, key, text);
@@ -182,7 +189,7 @@ static const char *full_key(struct reader *r, const char *s, size_t n)
 	memcpy(key, r->prefix, outer);
 	memcpy(key + outer, s, len);
 	key[outer + len] = '\0';
-	return skips(r, key) ? "" : slo_otlp_attr_text(r->l, key, outer + len);
+	return skips(r, key, outer + len) ? "" : slo_otlp_attr_text(r->l, key, outer + len);
 }
 
 /* Into a nested object: its members are named below @key. */

@@ -195,6 +195,8 @@ struct leaving {
 	struct slo_live *l;
 	const struct slo_live_wait *w;
 	struct sender sender; /* of the resource last met */
+	struct slo_storm storm; /* the sender's, where it has one */
+	bool has_storm;
 	size_t enriched;
 };
 
@@ -272,8 +274,10 @@ static void attributes(void *user, size_t i, const struct slo_span *span,
 	for (unsigned int h = 0; h < hits.count; h++)
 		link_held(l, &hits.hit[h], span);
 	put_enrichment(&e, ret);
-	find_sender(l, out->w->batch, span->resource, &out->sender);
-	if (*key && slo_storms_has(l->storms, key, span->start_ns, span->end_ns))
+	if (find_sender(l, out->w->batch, span->resource, &out->sender))
+		out->has_storm = *key && slo_storms_get(l->storms, key, &out->storm);
+	if (out->has_storm && out->storm.begin_ns <= span->end_ns &&
+	    out->storm.end_ns >= span->start_ns)
 		put(ret, slo_span_attr_name(SLO_ATTR_RETRY_STORM),
 		    (struct slo_otlp_attr){ .type = SLO_OTLP_BOOL, .i = 1 });
 	out->enriched += ret->count > 0;
