@@ -59,7 +59,6 @@ enum slo_llm_class slo_llm_reading_end(const struct slo_llm_reading *r, struct s
 		llm->model_len = (uint32_t)slo_wire_left(&r->text[SLO_LLM_MODEL]);
 	}
 	llm->error = slo_llm_error(r, span);
-	slo_llm_conn(r, span->kind, span->conn);
 	return class;
 }
 

@@ -100,7 +100,7 @@ enum slo_llm_class {
 };
 
 /*
- * Fills @span's llm and conn, given its times, kind and is_error. The class is for slo_llm_requests_settle(), which
+ * Fills @span's llm, given its times, kind and is_error. The class is for slo_llm_requests_settle(), which
  * comes when all spans are read.
  */
 enum slo_llm_class slo_llm_reading_end(const struct slo_llm_reading *r, struct slo_span *span);

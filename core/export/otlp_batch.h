@@ -34,6 +34,8 @@ const struct slo_span_resource *slo_otlp_batch_resource(const struct slo_otlp_ba
                                                         uint32_t resource);
 /* Spans that were refused alone, and why the first was ("" none). They are not passed on. */
 size_t slo_otlp_batch_rejected(const struct slo_otlp_batch *b, const char **ret_why);
+/* The spans' connections become "": for a batch that waits when they are looked up, a third of what it holds beside its body. */
+void slo_otlp_batch_forget_conns(struct slo_otlp_batch *b);
 /* Bytes it holds, for bounds on memory. */
 size_t slo_otlp_batch_bytes(const struct slo_otlp_batch *b);
 

@@ -35,6 +35,8 @@ struct slo_otlp_batch {
 	struct slo_span_resource *resources;
 	size_t resource_count;
 	char *strings; /* of the resources */
+	char *conns; /* SLO_SPAN_CONN_LEN a span, until they are forgotten */
+	size_t conn_bytes;
 	size_t bytes; /* of all that */
 	size_t rejected;
 	char why[128]; /* the first was rejected; "" */

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "core/export/llm_class.h"
 #include "core/export/llm_request.h"
 #include "core/export/otlp_batch_parts.h"
 #include "core/export/otlp_fields.h"
@@ -322,6 +323,7 @@ static void set_span(struct parser *ps, const struct raw_span *raw, struct slo_w
 {
 	struct slo_otlp_batch *b = ps->b;
 	struct slo_span *span = &b->spans[b->span_count];
+	char *conn = b->conns + b->span_count * SLO_SPAN_CONN_LEN;
 
 	memcpy(span->trace_id, raw->trace_id.p, SLO_TRACE_ID_LEN);
 	memcpy(span->span_id, raw->span_id.p, SLO_SPAN_ID_LEN);
@@ -335,7 +337,9 @@ static void set_span(struct parser *ps, const struct raw_span *raw, struct slo_w
 	span->resource = (uint32_t)(b->resource_count - 1);
 	span->at = (uint32_t)(w.p - b->body);
 	span->len = (uint32_t)slo_wire_left(&w);
+	span->conn = conn;
 	ps->classes[b->span_count] = (uint8_t)slo_llm_reading_end(&ps->reading, span);
+	slo_llm_conn(&ps->reading, span->kind, conn);
 	b->span_count++;
 }
 
@@ -458,14 +462,18 @@ static int make_room(struct parser *ps)
 
 	b->pieces = malloc(b->piece_count * sizeof(*b->pieces) + 1);
 	b->spans = malloc(b->span_count * sizeof(*b->spans) + 1);
+	b->conn_bytes = b->span_count * SLO_SPAN_CONN_LEN;
+	b->conns = malloc(b->conn_bytes + 1);
 	b->resources = calloc(b->resource_count + 1, sizeof(*b->resources));
 	b->strings = malloc(strings + 1);
 	ps->classes = malloc(b->span_count + 1);
 	b->bytes = sizeof(*b) + b->len + b->piece_count * sizeof(*b->pieces) +
 	           b->span_count * sizeof(*b->spans) + b->resource_count * sizeof(*b->resources) +
-	           strings;
+	           strings + b->conn_bytes;
 	b->piece_count = b->span_count = b->resource_count = 0;
-	return b->pieces && b->spans && b->resources && b->strings && ps->classes ? 0 : -ENOMEM;
+	return b->pieces && b->spans && b->conns && b->resources && b->strings && ps->classes
+	               ? 0
+	               : -ENOMEM;
 }
 
 static int parse(struct parser *ps)

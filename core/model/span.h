@@ -56,8 +56,8 @@ struct slo_span {
 	enum slo_span_kind kind;
 	bool is_error; /* status code ERROR */
 	uint32_t resource; /* index of its struct slo_span_resource */
-	char conn
-		[SLO_SPAN_CONN_LEN]; /* its connection in the form of slo_corr_who.conn; "": not said in full */
+	const char *
+		conn; /* its connection in the form of slo_corr_who.conn; "": not said in full; the batch's */
 	struct slo_llm_request llm;
 	uint32_t at, len; /* of the Span message in its batch's body */
 };

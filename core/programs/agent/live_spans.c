@@ -158,6 +158,7 @@ static void take_spans(struct slo_live *l, struct slo_live_wait *w)
 		if (spans[i].llm.is_request)
 			slo_metrics_request(l->metrics, &spans[i], &s.r->who, spans[i].end_ns);
 	}
+	slo_otlp_batch_forget_conns(w->batch);
 	l->count.spans += n;
 	l->wait_spans += n;
 	l->wait_bytes += slo_otlp_batch_bytes(w->batch);

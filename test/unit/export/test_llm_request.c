@@ -388,6 +388,29 @@ static void connections_are_said_in_full_or_not_at_all(void **state)
 	}
 }
 
+static void forgotten_connections_free_their_memory(void **state)
+{
+	struct test_span two[2] = { { .id = 1, .ms = 1 }, { .id = 2, .ms = 1 } };
+	size_t before;
+
+	(void)state;
+	memcpy(two[1].attrs,
+	       (struct test_attr[]){ { "network.local.address", "10.0.0.5", 0 },
+	                             { "network.local.port", NULL, 40123 },
+	                             { "network.peer.address", "10.0.0.9", 0 },
+	                             { "network.peer.port", NULL, 443 } },
+	       4 * sizeof(struct test_attr));
+	assert_int_equal(read_spans(two, 2), 2);
+	assert_string_equal(spans[1].conn, "10.0.0.5:40123->10.0.0.9:443/tcp");
+	before = slo_otlp_batch_bytes(batch);
+	for (int again = 0; again < 2; again++) {
+		slo_otlp_batch_forget_conns(batch);
+		assert_string_equal(spans[0].conn, "");
+		assert_string_equal(spans[1].conn, "");
+		assert_int_equal(before - slo_otlp_batch_bytes(batch), 2 * SLO_SPAN_CONN_LEN);
+	}
+}
+
 #define CHAT                                       \
 	{                                          \
 		"gen_ai.operation.name", "chat", 0 \
@@ -554,6 +577,7 @@ int main(void)
 		cmocka_unit_test_teardown(classes_of_spans, release),
 		cmocka_unit_test_teardown(errors_have_classes, release),
 		cmocka_unit_test_teardown(connections_are_said_in_full_or_not_at_all, release),
+		cmocka_unit_test_teardown(forgotten_connections_free_their_memory, release),
 		cmocka_unit_test_teardown(nested_instrumentation_counts_once, release),
 		cmocka_unit_test_teardown(an_agent_between_makes_two_requests, release),
 		cmocka_unit_test_teardown(services_count_for_themselves, release),
