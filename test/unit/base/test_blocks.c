@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "test/random.h"
+
 static char memory[64];
 static void *go[SLO_BLOCKS_MAX + 1];
 
@@ -57,11 +59,11 @@ static void blocks_hold_what_is_written(void **state)
 {
 	unsigned char *p[40] = { NULL };
 	size_t size[40] = { 0 };
-	uint64_t random = 1;
+	uint64_t random = TEST_RANDOM_SEED;
 
 	(void)state;
 	for (int round = 0; round < 4000; round++) {
-		size_t i = (random = random * 6364136223846793005U + 1) >> 33;
+		size_t i = test_random(&random) >> 33;
 		size_t at = i % 40;
 
 		if (p[at]) {

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "core/export/wire.h"
+#include "test/random.h"
 
 static const struct slo_workload who = { "", "n", "", "", "", "", "", "s" };
 
@@ -81,7 +82,7 @@ static void body_has_six_digits(void **state)
 		                     0.1,      0.123456, 0.999999, 1,        1.5,      9.999996,
 		                     12.34567, 99.99996, 120,      1234.567, 99999.96, 123456.4,
 		                     999998.7, 999999.4, 1000000,  12345678 };
-	uint64_t state_ = 1;
+	uint64_t random = TEST_RANDOM_SEED;
 
 	(void)state;
 	for (size_t i = 0; i < 2000; i++) {
@@ -89,9 +90,11 @@ static void body_has_six_digits(void **state)
 		SloProto__LogRecord *log;
 		char expected[64];
 
-		state_ = state_ * 6364136223846793005U + 1442695040888963407U;
-		if (i >= sizeof(ms) / sizeof(*ms))
-			v = (double)(state_ >> 33 >> (state_ >> 28 & 31)) / 1e6;
+		if (i >= sizeof(ms) / sizeof(*ms)) {
+			uint64_t shift = 33 + test_random_below(&random, 31);
+
+			v = (double)(test_random(&random) >> shift) / 1e6;
+		}
 		log = log_event(v, NULL);
 		(void)snprintf(expected, sizeof(expected), "dns_latency_ms %.6g ms (ok)", v);
 		assert_string_equal(log->body->string_value, expected);
