@@ -76,9 +76,9 @@ static SloProto__AnyValue *add(struct slo_otlp_attr_list *l, const char *key,
 	return value;
 }
 
-void slo_otlp_attr_strn(struct slo_otlp_attr_list *l, const char *key, const char *s, size_t n)
+void slo_otlp_attr_strn(struct slo_otlp_attr_list *l, const char *key, const char *value, size_t n)
 {
-	const char *text = slo_otlp_attr_text(l, s, n);
+	const char *text = slo_otlp_attr_text(l, value, n);
 	SloProto__AnyValue *v;
 
 	if (n && !*text) {

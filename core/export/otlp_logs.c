@@ -149,7 +149,7 @@ static const char *six_digits(char buf[NUMBER_LEN], double v)
 	double rest;
 	uint64_t digits;
 
-	for (double bound = 10; decimals > 0 && v >= bound; bound *= 10)
+	while (decimals > 0 && v >= scale[6 - decimals])
 		decimals--;
 	while (decimals < 9 && v * scale[decimals] < 100000)
 		decimals++;
