@@ -366,7 +366,7 @@ static int number_all(struct slo_correlator *c, const struct slo_corr_who *from,
 	const char *name[SLO_CORR_NAME_MAX_] = { is_id ? NULL : from->trace_id, from->pod,
 		                                 from->conn, from->service, from->node };
 	struct slo_corr_latest now = { 0 };
-	size_t len[SLO_ARRAY_SIZE(name)];
+	size_t len[SLO_ARRAY_SIZE(name)] = { 0 };
 	uint32_t hash[SLO_ARRAY_SIZE(name)];
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(name); i++) {

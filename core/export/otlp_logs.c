@@ -145,7 +145,7 @@ static const char *six_digits(char buf[NUMBER_LEN], double v)
 	static const uint32_t scale[] = { 1,      10,      100,      1000,      10000,
 		                          100000, 1000000, 10000000, 100000000, 1000000000 };
 	unsigned int decimals = 5;
-	char *to = buf + NUMBER_LEN - 1;
+	char *to = &buf[NUMBER_LEN - 1];
 	double rest;
 	uint64_t digits;
 
