@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -127,7 +128,10 @@ def start_agent(preset, sink, gzip, folder):
 
 
 def start_collector(path, sink, gzip, folder):
-    config, port = f"{folder}/collector.yaml", 14318
+    config = f"{folder}/collector.yaml"
+    # It tells no port that it chose itself; a fixed one may be another run's.
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     with open(config, "w", encoding="utf-8") as file:
         file.write(COLLECTOR.format(port=port, sink=sink.port, gzip="gzip" if gzip else "none"))
     return Process([path, f"--config=file:{config}"], TOOL_CPU, "Everything is ready"), port, None
