@@ -32,6 +32,15 @@ def _write(path, value):
         f.write(str(value))
 
 
+def null_disk(delay_ms, **options):
+    """One, or None where this kernel makes none: for tests of which it is a part only."""
+    try:
+        return NullDisk(delay_ms, **options)
+    except slotest.Skip as why:
+        print(f"  no disk of our own: {why}", flush=True)
+        return None
+
+
 class NullDisk:
     """A disk that completes each request delay_ms after it got it; closed with the test."""
 

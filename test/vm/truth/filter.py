@@ -26,7 +26,7 @@ PORT = 7301
 COUNT = 20
 
 net = None
-disk = None  # what to read
+disk = None  # what to read, where that is measured of a process
 
 
 AREA = 1 << 20  # of each reader: requests of neighbours that meet in the queue become one
@@ -42,7 +42,8 @@ def _direct_reads(path, reader):
 def _work(gate, pinned):
     """Each signal COUNT times and more, over both families; the hole makes SYN retransmits."""
     os.read(gate, 1)
-    _direct_reads(disk, pinned)
+    if disk:
+        _direct_reads(disk, pinned)
     holes = []
     for family in (4, 6):
         kind = socket.AF_INET if family == 4 else socket.AF_INET6
@@ -89,6 +90,9 @@ def judge(agent, pair, is_wanted):
     time.sleep(1.0)
     records = agent.stop()
     for name in SIGNALS:
+        if name == "mem_reclaim_latency_ms" and "compaction" in slotest.UNTOLD:
+            print(f"  --   {name}: compaction, which both ask for, is not told here")
+            continue
         mine = samples(records, name)
         strangers = [(r["pid"], r.get("comm")) for r in mine if not is_wanted(r)]
         equal(f"{name}: records of others", strangers[:5], [])
@@ -163,7 +167,7 @@ def make():
     if slotest.ON_HOST:
         disk = f"/var/tmp/slo-truth.{os.getpid()}"
         slodisk.make_file(disk, 2 * AREA)
-    else:
+    elif "disk_io_latency_ms" in SIGNALS:
         disk = slodisk.NullDisk(0.5).dev
     slodns.start_server(net)
     listeners = [net.listen("s", family, PORT) for family in (4, 6)]
