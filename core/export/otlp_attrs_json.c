@@ -80,10 +80,10 @@ static size_t unescape(const char *s, size_t n, char *to, size_t size)
 	return len;
 }
 
-static bool skips(const struct reader *r, const char *key, size_t n)
+static bool skips(const struct reader *r, const char *key)
 {
 	for (size_t i = 0; r->skip && r->skip[i]; i++) {
-		if (*r->skip[i] == *key && strncmp(r->skip[i], key, n) == 0 && !r->skip[i][n])
+		if (*r->skip[i] == *key && strcmp(r->skip[i], key) == 0)
 			return true;
 	}
 	return false;
@@ -189,7 +189,7 @@ static const char *full_key(struct reader *r, const char *s, size_t n)
 	memcpy(key, r->prefix, outer);
 	memcpy(key + outer, s, len);
 	key[outer + len] = '\0';
-	return skips(r, key, outer + len) ? "" : slo_otlp_attr_text(r->l, key, outer + len);
+	return skips(r, key) ? "" : slo_otlp_attr_text(r->l, key, outer + len);
 }
 
 /* Into a nested object: its members are named below @key. */
