@@ -89,12 +89,13 @@ const struct slo_obj_row *slo_obj_row(enum slo_flavour flavour, enum slo_obj obj
 /* The rungs of all objects of a flavour, each object's best first; @ret_count is set. */
 const struct slo_rung *slo_rungs(enum slo_flavour flavour, size_t *ret_count);
 
-/* The bytes of an object of a flavour (objects.S): to be declared, and then a row's beginning. */
+/* The bytes of an object of a flavour (objects.S): to be declared, and then a row. */
 #define SLO_OBJ_EMBEDDED(flavour, name)                                  \
 	extern const unsigned char slo_bpf_##flavour##_##name##_start[], \
 		slo_bpf_##flavour##_##name##_end[]
-#define SLO_OBJ_BYTES(flavour, name) \
-#name, slo_bpf_##flavour##_##name##_start, slo_bpf_##flavour##_##name##_end
+#define SLO_OBJ_ROW(flavour, obj, of)                             \
+	.name = #obj, .start = slo_bpf_##flavour##_##obj##_start, \
+	.end = slo_bpf_##flavour##_##obj##_end, .signals = (of)
 
 /* Those that every flavour has, which measure the same in each. */
 #define SLO_OBJ_ALL_EMBEDDED(flavour)          \
@@ -105,19 +106,21 @@ const struct slo_rung *slo_rungs(enum slo_flavour flavour, size_t *ret_count);
 	SLO_OBJ_EMBEDDED(flavour, reclaim);    \
 	SLO_OBJ_EMBEDDED(flavour, disk);       \
 	SLO_OBJ_EMBEDDED(flavour, tls)
-#define SLO_OBJ_ALL_ROWS(flavour)                                                                  \
-	[SLO_OBJ_DNS] = { SLO_OBJ_BYTES(flavour, dns), SLO_SIG_BIT(SLO_SIG_DNS_LATENCY) },         \
-	[SLO_OBJ_RETRANSMIT] = { SLO_OBJ_BYTES(flavour, retransmit),                               \
-		                 SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS) },                           \
-	[SLO_OBJ_RUNQUEUE] = { SLO_OBJ_BYTES(flavour, runqueue),                                   \
-		               SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY), .hist_percpu = true },         \
-	[SLO_OBJ_CONNECT] = { SLO_OBJ_BYTES(flavour, connect),                                     \
-		              SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |                               \
-		                      SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS) },                       \
-	[SLO_OBJ_RECLAIM] = { SLO_OBJ_BYTES(flavour, reclaim), SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM) }, \
-	[SLO_OBJ_DISK] = { SLO_OBJ_BYTES(flavour, disk), SLO_SIG_BIT(SLO_SIG_DISK_IO) },           \
-	[SLO_OBJ_TLS] = { SLO_OBJ_BYTES(flavour, tls),                                             \
-		          SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) | SLO_SIG_BIT(SLO_SIG_TLS_FAIL) }
+#define SLO_OBJ_ALL_ROWS(flavour)                                                                \
+	[SLO_OBJ_DNS] = { SLO_OBJ_ROW(flavour, dns, SLO_SIG_BIT(SLO_SIG_DNS_LATENCY)) },         \
+	[SLO_OBJ_RETRANSMIT] = { SLO_OBJ_ROW(flavour, retransmit,                                \
+		                             SLO_SIG_BIT(SLO_SIG_TCP_RETRANSMITS)) },            \
+	[SLO_OBJ_RUNQUEUE] = { SLO_OBJ_ROW(flavour, runqueue,                                    \
+		                           SLO_SIG_BIT(SLO_SIG_RUNQUEUE_DELAY)),                 \
+		               .hist_percpu = true },                                            \
+	[SLO_OBJ_CONNECT] = { SLO_OBJ_ROW(flavour, connect,                                      \
+		                          SLO_SIG_BIT(SLO_SIG_CONNECT_LATENCY) |                 \
+		                                  SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)) },        \
+	[SLO_OBJ_RECLAIM] = { SLO_OBJ_ROW(flavour, reclaim, SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM)) }, \
+	[SLO_OBJ_DISK] = { SLO_OBJ_ROW(flavour, disk, SLO_SIG_BIT(SLO_SIG_DISK_IO)) },           \
+	[SLO_OBJ_TLS] = { SLO_OBJ_ROW(flavour, tls,                                              \
+		                      SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) |                       \
+		                              SLO_SIG_BIT(SLO_SIG_TLS_FAIL)) }
 
 /* The tables of one flavour, each in its own file; asked for through the two above. */
 struct slo_flavour_rows {
