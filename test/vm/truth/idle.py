@@ -17,6 +17,8 @@ THRESHOLDS = {"dns_latency_ms": 40, "connect_latency_ms": 80, "runqueue_delay_ms
 COUNTS = ("tcp_retransmits_total", "connect_errors_total", "tls_handshake_fail_total")
 THROTTLED = "cfs_throttled_ms"  # once an interval, whatever it is: of cgroups with a quota that ran, and there are none
 SECONDS = 5
+RESIDENT_MAX_KB = 10 << 10  # all that this kernel gives; sanitizers have their own
+HUGE = "/sys/kernel/mm/transparent_hugepage/enabled"
 
 
 @test
@@ -51,6 +53,27 @@ def an_idle_machine_reports_no_event():
             continue
         equal(f"{signal}: measurements", agent.stats[signal]["made"], 0)
         equal(f"{signal}: aggregates", aggregates(records, signal), [])
+
+
+@test
+def an_idle_agent_is_small_where_huge_pages_are_always_on():
+    if not os.path.exists(HUGE):
+        slotest.skip("this kernel has no transparent huge pages")
+    with open(HUGE, encoding="ascii") as f:
+        was = re.search(r"\[(\w+)\]", f.read())[1]
+    try:
+        with open(HUGE, "w", encoding="ascii") as f:
+            f.write("always")
+        agent = Agent(",".join([*THRESHOLDS, *COUNTS, THROTTLED]), emit=None, backend="auto")
+        time.sleep(1)
+        with open(f"/proc/{agent.pid}/status", encoding="ascii") as f:
+            resident = int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
+        agent.stop()
+    finally:
+        with open(HUGE, "w", encoding="ascii") as f:
+            f.write(was)
+    print(f"  figure: {resident} KB resident")
+    check(resident <= RESIDENT_MAX_KB, "resident KB", resident, f"at most {RESIDENT_MAX_KB}")
 
 
 # columns of kernels/matrix.tsv; run.sh passes those of the kernel's row
