@@ -110,7 +110,7 @@ void slo_agent_guard_tick(struct slo_agent *a)
 	if (!g->told) {
 		g->told = true;
 		g->process_ns = now.cpu_ns; /* starting up is not overhead */
-		if (!st.cost_by)
+		if (!st.cost_by && a->cfg->safety.max_overhead_pct > 0)
 			slo_log_warn(
 				"overhead is known by process CPU time only: the kernel's "
 				"account of BPF run time needs Linux 5.8, and CAP_SYS_ADMIN at start");
