@@ -32,10 +32,10 @@ def _write(path, value):
         f.write(str(value))
 
 
-def null_disk(delay_ms, **options):
-    """One, or None where this kernel makes none: for tests of which it is a part only."""
+def or_none(make, *args, **options):
+    """What @make makes, NullDisk or Store, or None where this kernel makes no disk: for tests of which it is a part only."""
     try:
-        return NullDisk(delay_ms, **options)
+        return make(*args, **options)
     except slotest.Skip as why:
         print(f"  no disk of our own: {why}", flush=True)
         return None

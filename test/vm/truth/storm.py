@@ -239,7 +239,7 @@ def make():
     small.quota(80)
     net = slonet.Net()
     if not slotest.ON_HOST:
-        disk = slodisk.null_disk(0)
+        disk = slodisk.or_none(slodisk.NullDisk, 0)
     # the loopback of a namespace of our own: nothing leaves it
     slodns.start_server(net, side="c", addrs={4: "127.0.0.1", 6: "::1"})
     listeners = [net.listen("c", f, 7200 + f * 10, backlog=1024, addr="127.0.0.1" if f == 4 else "::1") for f in (4, 6)]

@@ -259,10 +259,8 @@ def make():
         skip("SLO_OTEL_PYTHON is not set: the OpenTelemetry SDK could not be installed (test/peers/python.sh)")
     pace = story.REAL if HOST else story.EMULATED
     if not HOST:
-        probe = slodisk.null_disk(0.2)
-        if probe:
-            probe.close()
-            store = slodisk.Store(0.2, 500)
+        store = slodisk.or_none(slodisk.Store, 0.2, 500)
+        if store:
             pace["app_args"] += ["--store", store.path]
         make_swap()
         if slotest.BACKEND == "bcc":
