@@ -25,8 +25,8 @@
 #define TLS_TAG_LEN_CCM_8 9
 #define TLS_SUITE_CCM_8 0x1305
 
-/* A ClientHello with the same random passes another socket of this host within this time. */
-#define TLS_HOP_NS 10000000000ULL
+/* A ClientHello with the same random passes another socket of this host within this time: TCP's longest wait for a lost segment. */
+#define TLS_HOP_NS 120000000000ULL
 
 enum step {
 	STEP_NONE, /* the rest of the record does not matter */
