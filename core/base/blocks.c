@@ -61,7 +61,7 @@ void *__wrap_realloc(void *p, size_t size);
 void __wrap_free(void *p);
 
 static struct slo_blocks kept;
-static bool busy;
+static bool busy, keeps;
 /* musl's calloc() calls malloc(), and takes a large block for one of zeros from the kernel. */
 static _Thread_local bool fresh;
 
@@ -121,7 +121,7 @@ void __wrap_free(void *p)
 	void *go[SLO_BLOCKS_MAX + 1];
 	size_t size = p ? malloc_usable_size(p) : 0, n;
 
-	if (size < SLO_BLOCK_MIN || !lock()) {
+	if (size < SLO_BLOCK_MIN || !__atomic_load_n(&keeps, __ATOMIC_RELAXED) || !lock()) {
 		__real_free(p);
 		return;
 	}
@@ -129,5 +129,14 @@ void __wrap_free(void *p)
 	unlock();
 	for (size_t i = 0; i < n; i++)
 		__real_free(go[i]);
+}
+
+void slo_blocks_keep(void)
+{
+	__atomic_store_n(&keeps, true, __ATOMIC_RELAXED);
+}
+#else
+void slo_blocks_keep(void)
+{
 }
 #endif

@@ -30,4 +30,7 @@ void *slo_blocks_take(struct slo_blocks *b, size_t size);
  */
 size_t slo_blocks_put(struct slo_blocks *b, void *p, size_t size, void *ret[]);
 
+/* From now on this process keeps them. Not before: a start's large blocks nothing comes to use again. */
+void slo_blocks_keep(void);
+
 #endif

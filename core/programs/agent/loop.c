@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
+#include "core/base/blocks.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/programs/agent/agent.h"
@@ -221,6 +222,7 @@ int slo_agent_loop(struct slo_agent *a, struct slo_err *err)
 	a->now_ns = l.begin_ns = l.last_tick_ns = slo_clock_monotonic_ns();
 	if (a->opt->seconds)
 		l.end_ns = l.begin_ns + a->opt->seconds * SLO_NS_PER_SEC;
+	slo_blocks_keep();
 	while (!r && !l.stop)
 		r = turn(&l, a, err);
 	slo_agent_notify_stopping(a);

@@ -81,6 +81,8 @@ static void blocks_hold_what_is_written(void **state)
 			assert_non_null(p[at]);
 		}
 		p[at][0] = p[at][size[at] - 1] = (unsigned char)at;
+		if (round == 500)
+			slo_blocks_keep();
 	}
 	for (size_t i = 0; i < 40; i++)
 		free(p[i]);
