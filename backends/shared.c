@@ -51,8 +51,8 @@ static const struct shared_row traces_row = { "slo_traces_like",
 static const char *hint(int code)
 {
 	if (code == -EPERM)
-		return "; needs CAP_BPF and CAP_PERFMON (root before 5.8; before 5.11 also ulimit -l or CAP_SYS_RESOURCE) "
-		       "and a seccomp profile with bpf(2)";
+		/* With what it follows it fits a verdict's why. */
+		return "; needs CAP_BPF, CAP_PERFMON (before 5.8 root, before 5.11 ulimit -l too) and a seccomp profile with bpf(2)";
 	if (code == -ENOSYS)
 		return "; bpf(2) is not in this kernel, or seccomp forbids it";
 	if (code == -EINVAL)

@@ -140,7 +140,7 @@ void slo_agent_flush(struct slo_agent *a)
 static void log_refused(enum slo_signal sig, const struct slo_choice *c)
 {
 	const struct slo_verdict *v = &c->verdict;
-	char text[480] = "";
+	char text[4 * sizeof(v->refused[0].why)] = "";
 	size_t used = 0;
 
 	if (!slo_signal_desc(sig)->built)
