@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/io.h"
+
 int slo_host_open_root(const char *path, struct slo_err *err)
 {
 	int fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -31,23 +33,11 @@ int slo_host_open(int root, const char *path, int flags)
 ssize_t slo_host_read(int root, const char *path, char *buf, size_t size)
 {
 	slo_cleanup(slo_closep) int fd = slo_host_open(root, path, O_RDONLY);
-	size_t used = 0;
+	ssize_t n = fd < 0 ? fd : slo_read_full(fd, buf, size - 1);
 
-	if (fd < 0)
-		return fd;
-	while (used < size - 1) {
-		ssize_t n = read(fd, buf + used, size - 1 - used);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
-	buf[used] = '\0';
-	return (ssize_t)used;
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
 }
 
 unsigned long slo_host_inode(int root, const char *path)

@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 
 #include "bpf/slo_abi.h"
+#include "core/base/io.h"
 
 #define ENTRY_MAX (8 << 20)
 #define PATH_LEN 512
@@ -169,9 +170,9 @@ static int read_entry(const char *path, void **ret_bytes, size_t *ret_size, stru
 	bytes = malloc((size_t)st.st_size);
 	if (!bytes)
 		return slo_err_set(err, -ENOMEM, "%s: out of memory", path);
-	n = read(fd, bytes, (size_t)st.st_size);
+	n = slo_read_full(fd, bytes, (size_t)st.st_size);
 	if (n != st.st_size)
-		return slo_err_set(err, n < 0 ? -errno : -EBADMSG, "%s: cannot be read whole",
+		return slo_err_set(err, n < 0 ? (int)n : -EBADMSG, "%s: cannot be read whole",
 		                   path);
 	*ret_size = (size_t)n;
 	*ret_bytes = slo_take_ptr(bytes);

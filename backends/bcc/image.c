@@ -110,19 +110,8 @@ int slo_bcc_image_parse(const void *bytes, size_t size, struct slo_bcc_image *re
 int slo_bcc_file_digest(const char *path, char ret_hex[SLO_SHA256_HEX_SIZE])
 {
 	slo_cleanup(slo_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char part[4096];
-	struct slo_sha256 sha;
-	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
-	slo_sha256_init(&sha);
-	while ((n = read(fd, part, sizeof(part))) > 0)
-		slo_sha256_add(&sha, part, (size_t)n);
-	if (n < 0)
-		return -errno;
-	slo_sha256_finish_hex(&sha, ret_hex);
-	return 0;
+	return fd < 0 ? -errno : slo_sha256_fd_hex(fd, ret_hex);
 }
 
 int slo_bcc_image_find_map(const struct slo_bcc_image *img, const char *name)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/base/io.h"
+
 #define BLOCK 64
 #define LENGTH_AT 56 /* the message's length in bits ends the last block */
 
@@ -108,4 +110,19 @@ void slo_sha256_finish_hex(struct slo_sha256 *s, char ret_hex[SLO_SHA256_HEX_SIZ
 		ret_hex[2 * i + 1] = digits[digest[i] & 15];
 	}
 	ret_hex[SLO_SHA256_HEX_SIZE - 1] = '\0';
+}
+
+int slo_sha256_fd_hex(int fd, char ret_hex[SLO_SHA256_HEX_SIZE])
+{
+	struct slo_sha256 sha;
+	char part[4096];
+	ssize_t n;
+
+	slo_sha256_init(&sha);
+	while ((n = slo_read_full(fd, part, sizeof(part))) > 0)
+		slo_sha256_add(&sha, part, (size_t)n);
+	if (n < 0)
+		return (int)n;
+	slo_sha256_finish_hex(&sha, ret_hex);
+	return 0;
 }

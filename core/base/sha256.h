@@ -25,4 +25,7 @@ void slo_sha256_finish(struct slo_sha256 *s, uint8_t ret_digest[SLO_SHA256_BYTES
 /* The same in lower-case hexadecimal. */
 void slo_sha256_finish_hex(struct slo_sha256 *s, char ret_hex[SLO_SHA256_HEX_SIZE]);
 
+/* Of what @fd has from where it is read on. Returns 0 or a negative errno of reading it. */
+int slo_sha256_fd_hex(int fd, char ret_hex[SLO_SHA256_HEX_SIZE]);
+
 #endif

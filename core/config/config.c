@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/io.h"
 #include "core/config/load.h"
 #include "core/config/value.h"
 
@@ -53,31 +54,12 @@ static enum slo_config_format format_of(const char *path)
 	                                                           : SLO_CONFIG_INI;
 }
 
-static int read_all(int fd, char *buf, size_t size, size_t *ret_len)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret_len = len;
-	return 0;
-}
-
 int slo_config_read_file(const char *what, const char *path, char **ret_text, size_t *ret_len,
                          struct slo_err *err)
 {
 	char *text slo_cleanup(slo_freep) = NULL;
 	int fd slo_cleanup(slo_closep) = -1;
-	size_t len = 0;
+	ssize_t len;
 	int r;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -88,14 +70,16 @@ int slo_config_read_file(const char *what, const char *path, char **ret_text, si
 	text = malloc(SLO_CONFIG_FILE_MAX + 1);
 	if (!text)
 		return slo_err_set(err, -ENOMEM, "out of memory");
-	r = read_all(fd, text, SLO_CONFIG_FILE_MAX + 1, &len);
-	if (r < 0)
+	len = slo_read_full(fd, text, SLO_CONFIG_FILE_MAX + 1);
+	if (len < 0) {
+		r = (int)len;
 		return slo_err_set(err, r, "cannot read %s %s: %s", what, path, strerror(-r));
-	if (len > SLO_CONFIG_FILE_MAX)
+	}
+	if ((size_t)len > SLO_CONFIG_FILE_MAX)
 		return slo_err_set(err, -EFBIG, "%s %s is too large (accepted: %zu KiB)", what,
 		                   path, SLO_CONFIG_FILE_MAX / 1024);
 	*ret_text = slo_take_ptr(text);
-	*ret_len = len;
+	*ret_len = (size_t)len;
 	return 0;
 }
 

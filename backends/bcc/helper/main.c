@@ -11,6 +11,7 @@
 
 #include "backends/bcc/handover.h"
 #include "backends/bcc/helper/helper.h"
+#include "core/base/io.h"
 
 #define REQUEST_MAX (4U << 20)
 #define FDS_MAX (1 + SLO_BCC_MAPS_MAX + SLO_BCC_PROGS_MAX)
@@ -49,13 +50,9 @@ static char *make_scratch(char *path, size_t size)
 static char *read_request(size_t *ret_size)
 {
 	char *text = malloc(REQUEST_MAX + 1);
-	ssize_t n = 1;
+	ssize_t n = text ? slo_read_full(STDIN_FILENO, text, REQUEST_MAX) : 0;
 
-	*ret_size = 0;
-	while (text && n > 0 && *ret_size < REQUEST_MAX) {
-		n = read(STDIN_FILENO, text + *ret_size, REQUEST_MAX - *ret_size);
-		*ret_size += n > 0 ? (size_t)n : 0;
-	}
+	*ret_size = n > 0 ? (size_t)n : 0;
 	if (text)
 		text[*ret_size] = '\0';
 	return text;

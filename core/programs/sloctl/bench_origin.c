@@ -47,21 +47,14 @@ static int set_time(struct bench *b, const char *asked, struct slo_err *err)
 static void hash_file(const char *path, char ret_hex[SLO_SHA256_HEX_SIZE])
 {
 	int fd slo_cleanup(slo_closep) = -1;
-	struct slo_sha256 sha;
-	char buf[65536];
 	struct stat st;
-	ssize_t n;
 
 	ret_hex[0] = '\0';
 	fd = open(strcmp(path, "-") == 0 ? "/dev/stdin" : path,
 	          O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
-	slo_sha256_init(&sha);
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		slo_sha256_add(&sha, buf, (size_t)n);
-	if (n == 0)
-		slo_sha256_finish_hex(&sha, ret_hex);
+	(void)slo_sha256_fd_hex(fd, ret_hex);
 }
 
 static void hash_model(const char *name, char ret_hex[SLO_SHA256_HEX_SIZE])

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -69,12 +72,28 @@ static void pieces_do_not_change_the_hash(void **state)
 	}
 }
 
+static void a_file_comes_out_from_where_it_is_read_on(void **state)
+{
+	char hex[SLO_SHA256_HEX_SIZE];
+	int fd = memfd_create("sha", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(write(fd, "__abc", 5), 5);
+	assert_int_equal(lseek(fd, 2, SEEK_SET), 2);
+	assert_int_equal(slo_sha256_fd_hex(fd, hex), 0);
+	assert_string_equal(hex,
+	                    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	(void)close(fd);
+	assert_int_equal(slo_sha256_fd_hex(fd, hex), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vectors_of_the_standard_come_out),
 		cmocka_unit_test(a_million_letters_in_odd_pieces_come_out),
 		cmocka_unit_test(pieces_do_not_change_the_hash),
+		cmocka_unit_test(a_file_comes_out_from_where_it_is_read_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
