@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Whatever sloctl prints: where standard output takes nothing (a full disk, a closed descriptor) it exits with 4 and says why,
-# once, and a reader that leaves early ends it without a word.
+# once, and a reader that leaves early ends it without a word. No file that a program opens takes the place of a closed one.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
-sloctl=$(readlink -f "${1:-build/debug}")/sloctl
+build=$(readlink -f "${1:-build/debug}")
+sloctl=$build/sloctl
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 "$sloctl" loadgen --count 400 --out "$out/raw"
@@ -55,4 +56,22 @@ schemavalidate --schema slo-event.v1 --input OUT/events
 slo burn --input OUT/events
 slo rules
 EOF
+
+# The agent's first file is its lock: what it prints and what it logs must not end up there.
+for closed in 1 2; do
+	instance=streams$$-$closed
+	words=(--config "$out/agent.ini" --backend procfs --signals cpu_steal_pct --instance "$instance" --seconds 2)
+	printf '[agent]\ncontrol =\nstate_dir = %s\n[receiver]\nlisten =\n[metrics]\nlisten =\n' "$out/state" >"$out/agent.ini"
+	if [[ $closed == 1 ]]; then
+		"$build/llm-slo-agent" "${words[@]}" --output stdout >&- 2>"$out/err" || true
+	else
+		"$build/llm-slo-agent" "${words[@]}" --output stdout >/dev/null 2>&- || true
+	fi
+	lock=$(ls {/run/llm-slo,/run,/var/run,/tmp}/llm-slo-agent-"$instance".lock 2>/dev/null | head -1 || true)
+	[[ -n $lock && $(grep -cv '^[0-9]*$' "$lock") == 0 ]] ||
+		wrong "(the agent) $closed>&-" "${lock:-no lock}: $(head -c 200 "${lock:-/dev/null}")"
+	rm -f "$lock"
+done
+grep -q "Bad file descriptor" <("$build/llm-slo-agent" "${words[@]}" --output stdout 2>&1 >&-) ||
+	wrong "(the agent) >&-" "no word of lost records"
 exit "$failed"

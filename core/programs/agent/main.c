@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "core/programs/agent/agent.h"
+#include "core/programs/standard_fds.h"
 
 /* Exit codes: contracts of all our commands. */
 enum {
@@ -46,6 +47,7 @@ int main(int argc, char **argv)
 	struct slo_err err = { 0 };
 	int r;
 
+	slo_standard_fds_hold();
 	/* Where huge pages are always on, the first byte of a heap takes 2 MiB: 20 MiB resident for the 6 that are used. */
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 #ifdef __GLIBC__

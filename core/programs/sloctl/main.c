@@ -5,6 +5,7 @@
 
 #include "core/config/nearest.h"
 #include "core/programs/sloctl/commands.h"
+#include "core/programs/standard_fds.h"
 
 #define ROW(id, text)                                             \
 	{                                                         \
@@ -88,8 +89,10 @@ static int run(int argc, char **argv)
 /* Whatever printed it: half a help text or list on a full disk is no success. */
 int main(int argc, char **argv)
 {
-	int code = run(argc, argv);
+	int code;
 
+	slo_standard_fds_hold();
+	code = run(argc, argv);
 	errno = EIO;
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || code == SLO_EXIT_BACKEND)
 		return code;
