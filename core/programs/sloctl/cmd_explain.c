@@ -103,7 +103,7 @@ static int ask_agent(const struct explain_args *args, const char *id)
 	char path[SLO_CONFIG_TEXT_LEN];
 	struct slo_err err = { 0 };
 	json_t *answer = NULL;
-	int r = slo_control_path(prog, args->control, path, sizeof(path));
+	int r = slo_control_path(prog, NULL, args->control, path, sizeof(path));
 
 	if (r)
 		return r;

@@ -100,7 +100,7 @@ int slo_cmd_incidents(int argc, char **argv)
 
 	if (r != 0)
 		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
-	r = slo_control_path(PROG, args.control, path, sizeof(path));
+	r = slo_control_path(PROG, NULL, args.control, path, sizeof(path));
 	if (r)
 		return r;
 	if (slo_control_ask(path, "incidents", NULL, &all, &err) < 0) {

@@ -320,7 +320,7 @@ int slo_cmd_support_bundle(int argc, char **argv)
 	if (r != 0)
 		return r == SLO_OPTIONS_DONE ? SLO_EXIT_OK : SLO_EXIT_USAGE;
 	/* A configuration that does not load is what the report may be about. */
-	if (slo_control_path(PROG, args.control, path, sizeof(path)))
+	if (slo_control_path(PROG, args.config, args.control, path, sizeof(path)))
 		(void)snprintf(path, sizeof(path), "/run/llm-slo/agent.sock");
 	return write_bundle(&args, path);
 }

@@ -113,10 +113,11 @@ int slo_control_ask(const char *path, const char *cmd, const char *id, json_t **
 	return 0;
 }
 
-int slo_control_path(const char *prog, const char *given, char *buf, size_t size)
+int slo_control_path(const char *prog, const char *config, const char *given, char *buf,
+                     size_t size)
 {
 	slo_config_auto struct slo_config *cfg = NULL;
-	int r = given ? 0 : slo_tool_load_config(prog, NULL, NULL, &cfg);
+	int r = given ? 0 : slo_tool_load_config(prog, config, NULL, &cfg);
 
 	if (r)
 		return r;

@@ -15,8 +15,12 @@
 int slo_control_ask(const char *path, const char *cmd, const char *id, json_t **ret,
                     struct slo_err *err);
 
-/* The socket that @given (--control), else the configuration names, in @buf. A usage error is told on stderr: exit code or 0. */
-int slo_control_path(const char *prog, const char *given, char *buf, size_t size);
+/*
+ * The socket that @given (--control), else the configuration @config (NULL: the default one) names, in @buf. A usage error is
+ * told on stderr: exit code or 0.
+ */
+int slo_control_path(const char *prog, const char *config, const char *given, char *buf,
+                     size_t size);
 
 /* "network_dns, confidence 0.97, incident ID (service chat)" of the open incident of @service (NULL: any). -ENOENT: none. */
 int slo_control_explain(const char *path, const char *service, char *buf, size_t size,
