@@ -25,7 +25,7 @@ struct slo_http_server {
 	struct slo_http_server_config cfg;
 	struct slo_mhd mhd;
 	struct MHD_Daemon *daemon; /* NULL until somebody connects */
-	int listen_fd, epfd, wakefd;
+	int listen_fd, epfd, wakefd, spare_fd;
 	uint16_t port;
 	size_t max, slots, open; /* connections; rows of @conn; of those, in use and not shut */
 	struct slo_http_conn *conn;

@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/net/http_listen.h"
 #include "core/net/http_request.h"
+#include "core/net/spare.h"
 
 #define CONNECTIONS_MAX 256
 #define BYTES_MAX (UINT64_C(64) << 20)
@@ -180,6 +181,19 @@ static void admit(struct slo_http_server *s, int fd, const struct sockaddr_stora
 		leave(s, c);
 }
 
+/* No descriptor is free: whoever is missed least makes room, else the newcomer goes. True: there may be more. */
+static bool hang_up(struct slo_http_server *s, int code)
+{
+	if (code != EMFILE && code != ENFILE)
+		return false;
+	if (make_room(s, slo_clock_monotonic_ns()))
+		return true;
+	if (!slo_spare_refuse(&s->spare_fd, s->listen_fd, code))
+		return false;
+	s->st.refused++;
+	return true;
+}
+
 /* True: there may be more. */
 static bool accept_some(struct slo_http_server *s)
 {
@@ -197,10 +211,8 @@ static bool accept_some(struct slo_http_server *s)
 		}
 		if (fd >= 0)
 			admit(s, fd, &from, len);
-		else if ((errno == EMFILE || errno == ENFILE) && i == 0)
-			return make_room(s, slo_clock_monotonic_ns());
 		else if (errno != EINTR && errno != ECONNABORTED)
-			return false;
+			return i == 0 && hang_up(s, errno);
 	}
 	return true;
 }
@@ -232,6 +244,7 @@ static int open_all(struct slo_http_server *s, struct slo_err *err)
 		return s->listen_fd;
 	s->epfd = epoll_create1(EPOLL_CLOEXEC);
 	s->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->spare_fd = slo_spare_open();
 	if (s->epfd < 0 || s->wakefd < 0)
 		return slo_err_set(err, -errno, "http: %s", strerror(errno));
 	r = watch(s, s->listen_fd, err);
@@ -249,7 +262,7 @@ int slo_http_server_open(struct slo_http_server **ret, const struct slo_http_ser
 
 	if (!s)
 		return slo_err_set(err, -ENOMEM, "http: out of memory");
-	s->listen_fd = s->epfd = s->wakefd = -1;
+	s->listen_fd = s->epfd = s->wakefd = s->spare_fd = -1;
 	s->cfg = *cfg;
 	s->max = cfg->max_connections ? cfg->max_connections : CONNECTIONS_MAX;
 	s->max_bytes = cfg->max_bytes ? cfg->max_bytes : BYTES_MAX;
@@ -277,6 +290,7 @@ void slo_http_server_freep(struct slo_http_server **sp)
 	slo_closep(&s->listen_fd);
 	slo_closep(&s->epfd);
 	slo_closep(&s->wakefd);
+	slo_closep(&s->spare_fd);
 	free(s->conn);
 	free(s);
 	*sp = NULL;

@@ -13,6 +13,7 @@
 
 #include "core/base/clock.h"
 #include "core/codec/json_load.h"
+#include "core/net/spare.h"
 
 #define CLIENTS 8
 #define REQUEST_MAX 1024
@@ -31,7 +32,7 @@ struct client {
 
 struct slo_control {
 	struct slo_control_config cfg;
-	int listen_fd, epfd;
+	int listen_fd, epfd, spare_fd;
 	struct sockaddr_un at;
 	bool bound;
 	struct client client[CLIENTS];
@@ -178,8 +179,10 @@ static void admit(struct slo_control *c)
 
 	for (size_t i = 0; i < CLIENTS && !k; i++)
 		k = c->client[i].fd < 0 ? &c->client[i] : NULL;
-	if (fd < 0)
+	if (fd < 0) {
+		c->st.refused += slo_spare_refuse(&c->spare_fd, c->listen_fd, errno);
 		return;
+	}
 	ev.data.ptr = k;
 	if (!k || epoll_ctl(c->epfd, EPOLL_CTL_ADD, fd, &ev)) {
 		c->st.refused++;
@@ -282,6 +285,7 @@ static int open_all(struct slo_control *c, struct slo_err *err)
 		return r;
 	c->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
+	c->spare_fd = slo_spare_open();
 	if (c->listen_fd < 0 || c->epfd < 0)
 		return slo_err_set(err, -errno, "control socket: %s", strerror(errno));
 	r = bind_private(c, err);
@@ -301,7 +305,7 @@ int slo_control_open(struct slo_control **ret, const struct slo_control_config *
 	if (!c)
 		return slo_err_set(err, -ENOMEM, "control socket: out of memory");
 	c->cfg = *cfg;
-	c->listen_fd = c->epfd = -1;
+	c->listen_fd = c->epfd = c->spare_fd = -1;
 	for (size_t i = 0; i < CLIENTS; i++)
 		c->client[i].fd = -1;
 	r = open_all(c, err);
@@ -321,6 +325,7 @@ void slo_control_freep(struct slo_control **cp)
 		leave(&c->client[i]);
 	slo_closep(&c->listen_fd);
 	slo_closep(&c->epfd);
+	slo_closep(&c->spare_fd);
 	if (c->bound)
 		(void)unlink(c->at.sun_path);
 	free(c);

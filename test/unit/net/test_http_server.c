@@ -343,6 +343,38 @@ static void a_thousand_slow_ones_do_not_keep_others_out(void **state)
 	stop(r);
 }
 
+/* What a listener that stays readable does to a loop: turn for nothing. */
+static void without_a_free_descriptor_none_is_kept_waiting(void **state)
+{
+	struct slo_http_server_config cfg = { .listen = "127.0.0.1:0", .routes = routes };
+	struct running r = { 0 };
+	struct rlimit before, none;
+	struct pollfd p;
+	int fd[3], turns = 0;
+
+	(void)state;
+	assert_int_equal(slo_http_server_open(&r.server, &cfg, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		fd[i] = dial(&r);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)dup(fd[0]); /* the lowest that is free */
+	(void)close((int)none.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	p = (struct pollfd){ .fd = slo_http_server_fd(r.server), .events = POLLIN };
+	while (turns < 100 && poll(&p, 1, 0) == 1) {
+		slo_http_server_run(r.server);
+		turns++;
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_in_range(turns, 1, 99);
+	slo_http_server_stats(r.server, &r.st);
+	assert_int_equal(r.st.refused, 3);
+	slo_http_server_freep(&r.server);
+	for (int i = 0; i < 3; i++)
+		(void)close(fd[i]);
+}
+
 static void a_dripping_request_is_cut_off(void **state)
 {
 	struct running *r = start(&(struct slo_http_server_config){ .timeout_s = 1 });
@@ -440,6 +472,7 @@ int main(void)
 		cmocka_unit_test(bodies_together_have_a_bound),
 		cmocka_unit_test(chunked_bodies_count_in_the_bound),
 		cmocka_unit_test(a_thousand_slow_ones_do_not_keep_others_out),
+		cmocka_unit_test(without_a_free_descriptor_none_is_kept_waiting),
 		cmocka_unit_test(a_dripping_request_is_cut_off),
 		cmocka_unit_test(what_ends_early_is_counted),
 		cmocka_unit_test(addresses_are_checked),

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -171,6 +172,33 @@ static void dead_sockets_are_replaced_living_ones_not(void **state)
 	(void)rmdir(path);
 }
 
+static void without_a_free_descriptor_none_is_kept_waiting(void **state)
+{
+	slo_control_auto struct slo_control *c = NULL;
+	struct slo_control_stats st;
+	struct rlimit before, none;
+	struct pollfd p;
+	char path[64];
+	int fd, turns = 0;
+
+	(void)state;
+	c = make(path);
+	fd = dial(path);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)dup(fd); /* the lowest that is free */
+	(void)close((int)none.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	p = (struct pollfd){ .fd = slo_control_fd(c), .events = POLLIN };
+	for (; turns < 100 && poll(&p, 1, 0) == 1; turns++)
+		slo_control_run(c);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_in_range(turns, 1, 99);
+	slo_control_stats(c, &st);
+	assert_int_equal(st.refused, 1);
+	(void)close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +206,7 @@ int main(void)
 		cmocka_unit_test(long_answers_go_out_in_pieces),
 		cmocka_unit_test(many_and_mute_clients_are_bounded),
 		cmocka_unit_test(dead_sockets_are_replaced_living_ones_not),
+		cmocka_unit_test(without_a_free_descriptor_none_is_kept_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
