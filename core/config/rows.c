@@ -294,7 +294,7 @@ static const struct slo_config_row slo_rows[] = {
 	{ "slo", "objective", SLO_CONFIG_NUMBER, AT_SLO(objective), 0, 1, "0.99", NULL,
 	  "Share of requests that have to be good", REQUIRED | OPEN | LIVE, NULL, NULL },
 	{ "slo", "windows", SLO_CONFIG_WINDOWS, AT_SLO(windows), 1000, 30 * 86400e3, "5m, 30m, 1h, 2h, 6h, 1d, 3d", NULL,
-	  "Windows of the burn rate", LIVE, NULL, NULL },
+	  "Windows of the burn rate. 5m with 1h, 30m with 6h, 2h with 1d, 6h with 3d alert; seven take those places", LIVE, NULL, NULL },
 };
 /* clang-format on */
 

@@ -60,6 +60,10 @@ struct slo_burn_config {
 int slo_burn_config_init(struct slo_burn_config *cfg, double objective, const uint64_t *window_ms,
                          size_t window_count, struct slo_err *err);
 
+/* The same for an objective that is to alert: -EINVAL also where no two of its windows are a pair. */
+int slo_burn_alert_config_init(struct slo_burn_config *cfg, double objective,
+                               const uint64_t *window_ms, size_t window_count, struct slo_err *err);
+
 /* Counts of one SLO. The buckets are the caller's: memory, or a mapped file. */
 struct slo_burn_ring {
 	struct slo_burn_bucket *bucket; /* SLO_BURN_BUCKETS; borrowed */

@@ -132,7 +132,8 @@ static int add_objective(struct slo_live *l, const struct slo_live_objective *ro
 		return slo_err_set(err, -ENOSPC, "%s of %s: more than %d objectives", row->name,
 		                   row->service->name, SLO_LIVE_OBJECTIVES);
 	*o = *row;
-	r = slo_burn_config_init(&o->burn, row->burn.objective, windows->ms, windows->count, err);
+	r = slo_burn_alert_config_init(&o->burn, row->burn.objective, windows->ms, windows->count,
+	                               err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[slo.%s]", o->name);
 	o->burn.valid_min = l->cfg->attribution.valid_min;
@@ -436,8 +437,8 @@ static int check_objectives(const struct slo_config *cfg, struct slo_err *err)
 	for (size_t i = 0; i < cfg->slo_count; i++) {
 		const struct slo_config_slo *c = &cfg->slo[i];
 		struct slo_burn_config burn;
-		int r = slo_burn_config_init(&burn, c->objective, c->windows.ms, c->windows.count,
-		                             err);
+		int r = slo_burn_alert_config_init(&burn, c->objective, c->windows.ms,
+		                                   c->windows.count, err);
 
 		if (r < 0)
 			return slo_err_wrap(err, r, "[slo.%s]", c->name);

@@ -8,6 +8,7 @@
 
 #include "core/base/jsonw.h"
 #include "core/config/rows.h"
+#include "core/engine/burn.h"
 #include "core/programs/options.h"
 #include "core/programs/sloctl/commands.h"
 
@@ -222,6 +223,25 @@ static int check(const struct config_args *args, const struct slo_config *cfg,
 	return SLO_EXIT_OK;
 }
 
+/* What the agent will not start with, although each value alone is right. */
+static void judge_objectives(const struct slo_config *cfg, struct slo_config_issues *issues)
+{
+	for (size_t i = 0; i < cfg->slo_count; i++) {
+		const struct slo_config_slo *c = &cfg->slo[i];
+		struct slo_burn_config burn;
+		struct slo_err err = { 0 };
+
+		if (slo_burn_alert_config_init(&burn, c->objective, c->windows.ms, c->windows.count,
+		                               &err) == 0)
+			continue;
+		issues->errors++;
+		if (issues->count == SLO_ARRAY_SIZE(issues->item))
+			continue;
+		(void)snprintf(issues->item[issues->count++].text, sizeof(issues->item[0].text),
+		               "%.150s:%u: [slo.%s] %.250s", cfg->path, c->line, c->name, err.msg);
+	}
+}
+
 static int load_and(const struct config_args *args,
                     int (*report)(const struct config_args *args, const struct slo_config *cfg,
                                   const struct slo_config_issues *issues))
@@ -246,7 +266,9 @@ static int load_and(const struct config_args *args,
 		(void)fprintf(stderr, "sloctl config: %s\n", err.msg);
 		return r == -ENOENT ? SLO_EXIT_USAGE : SLO_EXIT_BACKEND;
 	}
-	return report(args, cfg, issues);
+	if (cfg && report == check)
+		judge_objectives(cfg, issues);
+	return report(args, issues->errors ? NULL : cfg, issues);
 }
 
 static int run(const struct config_args *args, const char *word)

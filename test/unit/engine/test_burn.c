@@ -268,6 +268,23 @@ static void shortened_windows_keep_their_places(void **state)
 	assert_int_equal(cfg.bucket_ms, SLO_BURN_BUCKET_MS);
 }
 
+static void windows_that_make_no_alert_are_refused_of_an_objective(void **state)
+{
+	const uint64_t none[] = { MIN_MS, 5 * MIN_MS, 30 * MIN_MS };
+	const uint64_t pair[] = { 5 * MIN_MS, 60 * MIN_MS };
+	struct slo_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(slo_burn_alert_config_init(&cfg, 0.99, none, 3, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "no two of them make an alert"));
+	assert_non_null(strstr(err.msg, "1d, 3d)"));
+	assert_int_equal(slo_burn_alert_config_init(&cfg, 0.5, pair, 2, &err), -EINVAL);
+	assert_int_equal(slo_burn_alert_config_init(&cfg, 0.99, pair, 2, &err), 0);
+	assert_int_equal(cfg.pair_count, 1);
+	/* Burn rates alone are told of any windows. */
+	assert_int_equal(slo_burn_config_init(&cfg, 0.99, none, 3, &err), 0);
+}
+
 static void ring_is_found_again(void **state)
 {
 	struct slo_burn_result before;
@@ -356,6 +373,8 @@ int main(void)
 		cmocka_unit_test_setup(unreachable_factor_is_refused, setup),
 		cmocka_unit_test_setup(windows_are_checked, setup),
 		cmocka_unit_test_setup(shortened_windows_keep_their_places, setup),
+		cmocka_unit_test_setup(windows_that_make_no_alert_are_refused_of_an_objective,
+		                       setup),
 		cmocka_unit_test_setup(ring_is_found_again, setup),
 		cmocka_unit_test_setup(states_have_names, setup),
 		cmocka_unit_test_setup(counts_keep_their_age_when_the_clock_is_set, setup),
