@@ -155,6 +155,23 @@ static int check_string(const struct slo_config_row *row, const char *text, stru
 	return 0;
 }
 
+/* Of "HOST", "HOST:PORT" or "[IPv6]:PORT" at @host: 1 to 65535, where there is one. */
+static bool has_valid_port(const char *host)
+{
+	const char *end = host + strcspn(host, "/?#");
+	const char *at = end, *digit;
+	unsigned long port = 0;
+
+	while (at > host && !strchr(":]@", at[-1]))
+		at--;
+	if (at == host || at[-1] != ':')
+		return true;
+	for (digit = at; digit < end && isdigit((unsigned char)*digit) && port <= UINT16_MAX;
+	     digit++)
+		port = port * 10 + (unsigned long)(*digit - '0');
+	return digit == end && port >= 1 && port <= UINT16_MAX;
+}
+
 static int check_url(const char *text, struct slo_err *err)
 {
 	const char *host;
@@ -169,6 +186,8 @@ static int check_url(const char *text, struct slo_err *err)
 		return slo_err_set(err, -EINVAL, "not an http:// or https:// URL");
 	if (*host == '\0' || strchr("/:?#", *host) || strpbrk(text, " \"<>\\"))
 		return slo_err_set(err, -EINVAL, "not a valid URL");
+	if (!has_valid_port(host))
+		return slo_err_set(err, -EINVAL, "no port of 1 to 65535 after the last ':'");
 	return 0;
 }
 
