@@ -92,7 +92,7 @@ overlays_of_the_page() {
 	mkdir "$own/k8s/image" "$own/k8s/config"
 	block 'resources: [../base]' 1 | sed 's/REGISTRY/registry.test/' >"$own/k8s/image/kustomization.yaml"
 	block 'resources: [../base]' 2 >"$own/k8s/config/kustomization.yaml"
-	sed 's/^listen = 0.0.0.0:2112$/listen = 0.0.0.0:9464/' "$own/k8s/base/agent.ini" >"$own/k8s/config/agent.ini"
+	sed 's/^listen = :2112$/listen = :9464/' "$own/k8s/base/agent.ini" >"$own/k8s/config/agent.ini"
 	"$kube_tools/kubectl" kustomize "$own/k8s/image" | grep 'image: registry.test/llm-slo-agent:[0-9]' || return 1
 	"$kube_tools/kubectl" kustomize "$own/k8s/config" >"$own/config.yaml" || return 1
 	grep '9464' "$own/config.yaml" && [[ $(config_name "$own/k8s/config") != "$(config_name "$own/k8s/base")" ]]

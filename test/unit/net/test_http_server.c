@@ -442,6 +442,29 @@ static void addresses_are_checked(void **state)
 	stop(r);
 }
 
+/* A pod's agent.ini says ":4318": clusters have IPv4, IPv6 or both. */
+static void no_host_is_every_address_of_both_families(void **state)
+{
+	struct running *r = start(&(struct slo_http_server_config){ .listen = ":0" });
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6,
+		                   .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+		                   .sin6_port = htons(slo_http_server_port(r->server)) };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool six = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+
+	(void)state;
+	assert_int_equal(status_of(ask(r, GET("/hello") "\r\n")), 200);
+	if (six) {
+		put(fd, GET("/hello") "\r\n", strlen(GET("/hello") "\r\n"));
+		assert_int_equal(status_of(rest(fd)), 200);
+	} else if (fd >= 0 && errno != EADDRNOTAVAIL) {
+		fail_msg("by IPv6: %s", strerror(errno));
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	stop(r);
+}
+
 static void on_error(void *user, const struct slo_http_in *in, unsigned int status, const char *why,
                      struct slo_http_out *out)
 {
@@ -476,6 +499,7 @@ int main(void)
 		cmocka_unit_test(a_dripping_request_is_cut_off),
 		cmocka_unit_test(what_ends_early_is_counted),
 		cmocka_unit_test(addresses_are_checked),
+		cmocka_unit_test(no_host_is_every_address_of_both_families),
 		cmocka_unit_test(errors_may_have_bodies_of_their_own),
 	};
 
