@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """All signals on under a mixed load at fixed rates: 10,000 context switches, 5,000 connects and 5,000 I/Os a second together.
-What the agent and its programs cost, percent of one core: its CPU time, its programs' run time, and the calibrated cost of
-getting into each of them. Run time is by the kernel's account, which is on for this measurement only (the agent times one run in
+What the agent and its programs cost, percent of one core: its CPU time and its programs' run time, and with these the calibrated
+cost of getting into each of them, which the kernel's account leaves out. Run time is by the kernel's account, which is on for this measurement only (the agent times one run in
 64 by itself), less what the same account says of programs that do nothing at the same hooks, under the same load, in the same
 run: its own two clock reads. To get into those that many times is the floor: what is left when programs do nothing."""
 import json
@@ -89,11 +89,12 @@ def measure(preset):
     mine = [sum(int(n) for n in re.findall(rf" {field}=(\d+)", "".join(agent.text_all()))) for field in ("run_count", "run_ns")]
     figure(f"{preset}: mixed load, a run by the agent's own samples", mine[1] / max(1, mine[0]), "ns", None,
            f"{mine[0]} runs, from start to end")
+    figure(f"{preset}: mixed load, BPF and agent", 100 * (own + net) / wall, "%", "<= 1", "the two above together")
     figure(f"{preset}: mixed load, BPF entry, calibrated", 100 * runs * entry / wall, "%", None, f"{entry:.0f} ns each")
-    figure(f"{preset}: mixed load, all of it", 100 * cost / wall, "%", "<= 1", said)
+    figure(f"{preset}: mixed load, BPF and agent, with getting into the programs", 100 * cost / wall, "%", "<= 1", said)
     figure("mixed load, the floor: entry into programs that do nothing at the same hooks", 100 * floor, "%", None,
            f"{floor_runs * 1e9 / floor_wall:.0f} runs/s; {per_second(floor_rates)}")
-    figure(f"{preset}: mixed load, all of it / the floor", cost / wall / floor, "ratio", None, f"{len(HOOKS)} hooks")
+    figure(f"{preset}: mixed load, all of that / the floor", cost / wall / floor, "ratio", None, f"{len(HOOKS)} hooks")
     figure(f"{preset}: mixed load, what the account took beside that", 100 * runs * share / wall, "%", None,
            "gone when nobody else has it on")
     for name, (n, ns) in sorted(each.items(), key=lambda item: -item[1][1]):
