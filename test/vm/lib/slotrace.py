@@ -2,8 +2,10 @@
 """The kernel's own text of a tracepoint, which no BPF program has a part in: a witness of what happened, and to whom."""
 import atexit
 import contextlib
+import itertools
 import os
 import re
+import time
 
 import slonet
 import slotest
@@ -73,3 +75,48 @@ def seen(what, got, truth, unseen, others=0):
         return
     slotest.between(what, got, truth - unseen, truth + others,
                     f"at most {unseen} in events that interrupted process 1, where BPF was not run, and {others} others")
+
+
+class Turns:
+    """The waits for one CPU, and who had it meanwhile, by the text of the scheduler's tracepoints."""
+
+    def __init__(self, cpu):
+        self.cpu = cpu
+        self.trace = TextTrace("sched/sched_switch", "sched/sched_wakeup", "sched/sched_wakeup_new", clock="mono")
+
+    def _events(self):
+        text = self.trace.text()
+        written = re.search(r"entries-in-buffer/entries-written: (\d+)/(\d+)", text)
+        assert written is None or written[1] == written[2], f"the trace holds {written[1]} events of {written[2]}"
+        for cpu, at, event, rest in re.findall(r"\[(\d+)\].* ([0-9.]+): sched_(switch|wakeup|wakeup_new): (.*)", text):
+            if event == "switch" and int(cpu) == self.cpu:
+                prev, following = rest.split("==>")
+                yield (float(at), int(re.search(r"prev_pid=(\d+)", prev)[1]), "prev_state=R" in prev,
+                       int(re.search(r"next_pid=(\d+)", following)[1]))
+            elif event != "switch":
+                yield float(at), None, True, int(re.search(r" pid=(\d+)", rest)[1])
+
+    def waits(self, tids, own, begin_ns, end_ns):
+        """[(ms waited, ms of them in which one of @own had the CPU, turns meanwhile)] of waits begun between two times of the wall clock."""
+        apart = time.time() - time.monotonic()
+        queued, turns, ret, since = {}, [], [], None
+        for at, prev, runs, pid in self._events():
+            if prev is None:
+                queued.setdefault(pid, at)
+                continue
+            if since is not None:
+                turns.append((since, at, prev))
+            since = at
+            if runs and prev in tids:
+                queued[prev] = at
+            else:
+                queued.pop(prev, None)
+            first = queued.pop(pid, None)
+            if first is None or pid not in tids or not begin_ns / 1e9 <= first + apart <= end_ns / 1e9:
+                continue
+            during = [(max(a, first), b, who) for a, b, who in itertools.takewhile(lambda turn: turn[1] > first, reversed(turns))]
+            ret.append(((at - first) * 1e3, sum(b - a for a, b, who in during if who in own) * 1e3, len(during)))
+        return ret
+
+    def close(self):
+        self.trace.close()
