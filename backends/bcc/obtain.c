@@ -17,6 +17,9 @@
 /* Headers over a slow file system on a slow machine take minutes; nothing of it holds up the event loop. */
 #define COMPILE_MS (300 * 1000)
 #define HELPER "llm-slo-bcc"
+#define GET_HELPER                                                                               \
+	"install the package llm-slo-agent-bcc, or copy a compiled program of this kernel into " \
+	"state_dir/bcc"
 
 static const char *const helper_folders[] = { "/usr/libexec/llm-slo", "/usr/lib/llm-slo",
 	                                      "/usr/local/libexec/llm-slo" };
@@ -84,7 +87,8 @@ static int find_helper(const char *given, char *ret, size_t size, struct slo_err
 	if (given && *given) {
 		(void)snprintf(ret, size, "%s", given);
 		return access(ret, X_OK)
-		               ? slo_err_set(err, -errno, "%s: %s", given, strerror(errno))
+		               ? slo_err_set(err, -errno, "no helper %.80s ([bcc] helper): %s: %s",
+		                             given, strerror(errno), GET_HELPER)
 		               : 0;
 	}
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -99,8 +103,7 @@ static int find_helper(const char *given, char *ret, size_t size, struct slo_err
 	}
 	return slo_err_set(err, -ENOENT,
 	                   HELPER " is not installed (looked beside this program and in "
-	                          "/usr/libexec/llm-slo): install the package llm-slo-agent-bcc"
-	                          ", or copy a compiled program of this kernel into state_dir/bcc");
+	                          "/usr/libexec/llm-slo): " GET_HELPER);
 }
 
 /* Path of the host's root for the helper; "" for this process's own. */

@@ -247,7 +247,7 @@ def what_is_missing_is_named():
     os.makedirs(stale + "/include/generated")
     with open(stale + "/include/generated/utsrelease.h", "w", encoding="ascii") as f:
         f.write('#define UTS_RELEASE "4.4.0-21-generic"\n')
-    refused("no helper", ["/nonexistent/llm-slo-bcc"], **NO_HELPER)
+    refused("no helper", ["/nonexistent/llm-slo-bcc", "[bcc] helper", "llm-slo-agent-bcc"], **NO_HELPER)
     refused("no headers", ["/nonexistent", "kernel headers"], SLO_BCC_KERNEL_HEADERS="/nonexistent")
     refused("another release's headers", ["4.4.0-21-generic", os.uname().release], SLO_BCC_KERNEL_HEADERS=stale)
     refused("a helper that is none", ["/bin/true"], SLO_BCC_HELPER="/bin/true")
