@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,7 +20,8 @@ struct slo_outfile {
 	bool borrowed; /* @fd is standard output */
 	char *shown; /* the path as the caller has it, for messages */
 	char *path; /* of the file itself, links followed; NULL: written directly */
-	char *temporary; /* beside it; NULL: written directly */
+	char *temporary; /* beside it; NULL: written directly, or @nameless */
+	bool nameless; /* without a name until it is whole: nothing is left of who is ended */
 	char *buffer; /* of @stream */
 };
 
@@ -40,22 +42,52 @@ void slo_outfile_freep(struct slo_outfile **o)
 	slo_freep(o);
 }
 
-/* A file beside @o->path that nobody has: its descriptor, or a negative errno. */
-static int make_temporary(struct slo_outfile *o)
+/* How a file is named that has none: linkat() by the descriptor itself takes a capability. */
+static void proc_name(int fd, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "/proc/self/fd/%d", fd);
+}
+
+/* A file beside @o->path that nobody sees: its descriptor, or a negative errno where none can be had, or be named later. */
+static int make_nameless(const struct slo_outfile *o)
+{
+	slo_cleanup(slo_closep) int fd = -1;
+	char *folder slo_cleanup(slo_freep) = strdup(o->path);
+	char self[64], *slash;
+
+	if (!folder)
+		return -ENOMEM;
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	fd = open(slash ? folder : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return -errno;
+	proc_name(fd, self, sizeof(self));
+	return access(self, F_OK) < 0 ? -errno : slo_take_fd(fd);
+}
+
+/* Makes a file beside @o->path under a name that nobody has, or gives @fd that name: a descriptor, or a negative errno. */
+static int make_temporary(struct slo_outfile *o, int fd)
 {
 	size_t size = strlen(o->path) + 32;
 	char *name slo_cleanup(slo_freep) = malloc(size);
+	char self[64];
 
 	if (!name)
 		return -ENOMEM;
+	proc_name(fd, self, sizeof(self));
 	for (int i = 0; i < NAME_TRIES; i++) {
-		int fd;
+		int r;
 
 		(void)snprintf(name, size, "%s.%ld-%d.tmp", o->path, (long)getpid(), i);
-		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
-		if (fd >= 0) {
+		if (fd >= 0)
+			r = linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0 ? -1 : fd;
+		else
+			r = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+		if (r >= 0) {
 			o->temporary = slo_take_ptr(name);
-			return fd;
+			return r;
 		}
 		if (errno != EEXIST)
 			return -errno;
@@ -82,7 +114,11 @@ static int open_path(struct slo_outfile *o)
 	o->path = exists ? realpath(o->shown, NULL) : strdup(o->shown);
 	if (!o->path)
 		return -errno;
-	fd = make_temporary(o);
+	fd = make_nameless(o);
+	o->nameless = fd >= 0;
+	/* NFS, and overlayfs before 6.3, have no such files. */
+	if (fd < 0 && fd != -ENOMEM)
+		fd = make_temporary(o, -1);
 	if (fd >= 0 && exists)
 		(void)fchmod(fd, st.st_mode & 07777);
 	return fd;
@@ -155,10 +191,30 @@ FILE *slo_outfile_stream(struct slo_outfile *o)
 	return o->stream;
 }
 
-static int finish(struct slo_outfile *o)
+/* Not to be ended halfway by a signal: what has a name then has the right one. */
+static int take_place(struct slo_outfile *o)
 {
+	sigset_t all, before;
 	int r = 0;
 
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	if (o->nameless)
+		r = make_temporary(o, o->fd);
+	if (r >= 0 && close(slo_take_fd(o->fd)) < 0)
+		r = -errno;
+	if (r >= 0 && o->temporary)
+		r = rename(o->temporary, o->path) < 0 ? -errno : 0;
+	if (r >= 0)
+		slo_freep(&o->temporary);
+	else if (o->temporary)
+		(void)unlink(o->temporary);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r < 0 ? r : 0;
+}
+
+static int finish(struct slo_outfile *o)
+{
 	(void)fflush(o->stream);
 	if (o->failed)
 		return -o->failed;
@@ -166,15 +222,9 @@ static int finish(struct slo_outfile *o)
 		return -EIO;
 	if (o->borrowed)
 		return 0;
-	if (o->temporary && fsync(o->fd) < 0)
+	if (o->path && fsync(o->fd) < 0)
 		return -errno;
-	if (close(slo_take_fd(o->fd)) < 0)
-		return -errno;
-	if (o->temporary && rename(o->temporary, o->path) < 0)
-		r = -errno;
-	if (r == 0)
-		slo_freep(&o->temporary);
-	return r;
+	return take_place(o);
 }
 
 int slo_outfile_commit(struct slo_outfile **o, struct slo_err *err)

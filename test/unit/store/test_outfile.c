@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -89,6 +90,33 @@ static void file_appears_at_commit_and_not_before(void **state)
 	assert_null(o);
 	assert_string_equal(content(), "new");
 	assert_int_equal(entries(), 1);
+}
+
+/* Of these processes none cleans up after itself. */
+static void nothing_is_left_of_who_is_ended(void **state)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGKILL };
+
+	(void)state;
+	put(file, "old");
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(ends); i++) {
+		struct slo_outfile *o = NULL;
+		int status;
+		pid_t child = fork();
+
+		assert_true(child >= 0);
+		if (child == 0) {
+			if (slo_outfile_open(&o, file, &error) == 0 &&
+			    fputs("new", slo_outfile_stream(o)) >= 0 &&
+			    fflush(slo_outfile_stream(o)) == 0)
+				(void)raise(ends[i]);
+			_exit(1);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == ends[i]);
+		assert_int_equal(entries(), 1);
+		assert_string_equal(content(), "old");
+	}
 }
 
 static void old_file_stays_where_nothing_is_committed(void **state)
@@ -275,6 +303,7 @@ int main(void)
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_DIR(file_appears_at_commit_and_not_before),
+		WITH_DIR(nothing_is_left_of_who_is_ended),
 		WITH_DIR(old_file_stays_where_nothing_is_committed),
 		WITH_DIR(replaced_file_keeps_its_mode_and_its_links),
 		WITH_DIR(new_file_obeys_the_umask),
