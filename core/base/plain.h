@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a terminal gets: colour where it is wanted, and nothing of the names of others that would drive it or break a line. */
+/*
+ * What people get to read: colour where it is wanted, nothing of the names of others that would drive a terminal or break a
+ * line, and no password of a URL.
+ */
 #ifndef SLO_BASE_PLAIN_H
 #define SLO_BASE_PLAIN_H
 
@@ -19,6 +22,12 @@ static inline size_t slo_plain_control(const char *text)
 
 /* Each byte of a control character becomes '?', in place. Returns @text. */
 char *slo_plain(char *text);
+
+/*
+ * User and password of each URL among the @len bytes at @text (a word with "://" before them and '@' behind) become "***",
+ * or as many '*' as they were where those are fewer, in place. What is left of @len; no NUL is looked for or written.
+ */
+size_t slo_plain_urls(char *text, size_t len);
 
 /* @fd is a terminal, and NO_COLOR (https://no-color.org) is not set to anything but "". */
 bool slo_wants_colour(int fd);

@@ -280,7 +280,7 @@ static void check_whole(const struct slo_config_loading *l)
 {
 	const struct slo_config *cfg = l->cfg;
 	struct slo_config_place at;
-	char label[64];
+	char label[64], endpoint[SLO_CONFIG_TEXT_LEN];
 
 	if (cfg->webhook.enabled && cfg->webhook.url[0] == '\0') {
 		at = place_of(l, "webhook", "enabled", label, sizeof(label));
@@ -290,10 +290,13 @@ static void check_whole(const struct slo_config_loading *l)
 	}
 	if (strstr(cfg->otlp.endpoint, ":4317")) {
 		at = place_of(l, "otlp", "endpoint", label, sizeof(label));
+		(void)snprintf(endpoint, sizeof(endpoint), "%s", cfg->otlp.endpoint);
+		slo_config_row_hide(slo_config_row_find("otlp", "endpoint"), endpoint,
+		                    sizeof(endpoint));
 		slo_config_warn(
 			l, &at,
 			"[otlp] endpoint = %.100s: port 4317 is OTLP/gRPC by convention; this agent speaks OTLP/HTTP, whose port is 4318",
-			cfg->otlp.endpoint);
+			endpoint);
 	}
 	for (size_t i = 0; i < cfg->slo_count; i++)
 		check_slo(l, &cfg->slo[i]);

@@ -346,7 +346,7 @@ bool slo_config_is_default(const struct slo_config *cfg, const char *section, co
 /* What records go to where stdout is a terminal, or is none: never SLO_CONFIG_OUTPUT_AUTO. */
 enum slo_config_output slo_config_output_kind(const struct slo_config *cfg, bool terminal);
 
-/* Value as it would stand in a file, secrets as "***"; cut where @size (SLO_CONFIG_VALUE_LEN suffices) is too small. */
+/* Value as it would stand in a file, secrets and a URL's user and password as "***"; cut where @size (SLO_CONFIG_VALUE_LEN suffices) is too small. */
 void slo_config_entry_text(const struct slo_config_entry *entry, char *buf, size_t size);
 
 /* "default", "/etc/llm-slo/agent.ini:12", "SLO_AGENT_EMIT", "--emit". */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/plain.h"
 #include "core/config/value.h"
 
 size_t slo_config_entry_count(const struct slo_config *cfg)
@@ -44,11 +45,27 @@ static void plain_text(const struct slo_config_entry *entry, char *buf, size_t s
 	slo_config_value_text(entry->row, entry->value, buf, size);
 }
 
+void slo_config_row_hide(const struct slo_config_row *row, char *buf, size_t size)
+{
+	if ((row->flags & SLO_CONFIG_F_SECRET) && *buf)
+		(void)snprintf(buf, size, "***");
+	else if (row->type == SLO_CONFIG_URL)
+		buf[slo_plain_urls(buf, strlen(buf))] = '\0';
+}
+
 void slo_config_entry_text(const struct slo_config_entry *entry, char *buf, size_t size)
 {
+	char whole[SLO_CONFIG_TEXT_LEN];
+
+	/* Cut first, a URL may lack the '@' by which its password is known. */
+	if (entry->row->type == SLO_CONFIG_URL) {
+		plain_text(entry, whole, sizeof(whole));
+		slo_config_row_hide(entry->row, whole, sizeof(whole));
+		(void)snprintf(buf, size, "%s", whole);
+		return;
+	}
 	plain_text(entry, buf, size);
-	if ((entry->row->flags & SLO_CONFIG_F_SECRET) && *buf)
-		(void)snprintf(buf, size, "***");
+	slo_config_row_hide(entry->row, buf, size);
 }
 
 void slo_config_entry_origin(const struct slo_config *cfg, const struct slo_config_entry *entry,

@@ -95,11 +95,13 @@ static void bad_value(const struct slo_config_loading *l, const struct slo_confi
                       const char *section, const struct slo_config_row *row, const char *value,
                       const char *why)
 {
-	char accepted[256];
+	char accepted[256], shown[SLO_CONFIG_TEXT_LEN];
 
 	slo_config_row_accepted(row, accepted, sizeof(accepted));
-	slo_config_error(l, at, "[%s] %s = %.80s: %s (accepted: %s)", section, row->key,
-	                 row->flags & SLO_CONFIG_F_SECRET ? "***" : value, why, accepted);
+	(void)snprintf(shown, sizeof(shown), "%s", value);
+	slo_config_row_hide(row, shown, sizeof(shown));
+	slo_config_error(l, at, "[%s] %s = %.80s: %s (accepted: %s)", section, row->key, shown, why,
+	                 accepted);
 }
 
 /* --- settings ----------------------------------------------------------------------------------------------- */

@@ -62,6 +62,9 @@ void slo_config_row_default(const struct slo_config_row *row, char *buf, size_t 
 /* "200 to 10000 ms", "one of threshold, all": what the value may be. */
 void slo_config_row_accepted(const struct slo_config_row *row, char *buf, size_t size);
 
+/* What of a value of @row in @buf (whole: a URL's '@' tells what is its password) nobody shall see becomes "***". */
+void slo_config_row_hide(const struct slo_config_row *row, char *buf, size_t size);
+
 /* "SLO_AGENT_EMIT"; "" for the rows of [slo.NAME], which the environment cannot set. */
 void slo_config_env_name(const struct slo_config_row *row, char *buf, size_t size);
 

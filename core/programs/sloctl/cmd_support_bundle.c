@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/clock.h"
+#include "core/base/plain.h"
 #include "core/codec/json_pool.h"
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/control.h"
@@ -121,24 +122,23 @@ static size_t gather(int fd, char *buf)
 	return len;
 }
 
-/* Webhooks' URLs are secrets of their own: of each URL scheme and host stay. */
-static void mask_urls(char *text, size_t len)
+/* Webhooks' URLs are secrets of their own: of each URL scheme and host stay. What is left of @len. */
+static size_t mask_urls(char *text, size_t len)
 {
-	for (char *at = text; (at = memmem(at, len - (size_t)(at - text), "://", 3));) {
-		char *user = NULL, *end = text + len;
+	const char *end;
+
+	len = slo_plain_urls(text, len);
+	end = text + len;
+	for (char *at = text; (at = memmem(at, (size_t)(end - at), "://", 3));) {
 		bool path = false;
 
-		at += 3;
-		for (char *c = at; c < end && *c != '@' && !strchr("/ \t\r\n\"", *c); c++)
-			user = c + 1 < end && c[1] == '@' ? c + 1 : user;
-		for (char *c = at; user && c < user; c++)
-			*c = '*';
-		for (; at < end && !strchr(" \t\r\n\"", *at); at++) {
+		for (at += 3; at < end && !strchr(" \t\r\n\"", *at); at++) {
 			if (path)
 				*at = '*';
 			path = path || *at == '/';
 		}
 	}
+	return len;
 }
 
 /* How journalctl says that it has nothing; it ends well all the same. */
@@ -187,8 +187,7 @@ static void add_output(struct bundle *b, const char *name, const char *const arg
 		miss(b, name, why);
 		return;
 	}
-	mask_urls(b->part, len);
-	add(b, name, b->part, len);
+	add(b, name, b->part, mask_urls(b->part, len));
 }
 
 /* --- parts ------------------------------------------------------------------------------------------------------ */
@@ -254,8 +253,7 @@ static void add_log_file(struct bundle *b, const char *path)
 		miss(b, "log.txt", why);
 		return;
 	}
-	mask_urls(b->part, (size_t)n);
-	add(b, "log.txt", b->part, (size_t)n);
+	add(b, "log.txt", b->part, mask_urls(b->part, (size_t)n));
 }
 
 static void add_parts(struct bundle *b, const struct bundle_args *args, const char *path)
