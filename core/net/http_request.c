@@ -8,6 +8,8 @@
 #include "core/base/clock.h"
 
 #define FIRST_BYTES (16U << 10)
+/* Each step copies what came before; who announces much and sends little gets this many times of it. */
+#define GROWTH 8
 #define DISCARD_MAX \
 	(UINT64_C(1) << 20) /* read on after an error, so that the sender sees the answer */
 #define RETRY_AFTER_S 1
@@ -157,7 +159,7 @@ static void fail(struct slo_http_server *s, struct request *q, unsigned int stat
 
 static bool grow(struct slo_http_server *s, struct request *q, size_t need)
 {
-	size_t size = q->size ? q->size * 2 : FIRST_BYTES;
+	size_t size = q->size ? q->size * GROWTH : FIRST_BYTES;
 	size_t room = s->max_bytes - (s->bytes - q->size);
 	uint8_t *body;
 
@@ -265,7 +267,7 @@ static enum MHD_Result serve(struct slo_http_server *s, struct MHD_Connection *c
 	describe(s, &in, connection, q, method, path);
 	if (q->body) {
 		q->body[q->len] = '\0';
-		/* It may be kept for long, and may be half empty: bodies grow by doubling. */
+		/* It may be kept for long, and may be nearly empty: bodies grow by steps. */
 		less = realloc(q->body, q->len + 1);
 		q->body = less ? less : q->body;
 	}

@@ -11,7 +11,7 @@
 #define REPLY_MAX_DEFAULT ((size_t)4 << 20)
 #define RETRY_AFTER_MAX_S INT64_C(86400) /* more is taken for this */
 #define UPLOAD_PIECE_DEFAULT 65536 /* curl's own */
-#define UPLOAD_PIECE (256L << 10) /* of a large body: what one call of curl sends */
+#define UPLOAD_PIECE (128L << 10) /* of a large body: what one call of curl sends */
 #define FIRST_BYTES ((size_t)1024)
 
 /* --- answer --------------------------------------------------------------------------------------------------- */

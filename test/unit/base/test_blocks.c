@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/blocks.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -74,7 +76,9 @@ static void blocks_hold_what_is_written(void **state)
 		size[at] = 1 + (i >> 6) % (round % 2 ? 1000000 : 1000);
 		p[at] = round % 5 ? malloc(size[at]) : calloc(1, size[at]);
 		assert_non_null(p[at]);
-		assert_true(round % 5 || (p[at][0] == 0 && p[at][size[at] - 1] == 0));
+		for (size_t k = 0; round % 5 == 0 && k < size[at]; k++)
+			assert_int_equal(p[at][k], 0);
+		memset(p[at], 0xa5, size[at]);
 		if (round % 3 == 0) {
 			size[at] *= 2;
 			p[at] = realloc(p[at], size[at]);
@@ -88,12 +92,39 @@ static void blocks_hold_what_is_written(void **state)
 		free(p[i]);
 }
 
+/* What a library takes by calloc(), what is cut to its length. */
+static void blocks_are_used_again_whole(void **state)
+{
+	unsigned char *p;
+	uintptr_t was;
+
+	(void)state;
+#ifndef SLO_WRAP_BLOCKS
+	skip();
+#endif
+	slo_blocks_keep();
+	p = malloc(1000000);
+	assert_non_null(p);
+	memset(p, 0xa5, 1000000);
+	was = (uintptr_t)p;
+	free(p);
+	p = calloc(1, 990000);
+	assert_int_equal((uintptr_t)p, was);
+	for (size_t i = 0; i < 990000; i++)
+		assert_int_equal(p[i], 0);
+	p = realloc(p, 900000);
+	assert_int_equal((uintptr_t)p, was);
+	assert_true(malloc_usable_size(p) >= 1000000);
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(best_fit_is_taken_and_no_waste),
 		cmocka_unit_test(caps_hold_and_the_oldest_goes),
 		cmocka_unit_test(blocks_hold_what_is_written),
+		cmocka_unit_test(blocks_are_used_again_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
