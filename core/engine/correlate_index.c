@@ -145,9 +145,11 @@ bool slo_corr_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier, u
 		b = who->pid;
 		break;
 	case SLO_TIER_POD_CONN:
-		a = who->pod;
-		b = who->conn;
-		break;
+		/* Without the protocol, and the addresses folded; ports stay, that keys of one time lie side by side. */
+		*ret = (uint64_t)who->pod << 32 |
+		       (uint32_t)(who->conn[0] ? slo_hash_mix(who->conn[0]) ^ (who->conn[1] >> 16)
+		                               : who->conn[1]);
+		return who->pod && slo_corr_has_conn(who);
 	case SLO_TIER_SERVICE_NODE:
 		a = b = who->place;
 		break;
@@ -358,13 +360,69 @@ static bool read_trace(const char *id, uint64_t ret[2])
 	return true;
 }
 
+/* A number without zeros before it, up to @max: what comes behind it, or NULL. */
+static const char *read_number(const char *s, uint32_t max, uint32_t *ret)
+{
+	uint32_t digit = (uint32_t)(unsigned char)*s - '0', n = digit;
+
+	if (digit > 9)
+		return NULL;
+	for (s++; n && (digit = (uint32_t)(unsigned char)*s - '0') <= 9; s++) {
+		n = 10 * n + digit;
+		if (n > max)
+			return NULL;
+	}
+	*ret = n;
+	return s;
+}
+
+/* "10.1.0.7:443" */
+static const char *read_end(const char *s, uint32_t *ret_address, uint32_t *ret_port)
+{
+	uint32_t part, address = 0;
+
+	for (int i = 0; i < 4; i++) {
+		s = read_number(s, UINT8_MAX, &part);
+		if (!s || *s++ != (i < 3 ? '.' : ':'))
+			return NULL;
+		address = address << 8 | part;
+	}
+	*ret_address = address;
+	return read_number(s, UINT16_MAX, ret_port);
+}
+
+/*
+ * Each request may have a connection of its own, so as names they would be most of all names, too. False: @text is no
+ * "A.B.C.D:PORT->A.B.C.D:PORT/tcp" (udp) to the letter, or one that looks as a name's number does.
+ */
+static bool read_conn(const char *text, uint64_t ret[2])
+{
+	uint32_t from, to, from_port, to_port;
+	bool udp;
+
+	text = read_end(text, &from, &from_port);
+	if (!text || text[0] != '-' || text[1] != '>')
+		return false;
+	text = read_end(text + 2, &to, &to_port);
+	if (!text || !(from | to))
+		return false;
+	udp = strcmp(text, "/udp") == 0;
+	if (!udp && strcmp(text, "/tcp") != 0)
+		return false;
+	ret[0] = (uint64_t)from << 32 | to;
+	ret[1] = (uint64_t)from_port << 32 | (uint64_t)to_port << 16 | (udp ? 2 : 1);
+	return true;
+}
+
 static int number_all(struct slo_correlator *c, const struct slo_corr_who *from,
                       struct slo_corr_latest *latest, struct slo_corr_numbers *ret)
 {
-	uint64_t trace[2] = { 0 };
+	uint64_t trace[2] = { 0 }, conn[2] = { 0 };
 	bool is_id = from->trace_id && read_trace(from->trace_id, trace);
+	bool is_v4 = from->conn && read_conn(from->conn, conn);
 	const char *name[SLO_CORR_NAME_MAX_] = { is_id ? NULL : from->trace_id, from->pod,
-		                                 from->conn, from->service, from->node };
+		                                 is_v4 ? NULL : from->conn, from->service,
+		                                 from->node };
 	struct slo_corr_latest now = { 0 };
 	size_t len[SLO_ARRAY_SIZE(name)] = { 0 };
 	uint32_t hash[SLO_ARRAY_SIZE(name)];
@@ -392,7 +450,7 @@ static int number_all(struct slo_correlator *c, const struct slo_corr_who *from,
 	*ret = (struct slo_corr_numbers){
 		.trace = { trace[0], is_id ? trace[1] : now.name[SLO_CORR_NAME_TRACE] },
 		.pod = now.name[SLO_CORR_NAME_POD],
-		.conn = now.name[SLO_CORR_NAME_CONN],
+		.conn = { conn[0], is_v4 ? conn[1] : now.name[SLO_CORR_NAME_CONN] },
 		.place = now.place,
 		.pid = from->pid,
 	};

@@ -17,7 +17,7 @@ static unsigned int in_common(const struct slo_corr_numbers *a, const struct slo
 		                                    : SLO_CORR_TRACES_DIFFER;
 	if (pod && a->pid && a->pid == b->pid)
 		common |= SLO_CORR_EQUAL(SLO_TIER_POD_PID);
-	if (pod && a->conn && a->conn == b->conn)
+	if (pod && slo_corr_has_conn(a) && slo_corr_same_conn(a, b))
 		common |= SLO_CORR_EQUAL(SLO_TIER_POD_CONN);
 	if (a->place && a->place == b->place)
 		common |= SLO_CORR_EQUAL(SLO_TIER_SERVICE_NODE);
@@ -117,6 +117,16 @@ struct entries {
 	enum slo_corr_tier tier, list;
 };
 
+/* Whether @signal and the span in @slot are such a pair. Two connections may be under one key. */
+static bool is_entry(const struct slo_correlator *c, struct entries of, uint32_t slot,
+                     const struct slo_corr_signal_record *signal, int64_t *ret_distance_ns)
+{
+	const struct slo_corr_span_record *span = &c->span[slot];
+
+	return judge(c, span, signal, ret_distance_ns) == of.tier &&
+	       (of.list != SLO_TIER_POD_CONN || slo_corr_same_conn(&span->who, &signal->who));
+}
+
 /* Spans that began last before a signal are the likeliest to hold it. */
 #define LATEST 8
 
@@ -133,8 +143,7 @@ static bool enter_latest(struct slo_correlator *c, const struct slo_corr_signal_
 
 	for (size_t i = 0; i < n && !is_hopeless(c, of.tier, best); i++) {
 		if (may_reach(e[i].time, e[i].note, signal->time_ns) &&
-		    judge(c, &c->span[e[i].id], signal, &distance_ns) == of.tier &&
-		    distance_ns == 0)
+		    is_entry(c, of, e[i].id, signal, &distance_ns) && distance_ns == 0)
 			enter(c, best, e[i].id, 0);
 	}
 	if (is_hopeless(c, of.tier, best))
@@ -162,8 +171,7 @@ static void enter_near(struct slo_correlator *c, const struct slo_corr_signal_re
 	at = slo_time_index_seek(c->span_list[of.list], key, shift(alive, -c->longest_ns));
 	while (!is_hopeless(c, of.tier, best) &&
 	       slo_time_index_next(c->span_list[of.list], &at, to, &e)) {
-		if (may_reach(e.time, e.note, alive) &&
-		    judge(c, &c->span[e.id], signal, &distance_ns) == of.tier)
+		if (may_reach(e.time, e.note, alive) && is_entry(c, of, e.id, signal, &distance_ns))
 			enter(c, best, e.id, distance_ns);
 	}
 }
@@ -178,7 +186,7 @@ static void break_tie(struct slo_correlator *c, const struct slo_corr_signal_rec
 	const struct entries of = { SLO_TIER_POD_PID, SLO_TIER_POD_CONN };
 	struct contest named = { 0 };
 
-	if (!signal->who.conn || !c->span_list[of.list])
+	if (!slo_corr_has_conn(&signal->who) || !c->span_list[of.list])
 		return;
 	enter_near(c, signal, of, &named);
 	if (named.traces && named.distance_ns == best->distance_ns)
@@ -220,7 +228,7 @@ static bool has_better_keys(const struct slo_corr_signal_record *signal, enum sl
 	return false;
 }
 
-/* The note of @signal in the list of the tier that settled it. */
+/* The note of @signal in the list of the tier that settled it; who meets a connection's looks at each. */
 static void note_final(struct slo_correlator *c, const struct slo_corr_signal_record *signal,
                        uint32_t note)
 {
@@ -228,7 +236,7 @@ static void note_final(struct slo_correlator *c, const struct slo_corr_signal_re
 	uint32_t slot = (uint32_t)(signal - c->signal);
 	uint64_t key;
 
-	if (!slo_corr_signal_key(&signal->who, tier, &key))
+	if (tier == SLO_TIER_POD_CONN || !slo_corr_signal_key(&signal->who, tier, &key))
 		return;
 	/* It may have been met in another list. */
 	slo_corr_list_signals(c, tier, key);

@@ -12,7 +12,9 @@
 struct slo_corr_numbers {
 	/* Of an id of 32 hex digits the digits; of any other text 0 and its number. All 0: none. */
 	uint64_t trace[2];
-	uint32_t pod, conn;
+	/* Of a connection over IPv4 both addresses, then ports and protocol; of any other text 0 and its number. All 0: none. */
+	uint64_t conn[2];
+	uint32_t pod;
 	uint32_t place; /* service and node, where both are known */
 	uint32_t pid;
 };
@@ -65,7 +67,7 @@ struct slo_corr_ring {
 enum slo_corr_name {
 	SLO_CORR_NAME_TRACE, /* one that is no 32 hex digits */
 	SLO_CORR_NAME_POD,
-	SLO_CORR_NAME_CONN,
+	SLO_CORR_NAME_CONN, /* one that is not over IPv4 */
 	SLO_CORR_NAME_SERVICE,
 	SLO_CORR_NAME_NODE,
 	SLO_CORR_NAME_MAX_,
@@ -85,6 +87,17 @@ static inline bool slo_corr_same_trace(const struct slo_corr_numbers *a,
                                        const struct slo_corr_numbers *b)
 {
 	return a->trace[0] == b->trace[0] && a->trace[1] == b->trace[1];
+}
+
+static inline bool slo_corr_has_conn(const struct slo_corr_numbers *who)
+{
+	return who->conn[0] | who->conn[1];
+}
+
+static inline bool slo_corr_same_conn(const struct slo_corr_numbers *a,
+                                      const struct slo_corr_numbers *b)
+{
+	return a->conn[0] == b->conn[0] && a->conn[1] == b->conn[1];
 }
 
 struct slo_correlator {
@@ -126,8 +139,8 @@ struct slo_correlator {
 };
 
 /*
- * The keys of @tier, two numbers side by side: equal keys are equal names, but for trace ids, of which two may have one
- * key. False, and no key, where a name is unknown.
+ * The keys of @tier, two numbers side by side: equal keys are equal names, but for trace ids and connections, of which two
+ * may have one key: who walks a list by one of these looks at the ids, too. False, and no key, where a name is unknown.
  */
 bool slo_corr_key(const struct slo_corr_numbers *who, enum slo_corr_tier tier, uint64_t *ret);
 

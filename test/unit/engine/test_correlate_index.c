@@ -190,14 +190,20 @@ static struct slo_corr_who random_who(void)
 		                              "4bf92f3577b34da6a3ce929d0e0e4737",
 		                              "4BF92F3577B34DA6A3CE929D0E0E4737" };
 	static const char *const pods[] = { "p1", "p2" };
-	static const char *const conns[] = { "c1", "c2", "c3" };
+	/* As spans and signals have it, of which two differ in the protocol alone, and other texts. */
+	static const char *const conns[] = { "c1",
+		                             "[::1]:9->[::1]:443/tcp",
+		                             "10.0.0.1:9->10.0.0.2:443/tcp",
+		                             "10.0.0.1:9->10.0.0.2:443/udp",
+		                             "10.0.0.1:09->10.0.0.2:443/tcp",
+		                             "10.0.0.1:9->10.0.0.2:443/tcp6" };
 	static const char *const services[] = { "s1", "s2" };
 	static const char *const nodes[] = { "n1", "n2" };
 
 	return (struct slo_corr_who){
 		.trace_id = rnd(2) ? "" : pick(traces, 6),
 		.pod = pick(pods, 2),
-		.conn = pick(conns, 3),
+		.conn = pick(conns, 6),
 		.service = pick(services, 2),
 		.node = pick(nodes, 2),
 		.pid = (uint32_t)rnd(4),
@@ -354,7 +360,12 @@ static void index_agrees_with_brute_force_as_spans_come_and_go(void **state)
 
 static const char *crowd_conn(uint64_t seed)
 {
-	static const char *const conns[] = { "c1", "c2", "c3", "c4", "c5", "c6" };
+	static const char *const conns[] = { "c1",
+		                             "c2",
+		                             "10.0.0.1:1->10.0.0.2:443/tcp",
+		                             "10.0.0.1:1->10.0.0.2:443/udp",
+		                             "10.0.0.1:2->10.0.0.2:443/tcp",
+		                             "255.255.255.255:65535->0.0.0.0:0/udp" };
 
 	return seed % 3 == 0 ? conns[0] : pick(conns, SLO_ARRAY_SIZE(conns));
 }
