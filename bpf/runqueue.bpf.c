@@ -152,19 +152,30 @@ __attribute__((noinline)) int waited_for_own(__u64 cgroup_id, __u64 now, __u64 w
 	return own * 2 > wait_ns;
 }
 
-static __always_inline __u32 cause_of(struct task_struct *next, __u64 cgroup_id, __u64 now,
-                                      __u64 wait_ns)
+/* Nearly every wait begins within the present turn, which is all there is to look at: no call then. */
+static __always_inline int holder_is_own(struct turns *t, __u64 cgroup_id, __u64 now, __u64 wait_ns)
+{
+	const struct turn *turn = &t->turn[t->at & (TURNS - 1)];
+
+	if (turn->since_ns <= now - wait_ns)
+		return turn->holder == cgroup_id && wait_ns;
+	return waited_for_own(cgroup_id, now, wait_ns);
+}
+
+static __always_inline __u32 cause_of(struct task_struct *next, struct turns *turns,
+                                      __u64 cgroup_id, __u64 now, __u64 wait_ns)
 {
 	const struct cfs_rq *cfs = next->se.cfs_rq;
 
 	if (waited_for_quota(cfs, cfs->rq, wait_ns))
 		return SLO_ABI_WAIT_QUOTA;
-	return waited_for_own(cgroup_id, now, wait_ns) ? SLO_ABI_WAIT_OWN : SLO_ABI_WAIT_OTHER;
+	return holder_is_own(turns, cgroup_id, now, wait_ns) ? SLO_ABI_WAIT_OWN
+	                                                     : SLO_ABI_WAIT_OTHER;
 }
 
 /* A wait of @ns is over @now, by the clock of the turns; @start_ns 0: not known by the monotonic clock. */
-static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __u64 now,
-                                   __u64 start_ns, __u64 ns)
+static __always_inline void finish(struct task_struct *next, struct turns *turns, __u64 cgroup_id,
+                                   __u64 now, __u64 start_ns, __u64 ns)
 {
 	struct slo_abi_owner o = { .cgroup_id = cgroup_id, .tgid = next->tgid, .tid = next->pid };
 	struct slo_measure m = { .ns = ns };
@@ -173,7 +184,7 @@ static __always_inline void finish(struct task_struct *next, __u64 cgroup_id, __
 	__builtin_memcpy(o.comm, next->comm, sizeof(o.comm));
 	if (!slo_admit(SLO_ABI_RUNQUEUE_DELAY, &o))
 		return;
-	m.tag = cause_of(next, cgroup_id, now, ns);
+	m.tag = cause_of(next, turns, cgroup_id, now, ns);
 	e = slo_latency(SLO_ABI_RUNQUEUE_DELAY, &o, &m);
 	if (!e)
 		return;
@@ -230,7 +241,7 @@ int SLO_PROG(runq_switch, _Bool preempt, struct task_struct *prev, struct task_s
 	/* The idle task never waits. */
 	if (next->pid && queued && clock >= queued &&
 	    !stamped_asleep(next->pid, queued, clock - queued))
-		finish(next, cgroup_id, now, 0, clock - queued);
+		finish(next, turns, cgroup_id, now, 0, clock - queued);
 	take_turn(turns, cgroup_id, now);
 	return 0;
 }
@@ -281,7 +292,7 @@ int SLO_PROG(runq_switch_map, _Bool preempt, struct task_struct *prev, struct ta
 		return 0;
 	queued = bpf_map_lookup_elem(&runq_queued, &pid);
 	if (queued && now >= *queued)
-		finish(next, cgroup_id, now, *queued, now - *queued);
+		finish(next, turns, cgroup_id, now, *queued, now - *queued);
 	if (queued)
 		bpf_map_delete_elem(&runq_queued, &pid);
 	take_turn(turns, cgroup_id, now);
