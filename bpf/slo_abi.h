@@ -133,7 +133,8 @@ enum slo_abi_file_class {
 	SLO_ABI_FILE_REGULAR = 0,
 	SLO_ABI_FILE_BLOCK,
 	SLO_ABI_FILE_DIR,
-	SLO_ABI_FILE_OTHER,
+	SLO_ABI_FILE_OTHER, /* of a filesystem without storage behind it */
+	SLO_ABI_FILE_UNKNOWN, /* one of these: what waits for a peer takes no such call */
 	SLO_ABI_FILE_CLASS_MAX,
 };
 

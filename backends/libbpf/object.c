@@ -484,8 +484,12 @@ int slo_bpf_obj_set_global(const struct slo_bpf_obj *o, const char *name, uint64
 	int id = btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC);
 	const struct btf_type *sec = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
 	slo_cleanup(slo_freep) char *data = sec ? calloc(1, sec->size) : NULL;
+	const int own = slo_bpf_obj_map_fd(o, name);
 	const uint32_t zero = 0;
 
+	/* Old kernels have no globals: a map instead. */
+	if (own >= 0)
+		return bpf_map_update_elem(own, &zero, &value, BPF_ANY) ? -errno : 0;
 	if (fd < 0 || !data)
 		return -ENOENT;
 	if (bpf_map_lookup_elem(fd, &zero, data))

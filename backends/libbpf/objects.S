@@ -20,7 +20,7 @@ slo_bpf_\flavour\()_\name\()_end:
 .irp name, dns, retransmit, runqueue, connect, reclaim, disk, syscall, tls, route
 	embed core, \name, bpf
 .endr
-.irp name, dns, retransmit, runqueue, connect, reclaim, disk, tls
+.irp name, dns, retransmit, runqueue, connect, reclaim, disk, syscall, tls
 	embed free, \name, free
 .endr
 .irp name, dns, retransmit, runqueue, connect, tls
@@ -28,5 +28,6 @@ slo_bpf_\flavour\()_\name\()_end:
 .endr
 same reclaim
 same disk
+same syscall
 
 .section .note.GNU-stack, "", %progbits

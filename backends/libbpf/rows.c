@@ -2,11 +2,9 @@
 #include "backends/libbpf/rows.h"
 
 SLO_OBJ_ALL_EMBEDDED(core);
-SLO_OBJ_EMBEDDED(core, syscall);
 
 static const struct slo_obj_row objects[] = {
 	SLO_OBJ_ALL_ROWS(core),
-	[SLO_OBJ_SYSCALL] = { SLO_OBJ_ROW(core, syscall, SLO_SIG_BIT(SLO_SIG_SYSCALL)) },
 };
 SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 

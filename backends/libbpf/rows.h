@@ -105,6 +105,7 @@ const struct slo_rung *slo_rungs(enum slo_flavour flavour, size_t *ret_count);
 	SLO_OBJ_EMBEDDED(flavour, connect);    \
 	SLO_OBJ_EMBEDDED(flavour, reclaim);    \
 	SLO_OBJ_EMBEDDED(flavour, disk);       \
+	SLO_OBJ_EMBEDDED(flavour, syscall);    \
 	SLO_OBJ_EMBEDDED(flavour, tls)
 #define SLO_OBJ_ALL_ROWS(flavour)                                                                \
 	[SLO_OBJ_DNS] = { SLO_OBJ_ROW(flavour, dns, SLO_SIG_BIT(SLO_SIG_DNS_LATENCY)) },         \
@@ -118,6 +119,7 @@ const struct slo_rung *slo_rungs(enum slo_flavour flavour, size_t *ret_count);
 		                                  SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)) },        \
 	[SLO_OBJ_RECLAIM] = { SLO_OBJ_ROW(flavour, reclaim, SLO_SIG_BIT(SLO_SIG_MEM_RECLAIM)) }, \
 	[SLO_OBJ_DISK] = { SLO_OBJ_ROW(flavour, disk, SLO_SIG_BIT(SLO_SIG_DISK_IO)) },           \
+	[SLO_OBJ_SYSCALL] = { SLO_OBJ_ROW(flavour, syscall, SLO_SIG_BIT(SLO_SIG_SYSCALL)) },     \
 	[SLO_OBJ_TLS] = { SLO_OBJ_ROW(flavour, tls,                                              \
 		                      SLO_SIG_BIT(SLO_SIG_TLS_HANDSHAKE) |                       \
 		                              SLO_SIG_BIT(SLO_SIG_TLS_FAIL)) }

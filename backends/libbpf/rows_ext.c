@@ -38,6 +38,8 @@ static const struct slo_rung rungs[] = {
 	{ RECLAIM, .mechanism = "tracepoint, BTF file", CGROUP,
 	  .note = "throttling of reclaim is not told apart" },
 	{ DISK, .mechanism = "tracepoint, BTF file", CGROUP, .note = DISK_NOTE },
+	{ SYSC, .mechanism = "tracepoint, BTF file", CGROUP, .note = SYSC_NOTE },
+	{ SYSC, .mechanism = "tracepoint, BTF file, no cgroup", .note = SYSC_NOTE NO_CGROUP },
 	{ TLS, .mechanism = "cgroup_skb, BTF file",
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 3 } }, .note = SLO_TLS_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, BTF file, task by probe read",

@@ -4,7 +4,6 @@
 
 SLO_OBJ_ALL_EMBEDDED(free);
 
-/* System calls have no row: which file a call is for stands in no tracepoint. */
 static const struct slo_obj_row objects[SLO_OBJ_MAX_] = {
 	SLO_OBJ_ALL_ROWS(free),
 };
@@ -29,6 +28,8 @@ static const struct slo_rung rungs[] = {
 	  .note = "throttling of reclaim is not told apart" NO_CGROUP },
 	{ DISK, .mechanism = "tracepoint", CGROUP, .note = DISK_NOTE },
 	{ DISK, .mechanism = "tracepoint, no cgroup", .note = DISK_NOTE NO_CGROUP },
+	{ SYSC, .mechanism = "tracepoint", CGROUP, .note = SYSC_NOTE },
+	{ SYSC, .mechanism = "tracepoint, no cgroup", .note = SYSC_NOTE NO_CGROUP },
 	{ TLS, .mechanism = "cgroup_skb, no BTF",
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 3 } }, .note = SLO_TLS_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, no BTF, no task", .rodata[0] = { "slo_skb_cgroup", 1 },

@@ -87,6 +87,28 @@
 	"requests are told by disk and sector; flushes are not seen; the owner is whoever " \
 	"queued the request, of written-back data the kernel"
 
+#define SYSC                                                                                       \
+	.obj = SLO_OBJ_SYSCALL, .source = SLO_SRC_TRACEPOINT, .unused_maps = { "slo_counts" },     \
+	.hooks = "tracepoint/syscalls/sys_{enter,exit}_{pread64,pwrite64,preadv,pwritev,"          \
+		 "preadv2,pwritev2,fsync,fdatasync,msync,sync_file_range}",                        \
+	.progs = { "sys_pread64", "sys_pread64_end", "sys_pwrite64", "sys_pwrite64_end" },         \
+	.extra = { { .prog = { "sys_preadv", "sys_preadv_end", "sys_pwritev", "sys_pwritev_end",   \
+		               "sys_preadv2", "sys_preadv2_end", "sys_pwritev2",                   \
+		               "sys_pwritev2_end" },                                               \
+		     .missing = "preadv, pwritev and their kin are not seen" },                    \
+		   { .prog = { "sys_fsync", "sys_fsync_end", "sys_fdatasync", "sys_fdatasync_end", \
+		               "sys_msync", "sys_msync_end", "sys_sync_file_range",                \
+		               "sys_sync_file_range_end" },                                        \
+		     .missing = "fsync and its kin are not seen" } },                              \
+	.needs = NEEDS_TP                                                                          \
+		", CONFIG_FTRACE_SYSCALLS, a target (--cgroup, --pid, --comm, --pod-uid)",         \
+	.needs_target = true
+
+#define SYSC_NOTE                                                                           \
+	"only syncs, and reads and writes that name a place in the file (pread, pwrite): "  \
+	"of plain read and write it is not known whether they wait for storage; not seen: " \
+	"io_uring, splice, sendfile, page faults, 32-bit calls"
+
 #define CGROUP .rodata[0] = { "slo_task_cgroup", 1 }
 #define NO_CGROUP "; the cgroup is unknown (Linux 4.18)"
 

@@ -43,10 +43,9 @@ static const char *const families[] = {
 SLO_TABLE_COMPLETE(families, SLO_SYS_FAMILY_MAX_);
 
 static const char *const files[] = {
-	[SLO_FILE_REGULAR] = "regular",
-	[SLO_FILE_BLOCK] = "block",
-	[SLO_FILE_DIR] = "directory",
-	[SLO_FILE_OTHER] = "other",
+	[SLO_FILE_REGULAR] = "regular", [SLO_FILE_BLOCK] = "block",
+	[SLO_FILE_DIR] = "directory",   [SLO_FILE_OTHER] = "other",
+	[SLO_FILE_UNKNOWN] = "unknown",
 };
 SLO_TABLE_COMPLETE(files, SLO_FILE_CLASS_MAX_);
 

@@ -125,6 +125,7 @@ enum slo_file_class {
 	SLO_FILE_BLOCK,
 	SLO_FILE_DIR,
 	SLO_FILE_OTHER,
+	SLO_FILE_UNKNOWN,
 	SLO_FILE_CLASS_MAX_,
 };
 

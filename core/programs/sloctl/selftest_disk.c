@@ -112,8 +112,8 @@ static bool is_request(const struct slo_probe_event *ev)
 
 static bool is_call(const struct slo_probe_event *ev)
 {
-	return ev->detail.sys.family == SLO_SYS_READ && ev->detail.sys.file == SLO_FILE_REGULAR &&
-	       ev->detail.sys.bytes == PAGE;
+	return ev->detail.sys.family == SLO_SYS_READ && ev->detail.sys.bytes == PAGE &&
+	       (ev->detail.sys.file == SLO_FILE_REGULAR || ev->detail.sys.file == SLO_FILE_UNKNOWN);
 }
 
 static void judge_disk(const struct slo_selftest *t, struct slo_selftest_result *r)
