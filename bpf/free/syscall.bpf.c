@@ -101,19 +101,19 @@ static __always_inline void end(void *ctx, __u32 nr)
 	slo_output(ctx, e);
 }
 
-#define SYS_CALL_IF(name, family, condition)               \
-	SEC("tracepoint/syscalls/sys_enter_" #name)        \
-	int sys_##name(const struct enter_record *ctx)     \
-	{                                                  \
-		if (condition)                             \
-			begin(__NR_##name, family);        \
-		return 0;                                  \
-	}                                                  \
-	SEC("tracepoint/syscalls/sys_exit_" #name)         \
-	int sys_##name##_end(void *ctx)                    \
-	{                                                  \
-		end(ctx, __NR_##name);                     \
-		return 0;                                  \
+#define SYS_CALL_IF(name, family, condition)           \
+	SEC("tracepoint/syscalls/sys_enter_" #name)    \
+	int sys_##name(const struct enter_record *ctx) \
+	{                                              \
+		if (condition)                         \
+			begin(__NR_##name, family);    \
+		return 0;                              \
+	}                                              \
+	SEC("tracepoint/syscalls/sys_exit_" #name)     \
+	int sys_##name##_end(void *ctx)                \
+	{                                              \
+		end(ctx, __NR_##name);                 \
+		return 0;                              \
 	}
 #define SYS_CALL(name, family) SYS_CALL_IF(name, family, 1)
 
