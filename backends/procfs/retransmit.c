@@ -26,6 +26,7 @@ struct seen {
 
 struct retransmit {
 	int netlink, snmp;
+	bool blind; /* no sock_diag: the namespace's number is all */
 	struct slo_map *sockets; /* cookie -> struct seen */
 	uint32_t walk;
 	uint64_t total; /* the namespace's */
@@ -87,8 +88,10 @@ static int read_all(struct retransmit *t, uint64_t now_ns, struct slo_err *err)
 	t->walk++;
 	t->told = 0;
 	t->now_ns = now_ns;
-	r = slo_sockdiag_dump(t->netlink, STATES & ~NO_TIMER, on_socket, t, err);
-	if (r)
+	r = t->blind ? 0 : slo_sockdiag_dump(t->netlink, STATES & ~NO_TIMER, on_socket, t, err);
+	if (r == -ENOENT && !t->fn)
+		t->blind = true;
+	else if (r)
 		return r;
 	forget_gone(t);
 	grown = total - t->total;
@@ -146,6 +149,10 @@ static void retransmit_probe(int root, struct slo_verdict *v)
 
 	if (r)
 		slo_verdict_refuse(v, "netlink", r, "%s", err.msg);
+	else if (((const struct retransmit *)state)->blind)
+		slo_interval_serve(v, SLO_SRC_PROCFS, "snmp", "/proc/net/snmp",
+		                   "a number only: no peer, owner or reason, for want of tcp_diag; "
+		                   "the agent's network namespace only");
 	else
 		slo_interval_serve(
 			v, SLO_SRC_NETLINK, "netlink", "sock_diag TCP_INFO, /proc/net/snmp",

@@ -9,6 +9,7 @@
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -37,7 +38,7 @@ int slo_sockdiag_open(struct slo_err *err)
 	return fd;
 }
 
-static int ask(int fd, uint8_t family, uint32_t states)
+static int ask(int fd, char *buf, uint8_t family, uint32_t states)
 {
 	struct {
 		struct nlmsghdr head;
@@ -52,6 +53,9 @@ static int ask(int fd, uint8_t family, uint32_t states)
 		         .idiag_states = states },
 	};
 
+	/* What an answer that came too late left behind would be taken for this one's. */
+	while (recv(fd, buf, BUF_BYTES, MSG_DONTWAIT) > 0)
+		continue;
 	return send(fd, &msg, sizeof(msg), 0) < 0 ? -errno : 0;
 }
 
@@ -109,6 +113,16 @@ static void give(const struct nlmsghdr *head, slo_sockdiag_fn fn, void *user)
 	fn(user, &s);
 }
 
+/* An end may be a failure's: that of a kernel with inet_diag and without tcp_diag is the only word of it. 0 or negative errno. */
+static int end_of(const struct nlmsghdr *h)
+{
+	int code = 0;
+
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(code)))
+		memcpy(&code, NLMSG_DATA(h), sizeof(code));
+	return code < 0 ? code : 0;
+}
+
 /* One datagram of the answer. 1: more will come, 0: the end, or negative errno. */
 static int take(int fd, char *buf, slo_sockdiag_fn fn, void *user)
 {
@@ -123,7 +137,7 @@ static int take(int fd, char *buf, slo_sockdiag_fn fn, void *user)
 		const struct nlmsgerr *e = NLMSG_DATA(h);
 
 		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
+			return end_of(h);
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return e->error ? e->error : -EPROTO;
 		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY)
@@ -137,16 +151,24 @@ int slo_sockdiag_dump(int fd, uint32_t states, slo_sockdiag_fn fn, void *user, s
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	char buf[BUF_BYTES] __attribute__((aligned(8)));
 
+	bool any = false;
+
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(families); i++) {
-		int r = ask(fd, families[i], states);
+		int r = ask(fd, buf, families[i], states);
 
 		if (!r) {
 			do
 				r = take(fd, buf, fn, user);
 			while (r == 1);
 		}
+		/* A kernel may lack one of them. */
 		if (r < 0 && r != -ENOENT)
 			return slo_err_set(err, r, "netlink sock_diag: %s", strerror(-r));
+		any |= r == 0;
 	}
+	if (!any)
+		return slo_err_set(err, -ENOENT,
+		                   "netlink sock_diag: this kernel does not tell of TCP sockets "
+		                   "(modprobe tcp_diag; CONFIG_INET_DIAG)");
 	return 0;
 }

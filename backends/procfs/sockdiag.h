@@ -21,7 +21,10 @@ typedef void (*slo_sockdiag_fn)(void *user, const struct slo_sockdiag *s);
 
 /* A netlink socket, or negative errno. */
 int slo_sockdiag_open(struct slo_err *err);
-/* Gives every TCP socket in one of @states (bits 1 << TCP_*), IPv4 and IPv6. 0 or negative errno. */
+/*
+ * Gives every TCP socket in one of @states (bits 1 << TCP_*), IPv4 and IPv6. 0 or negative errno; -ENOENT: the kernel's
+ * tcp_diag is missing, which is not the same as no sockets.
+ */
 int slo_sockdiag_dump(int fd, uint32_t states, slo_sockdiag_fn fn, void *user, struct slo_err *err);
 
 #endif
