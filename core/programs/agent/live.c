@@ -53,6 +53,7 @@ int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct 
 	if (l->timer < 0)
 		return slo_err_set(err, -errno, "timer: %s", strerror(errno));
 	r = slo_live_state_open(l, err);
+	slo_live_state_sweep(l);
 	if (!r)
 		r = make_correlator(l, err);
 	if (!r)

@@ -309,6 +309,8 @@ void slo_live_metrics_tick(struct slo_live *l);
 
 /* live_state.c: what survives a restart. */
 int slo_live_state_open(struct slo_live *l, struct slo_err *err);
+/* live_sweep.c: removes what no run will look at any more; before the first objective. */
+void slo_live_state_sweep(const struct slo_live *l);
 /* Once privileges are dropped: says where the folder can be written no more. */
 void slo_live_state_check(const struct slo_live *l);
 /* After the objectives are known. */

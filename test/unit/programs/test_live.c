@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Objectives and incidents of the live pipeline over restarts: requests come as slo-events, whose time is their own. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -414,6 +415,51 @@ static void an_objective_outlives_its_folder(void **state)
 	slo_live_freep(&l);
 }
 
+static void leave(const char *name, int days)
+{
+	int64_t then = (int64_t)(slo_clock_realtime_ns() / SLO_NS_PER_SEC) - days * INT64_C(86400);
+	const struct timespec times[2] = { { .tv_sec = then }, { .tv_sec = then } };
+	char path[160];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", state_dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(futimens(fd, times), 0);
+	(void)close(fd);
+}
+
+static bool is_left(const char *name)
+{
+	char path[160];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", state_dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Services of other names come with each deployment: their files would be there for ever. */
+static void what_earlier_runs_left_goes_in_time(void **state)
+{
+	struct slo_live *l;
+
+	(void)state;
+	assert_int_equal(mkdir(state_dir, 0755), 0);
+	leave("slo-0123456789abcdef.ring", 31);
+	leave("slo-1123456789abcdef.ring", 29);
+	leave("slo-2123456789abcdef.ring.refused", 31);
+	leave("slo-3123456789abcdef.ring.new.77", 0);
+	leave("state.bin.77-0.tmp", 0);
+	leave("notes.txt", 400);
+	l = start("");
+	assert_false(is_left("slo-0123456789abcdef.ring"));
+	assert_true(is_left("slo-1123456789abcdef.ring"));
+	assert_false(is_left("slo-2123456789abcdef.ring.refused"));
+	assert_false(is_left("slo-3123456789abcdef.ring.new.77"));
+	assert_false(is_left("state.bin.77-0.tmp"));
+	assert_true(is_left("notes.txt"));
+	slo_live_freep(&l);
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -437,6 +483,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dirs)
 	const struct CMUnitTest tests[] = {
+		TEST(what_earlier_runs_left_goes_in_time),
 		TEST(every_objective_may_have_an_incident_open),
 		TEST(an_incident_that_lasts_is_told_again_to_those_who_forget),
 		TEST(what_has_ended_makes_room_first),
