@@ -182,16 +182,21 @@ static uint32_t *conn_cell(const struct slo_correlator *c, uint64_t key)
 	return &c->on_conn[slo_hash_mix(key) & c->conn_mask];
 }
 
-static void count_conn(struct slo_correlator *c, const struct slo_corr_numbers *who, uint32_t add)
+/* @add 1, or UINT32_MAX: one less. */
+static void count_keys(struct slo_correlator *c, const struct slo_corr_numbers *who, uint32_t add)
 {
 	uint64_t key;
 
+	if (slo_corr_is_traced(who))
+		c->traced_signals += add == 1 ? 1 : SIZE_MAX;
 	if (slo_corr_key(who, SLO_TIER_POD_CONN, &key))
 		*conn_cell(c, key) += add;
 }
 
 bool slo_corr_has_signals(const struct slo_correlator *c, enum slo_corr_tier tier, uint64_t key)
 {
+	if (tier == SLO_TIER_TRACE)
+		return c->traced_signals > 0;
 	return tier != SLO_TIER_POD_CONN || *conn_cell(c, key) > 0;
 }
 
@@ -204,7 +209,7 @@ static void drop_signal(struct slo_correlator *c)
 
 	if (s->verdict.final)
 		slo_corr_unfinal(c, s);
-	count_conn(c, &s->who, UINT32_MAX); /* one less */
+	count_keys(c, &s->who, UINT32_MAX);
 	for (int t = 0; t < SLO_TIER_MAX_; t++) {
 		if (!slo_corr_signal_key(&s->who, (enum slo_corr_tier)t, &key))
 			continue;
@@ -490,7 +495,7 @@ int slo_correlator_add_signal(struct slo_correlator *c, const struct slo_corr_si
 	}
 	s.order = c->order;
 	*signal_at(c, c->signals.next) = s;
-	count_conn(c, &s.who, 1);
+	count_keys(c, &s.who, 1);
 	for (int t = 0; t < SLO_TIER_MAX_; t++) {
 		if (slo_corr_signal_key(&s.who, (enum slo_corr_tier)t, &key))
 			slo_slot_queues_push(c->waiting[t], bucket_of(c, key),

@@ -124,6 +124,7 @@ struct slo_correlator {
 	 */
 	uint32_t *on_conn;
 	uint64_t conn_mask;
+	size_t traced_signals; /* of the tier TRACE: on most hosts the kernel knows of no trace at all */
 	/* By start, of tiers that enrich; INTERVAL only. A span is not in it before it is asked for. */
 	struct slo_time_index *span_list[SLO_TIER_MAX_];
 	uint64_t listed[SLO_TIER_MAX_]; /* spans from here on are not in it yet */
