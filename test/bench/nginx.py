@@ -7,9 +7,10 @@ either side, which shows what this machine can tell apart.
 Requests have times at which they are due, whatever became of those before: throughput falls when one of the two does not keep up, and
 not because an answer takes a little longer. What a request waits inside of wrk for a connection that is free is not in its latency.
 Slices stand in blocks of four, without, with, with, without, so that a machine that grows slower for a while does so on
-both sides. A block in which anything but the three had a CPU for more than QUIET_PCT of a core, or the hypervisor had, is not taken: beside a
-compiler p99 is ten times what it is alone, and tells of the compiler. A side's p99 is that of all its requests; the interval
-comes from drawing blocks.
+both sides; the figure is the median of the blocks' ratios, for p99 of a block varies by 15 % beside nobody, and is ten times what it is
+alone beside a compiler. A block in which anything but the three had a CPU for more than QUIET_PCT of a core, or the
+hypervisor had, is not taken.
+The agent's own loop has a CPU for 0.1 % of the time, so that p99 does not see it; what it sees is the programs.
 All three go before whatever else this machine does (SCHED_RR), and wait for each other as they would on a machine of their own."""
 import argparse
 import bisect
@@ -19,6 +20,7 @@ import os
 import random
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,10 +28,10 @@ import time
 
 from benchlib import Agent, LOAD_CPU, TOOL_CPU, Unmeasured, absent, figure, read
 
-BLOCKS, SECONDS = 12, 2
+BLOCKS, SECONDS = 20, 2
 CONNECTIONS, RATE = 40, 4000
-DRAWS = 1000
-QUIET_PCT = 3
+DRAWS = 2000
+QUIET_PCT = 10
 PORT = 18477
 BEFORE_OTHERS = ("chrt", "--rr", "1")
 CONF = """worker_processes 1; daemon off; pid {d}/pid; error_log {d}/err;
@@ -87,20 +89,20 @@ class Side:
     def __init__(self):
         self.requests, self.us, self.took = 0, 0, {}
 
-    def add(self, other, times=1):
-        self.requests += other.requests * times
-        self.us += other.us * times
+    def add(self, other):
+        self.requests += other.requests
+        self.us += other.us
         for value, count in other.took.items():
-            self.took[value] = self.took.get(value, 0) + count * times
+            self.took[value] = self.took.get(value, 0) + count
 
     def rate(self):
         return self.requests * 1e6 / self.us
 
-    def p99(self):
-        """us; interpolated inside of the whole number, for thousands of requests took the same."""
+    def took_us(self, part):
+        """That part of the requests took no longer; interpolated inside of the whole number, for thousands took the same."""
         values = sorted(self.took)
         sums = list(itertools.accumulate(self.took[v] for v in values))
-        want = 0.99 * sums[-1]
+        want = part * sums[-1]
         i = bisect.bisect_left(sums, want)
         return values[i] + (want - (sums[i] - self.took[values[i]])) / self.took[values[i]]
 
@@ -148,21 +150,6 @@ def block(folder, servers, signals):
     return sides, most
 
 
-def pooled(blocks, times=None):
-    """{with the agent: Side} of @blocks, each as many times as @times says."""
-    sums = {False: Side(), True: Side()}
-    for sides, n in zip(blocks, times or [1] * len(blocks)):
-        for with_agent, side in sides.items():
-            if n:
-                sums[with_agent].add(side, n)
-    return sums
-
-
-def ratios(sums):
-    """(throughput, p99): with / without."""
-    return sums[True].rate() / sums[False].rate(), sums[True].p99() / sums[False].p99()
-
-
 def quiet_blocks(folder, servers, signals, count):
     """(those of @count blocks that count, how many do not)"""
     made = [block(folder, servers, signals) for _ in range(count)]
@@ -172,22 +159,23 @@ def quiet_blocks(folder, servers, signals, count):
     return blocks, count - len(blocks)
 
 
+def interval(values):
+    """Median and its 95 % bootstrap interval."""
+    rng = random.Random(1)
+    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(DRAWS))
+    return statistics.median(values), medians[DRAWS * 25 // 1000], medians[DRAWS * 975 // 1000 - 1]
+
+
 def measure(folder, servers, signals, count):
     blocks, loud = quiet_blocks(folder, servers, signals, count)
-    count = len(blocks)
-    sums = pooled(blocks)
-    found = ratios(sums)
-    sides = ", ".join(f"{'with' if w else 'without'} {s.rate():.0f}/s and {s.p99():.1f} us" for w, s in sums.items())
-    rng, drawn = random.Random(1), []
-    for _ in range(DRAWS):
-        picks = rng.choices(range(count), k=count)
-        drawn.append(ratios(pooled(blocks, [picks.count(i) for i in range(count)])))
     what = "no agent on either side" if signals == "none" else f"the agent{' of ' + signals if signals else ''} / without"
-    for i, name, goal in ((0, "throughput", ">= 0.99"), (1, "p99 latency", "<= 1.01")):
-        values = sorted(d[i] for d in drawn)
-        low, high = values[DRAWS * 25 // 1000], values[DRAWS * 975 // 1000 - 1]
-        figure(f"nginx, {name} with {what}", found[i], "ratio", None if signals == "none" else goal,
-               f"95 % interval {low:.4f} to {high:.4f}, {count} blocks of 4 x {SECONDS} s, {loud} not quiet; {sides}")
+    for name, value, goal in (("throughput", Side.rate, ">= 0.99"), ("p50 latency", lambda side: side.took_us(0.5), None),
+                              ("p99 latency", lambda side: side.took_us(0.99), "<= 1.01")):
+        mid, low, high = interval([value(sides[True]) / value(sides[False]) for sides in blocks])
+        without, with_agent = (statistics.median(value(sides[side]) for sides in blocks) for side in (False, True))
+        figure(f"nginx, {name} with {what}", mid, "ratio", None if signals == "none" else goal,
+               f"95 % interval {low:.4f} to {high:.4f}; {without:.1f} and {with_agent:.1f} {'/s' if name == 'throughput' else 'us'}; "
+               f"{len(blocks)} blocks of 4 x {SECONDS} s, {loud} not quiet")
 
 
 def main():
