@@ -7,11 +7,14 @@
 #define SLO_BPF_SLO_TURNS_H
 
 #define SLO_TURNS 4 /* of a wait that saw more, what is older counts as others' */
+/* Who has the CPU for less ends no turn: kernel threads cut in several times in a wait, and it would soon have seen too many. */
+#define SLO_MOMENT_NS 1000000ULL
 
-/* A time in which tasks of one cgroup had the CPU without a break; it ends where the next begins. */
+/* A time in which tasks of one cgroup had the CPU, but for moments; it ends where the next begins. */
 struct slo_turn {
 	__u64 holder; /* cgroup id; 0 nobody */
 	__u64 since_ns;
+	__u64 moments_ns; /* of others; they count as the holder's, and are a quarter of it at most */
 };
 
 struct slo_turns {
@@ -37,23 +40,47 @@ static __always_inline __u32 slo_turns_own(const struct slo_turns *t, __u64 cgro
 	return own * 2 > wait_ns;
 }
 
+/* By words: old verifiers take no copy from map to map. */
+static __always_inline void slo_turn_move(struct slo_turn *to, const struct slo_turn *from)
+{
+	struct slo_turn t = *from;
+
+	slo_opaque(t.holder);
+	slo_opaque(t.since_ns);
+	slo_opaque(t.moments_ns);
+	to->holder = t.holder;
+	to->since_ns = t.since_ns;
+	to->moments_ns = t.moments_ns;
+}
+
+/* Had the latest holder the CPU for a moment only, in a turn of @cgroup_id's? */
+static __always_inline int slo_turns_cut_in(const struct slo_turns *t, __u64 cgroup_id, __u64 now)
+{
+	__u64 moment = now - t->turn[0].since_ns;
+	__u64 length = t->turn[0].since_ns - t->turn[1].since_ns;
+
+	return t->turn[1].holder == cgroup_id && moment < SLO_MOMENT_NS &&
+	       (t->turn[1].moments_ns + moment) * 4 <= length;
+}
+
 /* @cgroup_id has the CPU from now on. */
 static __always_inline void slo_turns_take(struct slo_turns *t, __u64 cgroup_id, __u64 now)
 {
 	if (t->turn[0].holder == cgroup_id)
 		return;
+	if (slo_turns_cut_in(t, cgroup_id, now)) {
+		t->turn[1].moments_ns += now - t->turn[0].since_ns;
 #pragma unroll
-	for (int i = SLO_TURNS - 1; i > 0; i--) {
-		struct slo_turn newer = t->turn[i - 1];
-
-		slo_opaque(
-			newer.holder); /* two stores of words: old verifiers take no copy from map to map */
-		slo_opaque(newer.since_ns);
-		t->turn[i].holder = newer.holder;
-		t->turn[i].since_ns = newer.since_ns;
+		for (int i = 1; i < SLO_TURNS; i++)
+			slo_turn_move(&t->turn[i - 1], &t->turn[i]);
+		return;
 	}
+#pragma unroll
+	for (int i = SLO_TURNS - 1; i > 0; i--)
+		slo_turn_move(&t->turn[i], &t->turn[i - 1]);
 	t->turn[0].holder = cgroup_id;
 	t->turn[0].since_ns = now;
+	t->turn[0].moments_ns = 0;
 }
 
 #endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is to blame for a wait for a CPU, by the programs of kernels without BTF: bpf/slo_turns.h, run here. */
+#include <linux/types.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#undef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#define slo_opaque(v) (void)(v)
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#include "bpf/slo_turns.h"
+
+#define US 1000ULL
+#define MS 1000000ULL
+enum {
+	HOG = 7,
+	SLEEPER = 8,
+	KERNEL = 1
+};
+
+static const struct spell {
+	__u64 holder, ns;
+} none = { 0 };
+
+/* The CPU is given to each of @spells in turn, again and again for @ns; returns when. */
+static __u64 run(struct slo_turns *t, __u64 now, __u64 ns, const struct spell *spells)
+{
+	for (__u64 end = now + ns; now < end;) {
+		for (const struct spell *s = spells; s->ns; s++) {
+			slo_turns_take(t, s->holder, now);
+			now += s->ns;
+		}
+	}
+	return now;
+}
+
+static void the_longer_part_is_blamed(void **state)
+{
+	static const struct spell spells[] = { { HOG, 6 * MS }, { SLEEPER, 4 * MS }, none };
+	struct slo_turns t = { 0 };
+	__u64 now = run(&t, 1, 10 * MS, spells);
+
+	(void)state;
+	assert_true(slo_turns_own(&t, HOG, now, 10 * MS));
+	assert_false(slo_turns_own(&t, SLEEPER, now, 10 * MS));
+	/* The end of it alone. */
+	assert_true(slo_turns_own(&t, SLEEPER, now, 7 * MS));
+	assert_false(slo_turns_own(&t, HOG, now, 7 * MS));
+	assert_false(slo_turns_own(&t, KERNEL, now, 10 * MS));
+}
+
+/* Seen on an emulated 5.10: of a wait with 95 % of its own cgroup's hog only what came after the last moments was counted. */
+static void who_cuts_in_for_moments_ends_no_turn(void **state)
+{
+	static const struct spell spells[] = { { HOG, 2 * MS }, { KERNEL, 100 * US }, none };
+	struct slo_turns t = { 0 };
+	__u64 now = run(&t, 1, 40 * MS, spells);
+
+	(void)state;
+	for (__u64 wait = 2 * MS; wait <= 40 * MS; wait += MS)
+		assert_true(slo_turns_own(&t, HOG, now, wait));
+	assert_false(slo_turns_own(&t, KERNEL, now, 40 * MS));
+}
+
+static void moments_that_add_up_are_no_moments(void **state)
+{
+	static const struct spell spells[] = { { HOG, 300 * US }, { SLEEPER, 900 * US }, none };
+	struct slo_turns t = { 0 };
+	__u64 now;
+
+	(void)state;
+	slo_turns_take(&t, HOG, 1);
+	now = run(&t, 1 + 4 * MS, 60 * MS, spells);
+	assert_false(slo_turns_own(&t, HOG, now, 40 * MS));
+}
+
+static void a_short_turn_at_first_is_kept(void **state)
+{
+	struct slo_turns t = { 0 };
+
+	(void)state;
+	slo_turns_take(&t, HOG, 10 * MS);
+	slo_turns_take(&t, SLEEPER, 10 * MS + 100 * US);
+	slo_turns_take(&t, HOG, 10 * MS + 900 * US);
+	assert_int_equal(t.turn[1].holder, SLEEPER);
+	assert_true(slo_turns_own(&t, SLEEPER, 10 * MS + 910 * US, 900 * US));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_longer_part_is_blamed),
+		cmocka_unit_test(who_cuts_in_for_moments_ends_no_turn),
+		cmocka_unit_test(moments_that_add_up_are_no_moments),
+		cmocka_unit_test(a_short_turn_at_first_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
