@@ -170,9 +170,14 @@ def at_the_limit(agent, name, work):
     else:
         # PSI's stall begins before the reclaim and ends after it; it is alone in its cgroup
         # What is between is the same for each: of 37 us 5.6 and 7.3 were under emulation, where most stalls are longer.
+        # How much there is depends on the machine; delay accounting lies inside of the hooks, and if that is further off, it is less.
         entry = 0 if slotest.ON_HOST else count * 0.003
-        between("ms of stalls = PSI's some", ms, psi * 0.85 - 1 - entry, psi * 1.03 + 1,
-                "PSI encloses each: 15 % for what is between, and 3 us each under emulation; 3 % for the clocks, 1 ms for its rounding")
+        least = psi * 0.85 - 1 - entry
+        if "freepages" in after:
+            least = min(least, (after["freepages"][1] - before["freepages"][1]) * 0.98)
+        between("ms of stalls = PSI's some", ms, least, psi * 1.03 + 1,
+                "PSI encloses each: 15 % for what is between, and 3 us each under emulation, or as much as delay accounting is less; "
+                "3 % for the clocks, 1 ms for its rounding")
     check(ms <= span.ms, "ms of stalls", ms, span.ms, "at most what the work took")
     outside = [r for r in memcg if not span.begin - 1e6 <= r["ts_unix_nano"] <= span.end + 1e6]
     equal("stalls outside of the work (1 ms for the clocks' offset)", outside[:3], [])
