@@ -72,6 +72,14 @@ for closed in 1 2; do
 		wrong "(the agent) $closed>&-" "${lock:-no lock}: $(head -c 200 "${lock:-/dev/null}")"
 	rm -f "$lock"
 done
-grep -q "Bad file descriptor" <("$build/llm-slo-agent" "${words[@]}" --output stdout 2>&1 >&-) ||
+"$build/llm-slo-agent" "${words[@]}" --output stdout 2>"$out/err" >&- || true
+grep -q "Bad file descriptor" "$out/err" ||
 	wrong "(the agent) >&-" "no word of lost records"
+
+# One error is one line, and says what to do.
+printf '[agent]\nemitt = all\n' >"$out/wrong.ini"
+"$build/llm-slo-agent" --config "$out/wrong.ini" 2>"$out/err" && wrong "(the agent)" "takes a wrong configuration"
+[[ $(grep -c . "$out/err") == 1 ]] || wrong "(the agent) --config wrong.ini" "expected one line, got: $(head -3 "$out/err")"
+(ulimit -n 8 && "$build/llm-slo-agent" "${words[@]}" --output stdout >/dev/null 2>"$out/err") && wrong "(the agent) at 8 files" "starts"
+tail -1 "$out/err" | grep -q 'ulimit -n' || wrong "(the agent) at 8 files" "no way out: $(tail -1 "$out/err")"
 exit "$failed"

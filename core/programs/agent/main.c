@@ -32,9 +32,14 @@ int slo_agent_load_config(const struct slo_agent_options *opt, struct slo_config
 	if (!issues)
 		return slo_err_set(err, -ENOMEM, "configuration: out of memory");
 	r = slo_config_load(ret_cfg, &src, issues, err);
-	for (size_t i = 0; i < issues->count; i++)
-		slo_log_write(NULL, issues->item[i].warning ? SLO_LOG_WARN : SLO_LOG_ERR, "%s",
-		              issues->item[i].text);
+	/* One alone is what @err says. */
+	for (size_t i = 0; i < issues->count; i++) {
+		if (issues->item[i].warning || issues->errors > 1)
+			slo_log_write(NULL, issues->item[i].warning ? SLO_LOG_WARN : SLO_LOG_ERR,
+			              "%s", issues->item[i].text);
+	}
+	if (issues->errors > 1)
+		return slo_err_set(err, r, "configuration: %zu errors, told above", issues->errors);
 	return r;
 }
 
@@ -78,7 +83,10 @@ int main(int argc, char **argv)
 	if (!r)
 		r = slo_agent_loop(&agent, &err);
 	if (r < 0)
-		slo_log_err("%s", err.msg);
+		slo_log_err("%s%s", err.msg,
+		            r == -EMFILE
+		                    ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
+		                    : "");
 	slo_agent_fini(&agent);
 	if (r == -EINVAL)
 		return EXIT_USAGE;
