@@ -169,6 +169,24 @@ static void only_the_times_of_bad_requests_count_when_asked(void **state)
 	assert_true(bad.value[SLO_SIG_DNS_LATENCY] > 100);
 }
 
+/* Also of what is summed: segments sent again while all went well are no evidence against the network. */
+static void sums_are_of_the_times_of_bad_requests_when_asked(void **state)
+{
+	slo_evidence_windows_auto struct slo_evidence_windows *w = windows(10);
+	struct slo_observation all, bad;
+
+	(void)state;
+	for (int64_t at_s = 5; at_s < 80; at_s += 10) {
+		count(w, at_s, 5);
+		request(w, at_s, at_s + 1, false, SLO_LLM_OK);
+	}
+	request(w, 111, 112, true, SLO_LLM_OK);
+	all = look(w, 0, 119, false);
+	bad = look(w, 0, 119, true);
+	assert_near(all.value[SLO_SIG_TCP_RETRANSMITS], 5, 1e-9);
+	assert_near(bad.value[SLO_SIG_TCP_RETRANSMITS], 0, 1e-9);
+}
+
 static void counts_are_sums_over_ten_seconds_whatever_the_slot(void **state)
 {
 	(void)state;
@@ -356,6 +374,7 @@ int main(void)
 		cmocka_unit_test(what_no_record_owns_is_everybodys),
 		cmocka_unit_test(what_has_owners_is_theirs_alone),
 		cmocka_unit_test(only_the_times_of_bad_requests_count_when_asked),
+		cmocka_unit_test(sums_are_of_the_times_of_bad_requests_when_asked),
 		cmocka_unit_test(counts_are_sums_over_ten_seconds_whatever_the_slot),
 		cmocka_unit_test(a_slot_of_a_turn_ago_is_empty),
 		cmocka_unit_test(replies_give_ratios),
