@@ -454,10 +454,10 @@ def record_of(ctx, valid=1):
 
 class Speaker:
     """A process that has loaded a writer; told to act, it asks for a name with a context, without, with one that is not
-    valid, and connects where nobody listens, before and behind the network."""
+    valid, connects where nobody listens, before and behind the network, and shakes hands with a context and without."""
 
     def __init__(self, library, n):
-        self.ctx, self.port = Context(), 7400 + n
+        self.ctx, self.port, self.tls = Context(), 7400 + n, {"said": 7420 + 2 * n, "unsaid": 7421 + 2 * n}
         self.names = {what: f"ok.{what}{n}x{os.getpid()}.test" for what in ("said", "unsaid", "invalid")}
         self.go = os.pipe()
         loaded, tell = os.pipe()
@@ -485,7 +485,16 @@ class Speaker:
             with net.socket("c", 4) as sock:
                 sock.settimeout(20)
                 sock.connect_ex((to, self.port))
-        publish(None)
+        for what, port in self.tls.items():
+            with net.socket("c", 4) as sock:
+                publish(None)
+                sock.settimeout(30)
+                sock.connect((net.addr("s", 4), port))
+                publish(records[0] if what == "said" else None)
+                with slotls.client_context(certs).wrap_socket(sock, server_hostname="said.tls.test") as tls:
+                    publish(None)
+                    tls.send(b"x")
+                    tls.recv(1)
 
     def judge(self, model, records):
         for what, name in self.names.items():
@@ -495,6 +504,9 @@ class Speaker:
         equal(f"{model}: connects that failed", len(errors), 2)
         for r in errors:
             belongs(f"{model}: the connect to {ends(r)[2]}", r, self.ctx)
+        for what, port in self.tls.items():
+            (belongs if what == "said" else nobodys)(f"{model}: the handshake, {what}", one(f"{model}: handshake", to_port(records, "tls_handshake_ms", port)),
+                                                     *([self.ctx] if what == "said" else []))
 
 
 @test
@@ -510,7 +522,9 @@ def threads_that_say_it_themselves():
         sock.connect((net.addr("s", 4), 53))
         child = subprocess.Popen([program], stdin=subprocess.PIPE, preexec_fn=lambda: os.dup2(sock.fileno(), 3), close_fds=False)
     pids = [s.pid for s in speakers.values()] + [child.pid]
-    agent = Agent("dns_latency_ms,connect_errors_total", pids=pids,
+    servers = [slotls.serve_tls(net, port, slotls.server_context(certs, ssl.TLSVersion.TLSv1_3))
+               for s in speakers.values() for port in s.tls.values()]
+    agent = Agent("dns_latency_ms,connect_errors_total,tls_handshake_ms", pids=pids,
                   env={**Agent.UNLIMITED, "SLO_AGENT_TRACE_MAP": "", "SLO_AGENT_THREAD_CONTEXT": "on"})
     equal("the agent says that it has found them", said(agent, f"threads that say them themselves begin processes={len(pids)}", LOOK_S + 30), 1)
     for s in speakers.values():
@@ -524,6 +538,8 @@ def threads_that_say_it_themselves():
     equal("the program ends", child.wait(30), 0)
     time.sleep(1.5)
     records = agent.stop()
+    for server in servers:
+        server.kill()
     for model, s in speakers.items():
         s.judge(model, records)
     belongs("local exec: the lookup", one(name, about(records, name)), ctx)
