@@ -319,7 +319,7 @@ static void reject(struct slo_otlp_batch *b, const struct fault *fault)
 	b->rejected++;
 }
 
-static void set_span(struct parser *ps, const struct raw_span *raw, struct slo_wire w)
+static void set_span(struct parser *ps, const struct raw_span *raw)
 {
 	struct slo_otlp_batch *b = ps->b;
 	struct slo_span *span = &b->spans[b->span_count];
@@ -335,8 +335,6 @@ static void set_span(struct parser *ps, const struct raw_span *raw, struct slo_w
 	                                            : SLO_SPAN_UNSPECIFIED;
 	span->is_error = raw->status == SLO_OTLP_STATUS_CODE_ERROR;
 	span->resource = (uint32_t)(b->resource_count - 1);
-	span->at = (uint32_t)(w.p - b->body);
-	span->len = (uint32_t)slo_wire_left(&w);
 	span->conn = conn;
 	ps->classes[b->span_count] = (uint8_t)slo_llm_reading_end(&ps->reading, span);
 	slo_llm_conn(&ps->reading, span->kind, conn);
@@ -360,7 +358,7 @@ static int read_span(struct parser *ps, struct slo_wire w, struct slo_otlp_piece
 		return 0;
 	}
 	piece->keys = raw.keys;
-	set_span(ps, &raw, w);
+	set_span(ps, &raw);
 	return 0;
 }
 
