@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #define SLO_BLOCKS_MAX 32
-#define SLO_BLOCKS_BYTES ((size_t)2 << 20)
-#define SLO_BLOCK_MIN ((size_t)16 << 10)
+#define SLO_BLOCKS_BYTES ((size_t)2 << 20) /* kept at the most */
+#define SLO_BLOCK_MIN ((size_t)16 << 10) /* smaller ones the C library keeps itself */
 
 /* Kept blocks. All zero: none. Not for several threads at once. */
 struct slo_blocks {
