@@ -78,9 +78,17 @@ clock_is_right() {
 		'BEGIN { r = (d - c) / (b - a); printf "the guest'\''s clock runs %.3f times the host'\''s\n", r; exit !(r > 0.96 && r < 1.04) }'
 }
 
+# Before 4.19 nothing makes random numbers for an idle guest, and programs that ask for some wait for ever. What is no secret will do.
+fill_random_pool() {
+	python3 -c 'import fcntl, struct
+with open("/dev/urandom", "rb") as known, open("/dev/random", "wb") as pool:
+    fcntl.ioctl(pool, 0x40085203, struct.pack("ii", 512, 64) + known.read(64))  # RNDADDENTROPY'
+}
+
 main() {
 	local test
 	[[ $SLO_SERIES == host ]] || place_headers
+	[[ -z ${SLO_GIVEN:-} ]] || fill_random_pool
 	[[ -z ${SLO_GIVEN:-} ]] || clock_is_right || exit "$WRONG_CLOCK"
 	: >"$SLO_SHARE/results"
 	for test in "$@"; do run_test "$test"; done
