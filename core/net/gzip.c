@@ -32,27 +32,31 @@ static int grow(uint8_t **buf, size_t *size, size_t max)
 
 static int inflate_all(z_stream *z, size_t max, uint8_t **buf, size_t *ret_len)
 {
-	size_t size = 0;
+	size_t size = 0, used = 0;
 	int r, state = Z_OK;
 
-	while (state != Z_STREAM_END) {
-		if (z->total_out == size) {
+	while (state != Z_STREAM_END || z->avail_in) {
+		/* RFC 1952, section 2.2: members may follow one another. */
+		if (state == Z_STREAM_END && inflateReset(z) != Z_OK)
+			return -EBADMSG;
+		if (used == size) {
 			r = grow(buf, &size, max);
 			if (r < 0)
 				return r;
 		}
-		z->next_out = *buf + z->total_out;
-		z->avail_out = (uInt)(size - z->total_out);
+		z->next_out = *buf + used;
+		z->avail_out = (uInt)(size - used);
 		state = inflate(z, Z_NO_FLUSH);
+		used = size - z->avail_out;
 		if (state == Z_MEM_ERROR)
 			return -ENOMEM;
 		if (state != Z_OK && state != Z_STREAM_END &&
 		    !(state == Z_BUF_ERROR && z->avail_out == 0))
 			return -EBADMSG;
-		if (z->total_out > max)
+		if (used > max)
 			return -EFBIG;
 	}
-	*ret_len = z->total_out;
+	*ret_len = used;
 	return 0;
 }
 
