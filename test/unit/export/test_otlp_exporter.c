@@ -620,8 +620,12 @@ static void wrong_settings_are_refused_with_the_way_out(void **state)
 		assert_null(rig.x);
 		assert_non_null(strstr(err.msg, rows[i].says));
 	}
-	for (size_t i = 0; i < 2; i++) {
-		static const char *const bad[] = { "PROTOCOL=grpc", "HEADERS=nonsense" };
+	for (size_t i = 0; i < 6; i++) {
+		/* A line break, packed or not, would begin a header of its own. */
+		static const char *const bad[] = {
+			"PROTOCOL=grpc",    "HEADERS=nonsense",    "HEADERS=a=b%0d%0ac: d",
+			"HEADERS=a=b%0Ac:", "HEADERS=two words=b", "HEADERS==b",
+		};
 		char setting[64];
 		char *env[] = { (char *)(uintptr_t) "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318",
 			        setting, NULL };
