@@ -3,6 +3,7 @@
 """Stalls in reclaim: at a cgroup's limit, machine-wide, in compaction; against counters, PSI and delay accounting."""
 # timeout: 300
 import contextlib
+import errno
 import mmap
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import slo9p
 import slodisk
 import slolimit
 import slonet
@@ -399,6 +401,48 @@ def reclaimers_that_the_kernel_puts_to_sleep(agent):
     over = [(detail(r, "throttled_ms"), r["value"]) for r in told if detail(r, "throttled_ms") > r["value"] + 0.001]
     equal("stalls that slept longer than they lasted", over[:3], [])
     explained("all stalls", mine, before, after, agent, begun=begun)
+
+
+SYNCS = 5
+
+
+def sync_in_vain(path):
+    fd, page = os.open(path, os.O_WRONLY), bytes(PAGE)
+    for n in range(SYNCS):
+        os.pwrite(fd, page, n * PAGE)
+        with contextlib.suppress(OSError):
+            os.fsync(fd)
+    os.close(fd)
+
+
+@test
+def a_sync_that_sleeps_outside_of_any_stall(agent):
+    """
+    Where a filesystem finds no memory to write with, the kernel lets whoever waits for the write sleep as if he reclaimed: no stall is
+    around it. Until 9p's writing changed (6.10) its server could say so.
+    """
+    slotest.needs("compaction")
+    trace = TextTrace(THROTTLED)
+    try:
+        with slo9p.mounted(errno.ENOMEM) as path:
+            victim = Victim(lambda: sync_in_vain(path), comm="sloinvain")
+            victim.go()
+            victim.done()
+            sleeps = sleeps_of(victim.pid, trace.text())
+            span = victim.result()
+    finally:
+        trace.close()
+    print(f"  truth: sleeps {sleeps}, {span.ms:.1f} ms in all")
+    records = yield
+    if not sleeps and slotest.KERNEL >= (6, 10):
+        slotest.skip("9p's server has no say in it any more")
+    equal("sleeps by the tracepoint's text", len(sleeps), SYNCS)
+    mine = of(records, victim.pid)
+    equal("kinds", kinds(mine), {"throttle"})
+    equal("comm", {r["comm"] for r in mine}, {"sloinvain"})
+    equal("ms of each = the tracepoint's text", [r["value"] for r in mine], [ms for _, ms in sleeps])
+    equal("throttled_ms of each", [detail(r, "throttled_ms") for r in mine], [ms for _, ms in sleeps])
+    between("sum, ms", sum(r["value"] for r in mine), 0.001, span.ms + TICK_MS * SYNCS, "the caller's time; the kernel counts in ticks")
 
 
 # --- the whole machine: guests only -------------------------------------------------------------------------------
