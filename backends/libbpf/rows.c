@@ -80,7 +80,7 @@ static const struct slo_rung rungs[] = {
 	{ DNS_COMMON, .mechanism = "cgroup_skb, task by probe read",
 	  .rodata[0] = { "slo_owner_by", 1 }, .note = "" },
 	{ DNS_COMMON, .mechanism = "cgroup_skb, no task", .rodata[0] = { "slo_owner_by", 0 },
-	  .note = "pid and comm unknown (the cgroup is); resolver's own queries not told from clients'" },
+	  .note = "pid and comm unknown (the cgroup is), so is the network namespace; resolver's own queries not told from clients'" },
 
 	{ RETR_COMMON, .mechanism = "tp_btf, with result",
 	  .progs = { "retr_skb_err", "retr_synack", "retr_set_state" }, .note = "" },
@@ -152,7 +152,8 @@ static const struct slo_rung rungs[] = {
 	{ TLS_COMMON, .mechanism = "cgroup_skb, task by probe read",
 	  .rodata[0] = { "slo_owner_by", 1 }, .note = SLO_TLS_NOTE },
 	{ TLS_COMMON, .mechanism = "cgroup_skb, no task", .rodata[0] = { "slo_owner_by", 0 },
-	  .note = SLO_TLS_NOTE "; pid and comm unknown (the cgroup is)" },
+	  .note = SLO_TLS_NOTE
+	  "; pid and comm unknown (the cgroup is), so is the network namespace" },
 };
 
 static const struct slo_flavour_rows core = { objects, rungs, SLO_ARRAY_SIZE(rungs) };

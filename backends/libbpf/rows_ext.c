@@ -17,9 +17,9 @@ static const struct slo_rung rungs[] = {
 	{ DNS, .mechanism = "cgroup_skb, BTF file, task by probe read",
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 1 } }, .note = "" },
 	{ DNS, .mechanism = "cgroup_skb, BTF file, no task", .rodata[0] = { "slo_skb_cgroup", 1 },
-	  .note = "pid and comm unknown (the cgroup is); " DNS_NOTE },
+	  .note = "pid and comm unknown (the cgroup is), so is the network namespace; " DNS_NOTE },
 	{ DNS, .mechanism = "cgroup_skb, BTF file, no owner",
-	  .note = "pid, comm and cgroup unknown; " DNS_NOTE },
+	  .note = "pid, comm and cgroup unknown, so is the network namespace; " DNS_NOTE },
 	{ RETR, .mechanism = "tracepoint, BTF file", CGROUP,
 	  .note = "the process of sockets opened before the agent started is unknown" },
 	{ .obj = SLO_OBJ_RUNQUEUE,
@@ -45,9 +45,10 @@ static const struct slo_rung rungs[] = {
 	{ TLS, .mechanism = "cgroup_skb, BTF file, task by probe read",
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 1 } }, .note = SLO_TLS_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, BTF file, no task", .rodata[0] = { "slo_skb_cgroup", 1 },
-	  .note = SLO_TLS_NOTE "; pid and comm unknown (the cgroup is)" },
+	  .note = SLO_TLS_NOTE
+	  "; pid and comm unknown (the cgroup is), so is the network namespace" },
 	{ TLS, .mechanism = "cgroup_skb, BTF file, no owner",
-	  .note = SLO_TLS_NOTE "; pid, comm and cgroup unknown" },
+	  .note = SLO_TLS_NOTE "; pid, comm and cgroup unknown, so is the network namespace" },
 };
 
 const struct slo_flavour_rows slo_rows_ext = { objects, rungs, SLO_ARRAY_SIZE(rungs) };

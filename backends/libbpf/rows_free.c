@@ -12,9 +12,9 @@ static const struct slo_rung rungs[] = {
 	{ DNS, .mechanism = "cgroup_skb, no BTF",
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 3 } }, .note = "" },
 	{ DNS, .mechanism = "cgroup_skb, no BTF, no task", .rodata[0] = { "slo_skb_cgroup", 1 },
-	  .note = "pid and comm unknown (the cgroup is); " DNS_NOTE },
+	  .note = "pid and comm unknown (the cgroup is), so is the network namespace; " DNS_NOTE },
 	{ DNS, .mechanism = "cgroup_skb, no BTF, no owner",
-	  .note = "pid, comm and cgroup unknown; " DNS_NOTE },
+	  .note = "pid, comm and cgroup unknown, so is the network namespace; " DNS_NOTE },
 	{ RETR, .mechanism = "tracepoint", CGROUP, .note = RETR_NOTE },
 	{ RETR, .mechanism = "tracepoint, no cgroup", .note = RETR_NOTE NO_CGROUP },
 	{ RUNQ, .mechanism = "tracepoint", CGROUP, .note = RUNQ_NOTE },
@@ -33,9 +33,10 @@ static const struct slo_rung rungs[] = {
 	{ TLS, .mechanism = "cgroup_skb, no BTF",
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 3 } }, .note = SLO_TLS_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, no BTF, no task", .rodata[0] = { "slo_skb_cgroup", 1 },
-	  .note = SLO_TLS_NOTE "; pid and comm unknown (the cgroup is)" },
+	  .note = SLO_TLS_NOTE
+	  "; pid and comm unknown (the cgroup is), so is the network namespace" },
 	{ TLS, .mechanism = "cgroup_skb, no BTF, no owner",
-	  .note = SLO_TLS_NOTE "; pid, comm and cgroup unknown" },
+	  .note = SLO_TLS_NOTE "; pid, comm and cgroup unknown, so is the network namespace" },
 };
 
 const struct slo_flavour_rows slo_rows_free = { objects, rungs, SLO_ARRAY_SIZE(rungs) };

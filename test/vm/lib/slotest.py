@@ -44,6 +44,7 @@ BACKEND = os.environ.get("SLO_BACKEND") or _backend()
 UNTOLD = {"btf_free": {"netns", "srtt_ms"}}.get(BACKEND, set())
 # Words of a mechanism's note, and what tests then cannot ask for.
 LIMITS = {"answers that lie in pages": {"answers in pages"},
+          "so is the network namespace": {"netns"},
           "before their first SYN (no route) are not counted": {"no_route"},
           "compaction and throttling are not told": {"compaction", "pages reclaimed"}}
 SELF = "--self" in sys.argv  # only make the causes and check the truths; no agent
