@@ -135,12 +135,13 @@ int slo_burn_alert_config_init(struct slo_burn_config *cfg, double objective,
 
 	if (r < 0)
 		return r;
-	if (!made.pair_count)
+	if (!made.pair_count) {
 		return slo_err_set(
 			err, -EINVAL,
 			"windows: no two of them make an alert (accepted: 5m with 1h, 30m with 6h, "
 			"2h with 1d, 6h with 3d; or seven that take the places of 5m, 30m, 1h, 2h, "
 			"6h, 1d, 3d)");
+	}
 	*cfg = made;
 	return 0;
 }
