@@ -70,10 +70,13 @@ static int make_nameless(const struct slo_outfile *o)
 /* Makes a file beside @o->path under a name that nobody has, or gives @fd that name: a descriptor, or a negative errno. */
 static int make_temporary(struct slo_outfile *o, int fd)
 {
-	size_t size = strlen(o->path) + 32;
-	char *name slo_cleanup(slo_freep) = malloc(size);
+	size_t size;
+	char *name slo_cleanup(slo_freep) = NULL;
 	char self[64];
 
+	assert(o->path);
+	size = strlen(o->path) + 32;
+	name = malloc(size);
 	if (!name)
 		return -ENOMEM;
 	proc_name(fd, self, sizeof(self));
