@@ -8,8 +8,12 @@
 #include "core/base/clock.h"
 
 #define FIRST_BYTES (16U << 10)
-/* Each step copies what came before; who announces much and sends little gets this many times of it. */
-#define GROWTH 8
+/*
+ * Each step copies what came before. Who says how much will come gets up to that in fewer steps; who does not say it, whose
+ * bodies are seldom of the length that a large step makes, would take other senders' room.
+ */
+#define GROWTH_ANNOUNCED 8
+#define GROWTH 2
 #define DISCARD_MAX \
 	(UINT64_C(1) << 20) /* read on after an error, so that the sender sees the answer */
 #define RETRY_AFTER_S 1
@@ -23,6 +27,7 @@ struct request {
 	uint8_t *body; /* of @size + 1 bytes */
 	size_t len, size;
 	size_t most; /* bytes that may come: as announced, else the route's maximum */
+	bool announced;
 	uint64_t discarded;
 	char query[];
 };
@@ -159,7 +164,7 @@ static void fail(struct slo_http_server *s, struct request *q, unsigned int stat
 
 static bool grow(struct slo_http_server *s, struct request *q, size_t need)
 {
-	size_t size = q->size ? q->size * GROWTH : FIRST_BYTES;
+	size_t size = q->size ? q->size * (q->announced ? GROWTH_ANNOUNCED : GROWTH) : FIRST_BYTES;
 	size_t room = s->max_bytes - (s->bytes - q->size);
 	uint8_t *body;
 
@@ -246,6 +251,7 @@ static void judge(struct slo_http_server *s, struct MHD_Connection *connection, 
 		     known ? "this path has other methods" : "no such path");
 		return;
 	}
+	q->announced = *length;
 	q->most =
 		*length && announced < q->route->max_body ? (size_t)announced : q->route->max_body;
 	if (!q->route->open && token && *token &&
