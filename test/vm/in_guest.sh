@@ -82,7 +82,8 @@ clock_is_right() {
 fill_random_pool() {
 	python3 -c 'import fcntl, struct
 with open("/dev/urandom", "rb") as known, open("/dev/random", "wb") as pool:
-    fcntl.ioctl(pool, 0x40085203, struct.pack("ii", 512, 64) + known.read(64))  # RNDADDENTROPY'
+    for _ in range(32):  # one of two pools behind it has its share in turn
+        fcntl.ioctl(pool, 0x40085203, struct.pack("ii", 512, 64) + known.read(64))  # RNDADDENTROPY'
 }
 
 main() {
