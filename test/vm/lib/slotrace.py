@@ -23,7 +23,7 @@ class TextTrace:
 
     _made = 0
 
-    def __init__(self, *events, clock="local"):
+    def __init__(self, *events, clock="local", kb=None):
         root = _root()
         for event in events:
             if root is None or not os.path.isdir(f"{root}/events/{event}"):
@@ -32,7 +32,7 @@ class TextTrace:
         TextTrace._made += 1
         os.mkdir(self.path)
         atexit.register(self.close)  # else it costs everybody until the next boot
-        for key, value in (("trace_clock", clock), *((f"events/{event}/enable", "1") for event in events)):
+        for key, value in (*([("buffer_size_kb", str(kb))] if kb else []), ("trace_clock", clock), *((f"events/{event}/enable", "1") for event in events)):
             with open(f"{self.path}/{key}", "w") as f:
                 f.write(value)
 
@@ -82,7 +82,7 @@ class Turns:
 
     def __init__(self, cpu):
         self.cpu = cpu
-        self.trace = TextTrace("sched/sched_switch", "sched/sched_wakeup", "sched/sched_wakeup_new", clock="mono")
+        self.trace = TextTrace("sched/sched_switch", "sched/sched_wakeup", "sched/sched_wakeup_new", clock="mono", kb=12288)  # a busy host's
 
     def _events(self):
         text = self.trace.text()
