@@ -276,6 +276,14 @@ static void check_slo(const struct slo_config_loading *l, const struct slo_confi
 	}
 }
 
+/* :4317, and not 43171. */
+static bool is_grpc_port(const char *endpoint)
+{
+	const char *port = strstr(endpoint, ":4317");
+
+	return port && (port[5] < '0' || port[5] > '9');
+}
+
 static void check_whole(const struct slo_config_loading *l)
 {
 	const struct slo_config *cfg = l->cfg;
@@ -288,7 +296,7 @@ static void check_whole(const struct slo_config_loading *l)
 			l, &at,
 			"[webhook] enabled = on: url is missing (accepted: http:// or https:// URL)");
 	}
-	if (strstr(cfg->otlp.endpoint, ":4317")) {
+	if (is_grpc_port(cfg->otlp.endpoint)) {
 		at = place_of(l, "otlp", "endpoint", label, sizeof(label));
 		(void)snprintf(endpoint, sizeof(endpoint), "%s", cfg->otlp.endpoint);
 		slo_config_row_hide(slo_config_row_find("otlp", "endpoint"), endpoint,

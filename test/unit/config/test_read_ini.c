@@ -126,6 +126,19 @@ static void issues_are_bounded_and_counted(void **state)
 	assert_int_equal(issues.errors, 200);
 }
 
+static void another_port_that_begins_alike_is_not_grpcs(void **state)
+{
+	struct slo_config *cfg slo_cleanup(slo_config_freep) =
+		ini("[otlp]\nendpoint = http://127.0.0.1:43171\n");
+
+	(void)state;
+	assert_non_null(cfg);
+	assert_int_equal(issues.warnings, 0);
+	slo_config_freep(&cfg);
+	cfg = ini("[otlp]\nendpoint = http://127.0.0.1:4317/v1\n");
+	assert_true(told("port 4317"));
+}
+
 static void secret_is_never_told(void **state)
 {
 	char buf[64];
@@ -205,6 +218,7 @@ int main(void)
 		cmocka_unit_test(all_problems_are_told),
 		cmocka_unit_test(key_given_twice_is_refused),
 		cmocka_unit_test(issues_are_bounded_and_counted),
+		cmocka_unit_test(another_port_that_begins_alike_is_not_grpcs),
 		cmocka_unit_test(secret_is_never_told),
 		cmocka_unit_test(hash_after_a_value_is_warned_of),
 		cmocka_unit_test(slo_needs_its_keys),
