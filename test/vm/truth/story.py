@@ -221,7 +221,7 @@ def a_memory_limit_is_memory_pressure():
     if HOST:
         skip("without a swap of its own a limit drops clean pages in no time, or kills")
     if os.environ.get("SLO_STORY") != "all":
-        skip("how tight a limit must be to hurt differs between kernels (enough on 6.1, not on 5.10): SLO_STORY=all tries")
+        skip("how tight a limit must be to hurt differs between kernels (29 MB less: on 6.12 enough, not on 6.1 and 5.10): SLO_STORY=all tries")
     if not swap:
         skip("this kernel has no swap, and without one a limit drops the application's own program")
     act(squeeze, lambda: s.cgroup.limit("max"), "memory_pressure")
