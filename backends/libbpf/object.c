@@ -24,11 +24,12 @@ static bool is_in(const char *const *names, size_t max, const char *name)
 	return false;
 }
 
-/* The optional part that @prog belongs to, or -1. */
-static int extra_of(const struct slo_rung *r, const char *prog)
+/* Which of the optional parts @extras @prog belongs to, or -1. */
+static int extra_of(const struct slo_rung *r, unsigned int extras, const char *prog)
 {
 	for (int i = 0; i < SLO_ROW_EXTRAS; i++) {
-		if (is_in(r->extra[i].prog, SLO_ARRAY_SIZE(r->extra[i].prog), prog))
+		if ((extras & 1U << i) &&
+		    is_in(r->extra[i].prog, SLO_ARRAY_SIZE(r->extra[i].prog), prog))
 			return i;
 	}
 	return -1;
@@ -42,10 +43,8 @@ static bool is_tail(const char *prog)
 
 static bool is_used(const struct slo_rung *r, unsigned int extras, const char *prog)
 {
-	int extra = extra_of(r, prog);
-
 	return is_tail(prog) || is_in(r->progs, SLO_ARRAY_SIZE(r->progs), prog) ||
-	       (extra >= 0 && (extras & 1U << extra));
+	       extra_of(r, extras, prog) >= 0;
 }
 
 static int set_rodata(struct bpf_object *obj, const char *name, uint32_t value)
@@ -321,7 +320,7 @@ int slo_bpf_obj_stand_in(struct slo_bpf_obj *o, bool on, const struct slo_attach
 
 static bool is_on_demand(const struct slo_rung *r, const char *prog)
 {
-	int extra = extra_of(r, prog);
+	int extra = extra_of(r, ~0U, prog);
 
 	return extra >= 0 && r->extra[extra].on_demand;
 }
@@ -604,7 +603,7 @@ static unsigned int wanted_extras(const struct slo_rung *rung, const struct slo_
 	for (unsigned int i = 0; i < SLO_ROW_EXTRAS && rung->extra[i].prog[0]; i++) {
 		const struct slo_extra *e = &rung->extra[i];
 
-		if ((!e->signals || (env->wanted & e->signals)) &&
+		if (!e->in_place && (!e->signals || (env->wanted & e->signals)) &&
 		    (!e->if_named || is_named(env, e->if_named)))
 			set |= 1U << i;
 	}
@@ -630,14 +629,17 @@ static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, str
 	v->note[0] = '\0';
 	o->extras = wanted_extras(rung, env);
 	while ((r = try_once(o, env, prog, why)) != 0) {
-		extra = extra_of(rung, prog);
-		if (extra < 0 || !(o->extras & 1U << extra)) {
+		extra = extra_of(rung, o->extras, prog);
+		if (extra < 0) {
 			v->note[0] = '\0';
 			slo_verdict_refuse(v, rung->mechanism, r, "%s", why);
 			return r;
 		}
-		add_note(v, rung->extra[extra].missing, why);
 		o->extras &= ~(1U << extra);
+		if (extra + 1 < SLO_ROW_EXTRAS && rung->extra[extra + 1].in_place)
+			o->extras |= 1U << (extra + 1);
+		else
+			add_note(v, rung->extra[extra].missing, why);
 	}
 	for (int i = 0; i < SLO_ROW_EXTRAS; i++) {
 		if ((o->extras & 1U << i) && rung->extra[i].on_demand && !o->late)

@@ -27,7 +27,10 @@ SLO_TABLE_COMPLETE(objects, SLO_OBJ_MAX_);
 
 #define CONN_COMMON                                                                                \
 	.obj = SLO_OBJ_CONNECT, .source = SLO_SRC_TP_BTF, .progs = { "conn_set_state" },           \
-	.extra[0] = {                                                                              \
+	.extra[0] = { .prog = { "conn_connect4", "conn_connect6", "conn_connect_fexit" },          \
+		      .signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS) },                            \
+	.extra[1] = {                                                                              \
+		.in_place = true,                                                                  \
 		.prog = { "conn_connect4", "conn_connect6", "conn_connect_exit" },                 \
 		.missing = "connects that fail before their first SYN (no route) are not counted", \
 		.signals = SLO_SIG_BIT(SLO_SIG_CONNECT_ERRORS)                                     \
@@ -114,7 +117,8 @@ static const struct slo_rung rungs[] = {
 	  .note = "" },
 
 	{ CONN_COMMON, .mechanism = "tp_btf",
-	  .hooks = "tp_btf/inet_sock_set_state, cgroup/connect{4,6}, tracepoint/sys_exit_connect",
+	  .hooks = "tp_btf/inet_sock_set_state, cgroup/connect{4,6}, fexit of connect(2), "
+	           "else tracepoint/sys_exit_connect",
 	  .needs = "BTF, CAP_BPF, CAP_PERFMON; CAP_NET_ADMIN and cgroup2 for local errors",
 	  .note = "" },
 

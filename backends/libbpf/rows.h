@@ -55,6 +55,8 @@ struct slo_extra {
 	 * and left to slo_bpf_obj_attach_late().
 	 */
 	bool on_demand;
+	/* Tried only where the part before it is refused, in place of it; programs may be of both. */
+	bool in_place;
 	const char *
 		if_named; /* not a part where nothing in the kernel's BTF has this name; NULL: always */
 };
