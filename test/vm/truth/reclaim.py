@@ -422,6 +422,8 @@ def a_sync_that_sleeps_outside_of_any_stall(agent):
     around it. Until 9p's writing changed (6.10) its server could say so.
     """
     slotest.needs("compaction")
+    if slotest.KERNEL >= (6, 10):
+        slotest.skip("9p's server has no say in it any more (the newest kernel waits for more than a minute)")
     trace = TextTrace(THROTTLED)
     try:
         with slo9p.mounted(errno.ENOMEM) as path:
@@ -434,8 +436,6 @@ def a_sync_that_sleeps_outside_of_any_stall(agent):
         trace.close()
     print(f"  truth: sleeps {sleeps}, {span.ms:.1f} ms in all")
     records = yield
-    if not sleeps and slotest.KERNEL >= (6, 10):
-        slotest.skip("9p's server has no say in it any more")
     equal("sleeps by the tracepoint's text", len(sleeps), SYNCS)
     mine = of(records, victim.pid)
     equal("kinds", kinds(mine), {"throttle"})
