@@ -14,7 +14,7 @@ import slodns
 import slolimit
 import slonet
 import slotest
-from slotest import Agent, check, detail, equal, holds, samples, test
+from slotest import Agent, between, check, detail, equal, holds, samples, test
 
 SIGNALS = ("dns_latency_ms", "connect_latency_ms", "connect_errors_total", "tcp_retransmits_total", "runqueue_delay_ms",
            "disk_io_latency_ms", "syscall_latency_ms", "mem_reclaim_latency_ms")
@@ -24,6 +24,7 @@ UNKNOWN = {"btf_free": ("dns_latency_ms", "disk_io_latency_ms"), "bcc": ("disk_i
 SIGNALS = tuple(s for s in SIGNALS if s not in UNKNOWN.get(slotest.BACKEND, ()))
 PORT = 7301
 COUNT = 20
+MISSED = "but for runs that the kernel left out and counted (missed): an interrupt in the middle of the same program"
 
 net = None
 disk = None  # what to read, where that is measured of a process
@@ -97,14 +98,15 @@ def judge(agent, pair, is_wanted):
         strangers = [(r["pid"], r.get("comm")) for r in mine if not is_wanted(r)]
         equal(f"{name}: records of others", strangers[:5], [])
         got = len([r for r in mine if r["pid"] == pair.wanted])
+        unseen = agent.stats["connect_latency_ms" if name == "connect_errors_total" else name]["missed"]
         if name in ("dns_latency_ms", "connect_latency_ms"):
-            equal(f"{name}: records of the wanted", got, COUNT)
+            between(f"{name}: records of the wanted", got, COUNT - unseen, COUNT, MISSED)
         elif name in ("disk_io_latency_ms", "syscall_latency_ms"):
             direct = [r for r in mine if detail(r, "bytes") == 4096 and detail(r, "op", detail(r, "family")) == "read"]
-            equal(f"{name}: direct reads of the wanted", len([r for r in direct if r["pid"] == pair.wanted]), COUNT)
+            between(f"{name}: direct reads of the wanted", len([r for r in direct if r["pid"] == pair.wanted]), COUNT - unseen, COUNT, MISSED)
         elif name == "connect_errors_total":
             # COUNT refused, 2 given up in the hole
-            equal(f"{name}: records of the wanted", got, COUNT + 2)
+            between(f"{name}: records of the wanted", got, COUNT + 2 - unseen, COUNT + 2, MISSED)
         else:
             holds(f"{name}: records of the wanted", got >= 2, got)
         # who connects is asked when the connect begins, and only the latency's statistics count it then
