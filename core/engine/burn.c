@@ -257,6 +257,17 @@ static enum slo_burn_state judge_pair(const struct slo_burn_pair *pair,
 	return l->burn > pair->factor && s->burn > pair->factor ? pair->state : SLO_BURN_OK;
 }
 
+bool slo_burn_is_silent(const struct slo_burn_config *cfg, const struct slo_burn_result *r,
+                        size_t i)
+{
+	const struct slo_burn_window_result *w;
+
+	if (i >= cfg->pair_count || r->pair[i] != SLO_BURN_INSUFFICIENT)
+		return false;
+	w = &r->window[cfg->pair[i].short_window];
+	return w->valid == 0 || w->good < w->valid;
+}
+
 static void judge(const struct slo_burn_config *cfg, struct slo_burn_result *r)
 {
 	bool any = false;

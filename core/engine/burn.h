@@ -106,6 +106,13 @@ struct slo_burn_result {
 	double budget_remaining; /* of the longest window: 1 untouched, 0 used up, negative overspent */
 };
 
+/*
+ * Whether the pair @i does not fire only for want of requests: its windows have too few for a verdict, and in the short
+ * one there is none, or one that went bad. A few that were all good are as good as calm.
+ */
+bool slo_burn_is_silent(const struct slo_burn_config *cfg, const struct slo_burn_result *r,
+                        size_t i);
+
 /* At @unix_ns, the bucket it lies in included; later buckets are not looked at. One pass over the ring. */
 void slo_burn_evaluate(const struct slo_burn_config *cfg, const struct slo_burn_ring *ring,
                        int64_t unix_ns, struct slo_burn_result *ret);

@@ -70,6 +70,43 @@ static enum slo_incident_step tell(struct slo_incident_track *t, const struct sl
 	return step;
 }
 
+enum slo_incident_step slo_incident_track_end(struct slo_incident_track *t)
+{
+	if (!t->open)
+		return SLO_INCIDENT_NOTHING;
+	t->open = false;
+	t->notices++;
+	return SLO_INCIDENT_RESOLVE;
+}
+
+static enum slo_incident_step calm_down(struct slo_incident_track *t)
+{
+	t->silent_ns = 0;
+	return ++t->calm >= SLO_INCIDENT_CALM ? slo_incident_track_end(t) : SLO_INCIDENT_NOTHING;
+}
+
+/* Told in the future: the clock was set back. */
+static bool may_update(const struct slo_incident_track *t, int64_t unix_ns)
+{
+	return unix_ns < t->told_ns || unix_ns - t->told_ns >= SLO_INCIDENT_UPDATE_NS;
+}
+
+/* A service that fails so much that nobody asks it any more has not recovered. Told once, and again when it is given up. */
+static enum slo_incident_step wait_for_requests(struct slo_incident_track *t, int64_t unix_ns)
+{
+	t->calm = 0;
+	if (!t->silent_ns || unix_ns < t->silent_ns) /* the clock was set back */
+		t->silent_ns = unix_ns;
+	if (unix_ns - t->silent_ns >= SLO_INCIDENT_SILENT_NS)
+		return slo_incident_track_end(t);
+	if (t->silent_told || !may_update(t, unix_ns))
+		return SLO_INCIDENT_NOTHING;
+	t->silent_told = true;
+	t->told_ns = unix_ns;
+	t->notices++;
+	return SLO_INCIDENT_UPDATE;
+}
+
 static bool changed(const struct slo_incident_track *t, const struct slo_incident_now *now)
 {
 	return now->state != t->told_state || now->burn > t->told_burn * BURN_RATIO ||
@@ -86,15 +123,6 @@ static enum slo_incident_step remind(struct slo_incident_track *t, int64_t unix_
 	return SLO_INCIDENT_REMIND;
 }
 
-enum slo_incident_step slo_incident_track_end(struct slo_incident_track *t)
-{
-	if (!t->open)
-		return SLO_INCIDENT_NOTHING;
-	t->open = false;
-	t->notices++;
-	return SLO_INCIDENT_RESOLVE;
-}
-
 enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
                                                const struct slo_incident_scope *scope,
                                                const struct slo_incident_now *now)
@@ -104,21 +132,22 @@ enum slo_incident_step slo_incident_track_step(struct slo_incident_track *t,
 	if (!t->open) {
 		if (!fires)
 			return SLO_INCIDENT_NOTHING;
-		*t = (struct slo_incident_track){ .open = true, .opened_ns = now->unix_ns };
+		*t = (struct slo_incident_track){ .open = true,
+			                          .opened_ns = now->unix_ns,
+			                          .pair = now->pair };
 		name_incident(t, scope, now);
 		return tell(t, now, SLO_INCIDENT_OPEN);
 	}
-	t->calm = fires ? 0 : t->calm + 1;
-	if (t->calm >= SLO_INCIDENT_CALM)
-		return slo_incident_track_end(t);
 	if (!fires)
-		return SLO_INCIDENT_NOTHING;
+		return now->silent ? wait_for_requests(t, now->unix_ns) : calm_down(t);
+	t->calm = 0;
+	t->silent_ns = 0;
+	t->silent_told = false;
+	t->pair = now->pair;
 	/* A verdict that was lost again (the evidence grew old) is no news: the last one stands. */
 	if (now->set && now->set != t->told_set)
 		return tell(t, now, SLO_INCIDENT_UPDATE);
-	/* Told in the future: the clock was set back. */
-	if (changed(t, now) &&
-	    (now->unix_ns < t->told_ns || now->unix_ns - t->told_ns >= SLO_INCIDENT_UPDATE_NS)) {
+	if (changed(t, now) && may_update(t, now->unix_ns)) {
 		struct slo_incident_now same = *now;
 
 		same.set = t->told_set;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of an incident of one objective: opened by its burn rate, told of when something changed, resolved in calm. */
+/*
+ * The life of an incident of one objective: opened by its burn rate, told of when something changed, resolved in calm. A
+ * service without requests is not calm: nobody sees whether it is over, and after an hour it is closed as that.
+ */
 #ifndef SLO_ENGINE_INCIDENT_TRACK_H
 #define SLO_ENGINE_INCIDENT_TRACK_H
 
@@ -14,6 +17,8 @@
 /* One that goes on unchanged is told again so often to receivers that forget: half the life of an alert, webhook_format.c. */
 #define SLO_INCIDENT_REMIND_NS INT64_C(7200000000000)
 #define SLO_INCIDENT_CALM 2 /* evaluations in a row without an alert that end it */
+/* Without requests nobody can see whether it is over; after so long nobody waits for it any more. */
+#define SLO_INCIDENT_SILENT_NS INT64_C(3600000000000)
 
 enum slo_incident_step {
 	SLO_INCIDENT_NOTHING,
@@ -28,6 +33,9 @@ enum slo_incident_step {
 struct slo_incident_track {
 	bool open;
 	unsigned int calm; /* evaluations without an alert so far */
+	uint32_t pair; /* that fired last: index of slo_burn_config.pair */
+	int64_t silent_ns; /* CLOCK_REALTIME: too few requests since then to see whether it is over; 0: enough */
+	bool silent_told;
 	int64_t opened_ns; /* CLOCK_REALTIME */
 	int64_t told_ns; /* of the last notice */
 	uint32_t told_set; /* asserted faults (SLO_DOMAIN_BIT) of that */
@@ -47,6 +55,8 @@ struct slo_incident_now {
 	int64_t unix_ns;
 	enum slo_burn_state state;
 	double burn; /* of the pair that fires */
+	uint32_t pair; /* that fires */
+	bool silent; /* nothing fires, for want of requests: slo_burn_is_silent() */
 	uint32_t set; /* asserted faults; 0: none */
 };
 

@@ -87,7 +87,7 @@ static size_t mend(const uint8_t *data, size_t size, char *file)
 		                sizeof(struct slo_live_known) };
 
 	memset(file, 0, HEAD + body);
-	memcpy(file, "llm-slo state 2\n", CHECK_AT);
+	memcpy(file, "llm-slo state 3\n", CHECK_AT);
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(head); i++)
 		put32(file + CHECK_AT + 4 + 4 * i, head[i]);
 	/* Little input reaches far: a byte of length, then so many bytes; the rest of it is skipped. */

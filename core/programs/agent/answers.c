@@ -77,6 +77,8 @@ static int put_incident(const struct slo_live *l, const struct slo_live_incident
 		return (int)len;
 	slo_jsonw_object_begin(w);
 	slo_jsonw_member_str(w, "state", in->open ? "open" : "resolved");
+	if (in->silent)
+		slo_jsonw_member_bool(w, "silent", true);
 	slo_jsonw_key(w, "incident");
 	slo_jsonw_raw(w, json, (size_t)len - 1);
 	slo_jsonw_object_end(w);

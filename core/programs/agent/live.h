@@ -76,6 +76,7 @@ struct slo_live_incident {
 	char dedup_key[SLO_DEDUP_KEY_LEN];
 	bool open, ticket;
 	bool withdrawn; /* ended with its objective, not by calm */
+	bool silent; /* told last: too few requests to see whether it is over */
 	int64_t opened_ns, updated_ns, ended_ns;
 	double burn;
 	int64_t window_minutes;

@@ -19,9 +19,12 @@ static void follow(struct slo_live *l, int64_t step_ns, int64_t latest_ns)
 {
 	int64_t step_ms = step_ns / (int64_t)SLO_NS_PER_MS;
 
-	for (size_t i = 0; i < l->objective_count; i++)
-		l->count.late_requests +=
-			slo_burn_ring_follow(&l->objective[i].ring, step_ms, latest_ns);
+	for (size_t i = 0; i < l->objective_count; i++) {
+		struct slo_live_objective *o = &l->objective[i];
+
+		l->count.late_requests += slo_burn_ring_follow(&o->ring, step_ms, latest_ns);
+		o->track.silent_ns += o->track.silent_ns ? step_ns : 0;
+	}
 	for (size_t i = 0; i < l->service_count; i++) {
 		l->service[i].last_ns += l->service[i].last_ns ? step_ns : 0;
 		l->service[i].learnt_slot = 0;

@@ -199,14 +199,12 @@ void slo_live_sli(struct slo_live *l, const struct slo_sli_event *ev)
 
 /* --- evaluation ------------------------------------------------------------------------------------------------- */
 
-static const struct slo_burn_pair *firing(const struct slo_live_objective *o, size_t *ret_i)
+static const struct slo_burn_pair *firing(const struct slo_live_objective *o)
 {
 	for (size_t i = 0; i < o->burn.pair_count; i++) {
 		if (o->result.pair[i] == o->result.state && o->result.state != SLO_BURN_OK &&
-		    o->result.state != SLO_BURN_INSUFFICIENT) {
-			*ret_i = i;
+		    o->result.state != SLO_BURN_INSUFFICIENT)
 			return &o->burn.pair[i];
-		}
 	}
 	return NULL;
 }
@@ -293,12 +291,9 @@ static int64_t evidence_from(const struct slo_live *l, const struct slo_live_obj
 }
 
 /* What is known now, into the incident's row; the row keeps what it had where nothing fires any more. */
-static void judge(struct slo_live *l, const struct slo_live_objective *o, int64_t now_ns,
-                  struct slo_live_incident *in)
+static void judge(struct slo_live *l, const struct slo_live_objective *o,
+                  const struct slo_burn_pair *pair, int64_t now_ns, struct slo_live_incident *in)
 {
-	size_t i = 0;
-	const struct slo_burn_pair *pair = firing(o, &i);
-
 	if (!pair)
 		return;
 	observe(l, o->service, evidence_from(l, o, pair, now_ns), now_ns, true, &in->observation);
@@ -319,6 +314,20 @@ static void begin(const struct slo_live *l, const struct slo_live_objective *o,
 	(void)snprintf(in->trace_id, sizeof(in->trace_id), "%s", l->trace_id);
 }
 
+static void put_track(const struct slo_incident_track *track, int64_t now_ns,
+                      struct slo_live_incident *row)
+{
+	row->open = track->open;
+	row->opened_ns = track->opened_ns;
+	row->updated_ns = now_ns;
+	/* Nothing ends before it began, whatever the clock was set to meanwhile. */
+	row->ended_ns = now_ns > row->opened_ns ? now_ns : row->opened_ns;
+	if (track->open)
+		row->ended_ns = 0;
+	memcpy(row->id, track->id, sizeof(row->id));
+	memcpy(row->dedup_key, track->dedup_key, sizeof(row->dedup_key));
+}
+
 static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_ns)
 {
 	struct slo_live_incident *row =
@@ -328,15 +337,21 @@ static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_n
 		                                  .service = o->service->name,
 		                                  .slo = o->name,
 		                                  .node = l->c.node };
+	const struct slo_burn_pair *pair = firing(o);
 	struct slo_live_incident fresh;
-	struct slo_incident_now now = { .unix_ns = now_ns, .state = o->result.state };
+	struct slo_incident_now now = {
+		.unix_ns = now_ns,
+		.state = o->result.state,
+		.pair = pair ? (uint32_t)(pair - o->burn.pair) : 0,
+		.silent = slo_burn_is_silent(&o->burn, &o->result, o->track.pair),
+	};
 	enum slo_incident_step what;
 
 	if (row)
 		fresh = *row;
 	else
 		begin(l, o, &fresh);
-	judge(l, o, now_ns, &fresh);
+	judge(l, o, pair, now_ns, &fresh);
 	now.burn = fresh.burn;
 	now.set = fresh.verdict.asserted;
 	what = slo_incident_track_step(&o->track, &scope, &now);
@@ -346,15 +361,8 @@ static void step(struct slo_live *l, struct slo_live_objective *o, int64_t now_n
 		row = slo_live_incident_add(l);
 	/* At the end the verdict that was told last stands: the calm says nothing of the storm. */
 	*row = fresh;
-	row->open = o->track.open;
-	row->opened_ns = o->track.opened_ns;
-	row->updated_ns = now_ns;
-	/* Nothing ends before it began, whatever the clock was set to meanwhile. */
-	row->ended_ns = now_ns > row->opened_ns ? now_ns : row->opened_ns;
-	if (o->track.open)
-		row->ended_ns = 0;
-	memcpy(row->id, o->track.id, sizeof(row->id));
-	memcpy(row->dedup_key, o->track.dedup_key, sizeof(row->dedup_key));
+	row->silent = !pair && now.silent;
+	put_track(&o->track, now_ns, row);
 	/* First what is to be told, then the telling: killed between, the next start tells it under the same id. */
 	o->telling = what;
 	slo_live_state_write(l);

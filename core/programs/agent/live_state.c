@@ -20,7 +20,7 @@
 #include "core/store/outfile.h"
 
 #define STATE_FILE "state.bin"
-#define STATE_MAGIC "llm-slo state 2\n"
+#define STATE_MAGIC "llm-slo state 3\n"
 #define STATE_MAX ((size_t)16 << 20)
 #define SERVICES_MAX (2 * SLO_LIVE_SERVICES) /* those of this run, and of earlier ones */
 #define NATS_MAX 1e3 /* no likelihood of a double weighs more */
@@ -205,14 +205,15 @@ static bool is_sound_incident(const struct slo_live_incident *in)
 	return IS_TEXT(in->id) && IS_TEXT(in->service) && IS_TEXT(in->namespace_) &&
 	       IS_TEXT(in->objective) && IS_TEXT(in->sli) && IS_TEXT(in->trace_id) &&
 	       IS_TEXT(in->dedup_key) && is_bool(&in->open) && is_bool(&in->ticket) &&
-	       is_bool(&in->withdrawn) && !(in->observation.present & ~SLO_EVID_ALL) &&
-	       is_sound_verdict(&in->verdict);
+	       is_bool(&in->withdrawn) && is_bool(&in->silent) &&
+	       !(in->observation.present & ~SLO_EVID_ALL) && is_sound_verdict(&in->verdict);
 }
 
 static bool is_sound_track(const struct slo_live_track *t)
 {
 	return IS_TEXT(t->objective) && IS_TEXT(t->service) && IS_TEXT(t->namespace_) &&
 	       IS_TEXT(t->track.id) && IS_TEXT(t->track.dedup_key) && is_bool(&t->track.open) &&
+	       is_bool(&t->track.silent_told) &&
 	       (unsigned int)t->track.told_state < SLO_BURN_STATE_MAX_ &&
 	       t->telling < SLO_INCIDENT_STEP_MAX_;
 }

@@ -79,21 +79,31 @@ static void summarise(const struct slo_live_incident *in, enum slo_incident_step
                       size_t size)
 {
 	const struct slo_attribution *v = &in->verdict;
+	const char *top = slo_domain_name(v->top);
 	char why[96];
 
 	if (step == SLO_INCIDENT_RESOLVE && in->withdrawn) {
 		(void)snprintf(buf, size, "%s: %s is no objective any more (was %s)", in->service,
-		               in->objective, slo_domain_name(v->top));
+		               in->objective, top);
+		return;
+	}
+	if (in->silent) {
+		(void)snprintf(
+			buf, size, "%s: %s cannot be judged any more, %s (was %s)", in->service,
+			in->objective,
+			step == SLO_INCIDENT_RESOLVE
+				? "for an hour there were too few requests: closed, not recovered"
+				: "there are too few requests: it may be down, or nobody asks",
+			top);
 		return;
 	}
 	if (step == SLO_INCIDENT_RESOLVE) {
 		(void)snprintf(buf, size, "%s: %s is within its objective again (was %s)",
-		               in->service, in->objective, slo_domain_name(v->top));
+		               in->service, in->objective, top);
 		return;
 	}
 	if (v->asserted)
-		(void)snprintf(why, sizeof(why), "%s, probability %.2f", slo_domain_name(v->top),
-		               v->confidence);
+		(void)snprintf(why, sizeof(why), "%s, probability %.2f", top, v->confidence);
 	else
 		(void)snprintf(why, sizeof(why), "cause not known yet (%s)",
 		               slo_abstain_name(v->abstain));

@@ -55,13 +55,14 @@ static void print_one(const json_t *item)
 	const json_t *impact = json_object_get(in, "slo_impact");
 	char name[256], when[24];
 
-	(void)printf("%-8s %-20s %-20s %-16s %6.1f  %-20s %s %.2f%s\n",
+	(void)printf("%-8s %-20s %-20s %-16s %6.1f  %-20s %s %.2f%s%s\n",
 	             slo_control_text(item, "state"), slo_control_time(in, "timestamp", when),
 	             slo_control_service(in, name), slo_control_plain(impact, "sli"),
 	             slo_control_number(impact, "burn_rate"), slo_control_plain(in, "incident_id"),
 	             slo_control_plain(in, "predicted_fault_domain"),
 	             slo_control_number(in, "confidence"),
-	             json_is_true(json_object_get(in, "abstained")) ? " (abstained)" : "");
+	             json_is_true(json_object_get(in, "abstained")) ? " (abstained)" : "",
+	             slo_control_silent(item));
 }
 
 static unsigned int print_all(const struct incidents_args *args, const json_t *all)

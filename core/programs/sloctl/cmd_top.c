@@ -140,10 +140,11 @@ static void print_open(FILE *out, const json_t *item)
 
 	if (strcmp(slo_control_plain(item, "state"), "open") != 0)
 		return;
-	(void)fprintf(
-		out, "open: %s  %s  %s (%.2f)  since %s\n", slo_control_plain(in, "incident_id"),
-		slo_control_service(in, name), slo_control_plain(in, "predicted_fault_domain"),
-		slo_control_number(in, "confidence"), slo_control_time(in, "started_at", when));
+	(void)fprintf(out, "open: %s  %s  %s (%.2f)  since %s%s\n",
+	              slo_control_plain(in, "incident_id"), slo_control_service(in, name),
+	              slo_control_plain(in, "predicted_fault_domain"),
+	              slo_control_number(in, "confidence"),
+	              slo_control_time(in, "started_at", when), slo_control_silent(item));
 }
 
 static void print_text(FILE *out, const json_t *top)

@@ -142,6 +142,11 @@ const char *slo_control_plain(const json_t *object, const char *key)
 	return slo_plain((char *)(uintptr_t)slo_control_text(object, key));
 }
 
+const char *slo_control_silent(const json_t *item)
+{
+	return json_is_true(json_object_get(item, "silent")) ? " (too few requests since)" : "";
+}
+
 const char *slo_control_service(const json_t *object, char buf[256])
 {
 	const char *namespace_ = slo_control_text(object, "namespace");

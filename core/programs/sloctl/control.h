@@ -32,6 +32,8 @@ const char *slo_control_text(const json_t *object, const char *key);
 const char *slo_control_plain(const json_t *object, const char *key);
 /* "NAMESPACE/SERVICE", or the service alone where there is no namespace. */
 const char *slo_control_service(const json_t *object, char buf[256]);
+/* Behind an incident's line: " (too few requests since)" where it cannot be seen whether it is over, else "". */
+const char *slo_control_silent(const json_t *item);
 /* Of a time in RFC 3339, UTC: without its fraction. */
 const char *slo_control_time(const json_t *object, const char *key, char buf[24]);
 double slo_control_number(const json_t *object, const char *key);

@@ -135,6 +135,31 @@ static void too_few_requests_are_no_verdict(void **state)
 	assert_true(res.window[6].sufficient);
 }
 
+static bool is_silent(int good, int bad)
+{
+	setup(NULL);
+	minutes(30, 30, 50);
+	for (int i = 0; i < good + bad; i++)
+		(void)slo_burn_add(&ring, NOW_NS, i < good);
+	slo_burn_evaluate(&cfg, &ring, NOW_NS, &res);
+	return slo_burn_is_silent(&cfg, &res, 0);
+}
+
+static void few_requests_are_silence_unless_all_were_good(void **state)
+{
+	(void)state;
+	assert_true(is_silent(0, 0));
+	assert_true(is_silent(0, 9));
+	assert_true(is_silent(8, 1));
+	assert_false(is_silent(9, 0));
+	/* Enough for a verdict, whatever it is. */
+	assert_false(is_silent(10, 0));
+	assert_false(is_silent(0, 10));
+	/* No such pair: of another configuration. */
+	(void)is_silent(0, 0);
+	assert_false(slo_burn_is_silent(&cfg, &res, cfg.pair_count));
+}
+
 static void empty_ring_is_insufficient(void **state)
 {
 	(void)state;
@@ -365,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup(factor_itself_does_not_fire, setup),
 		cmocka_unit_test_setup(half_a_window_of_data_is_needed, setup),
 		cmocka_unit_test_setup(too_few_requests_are_no_verdict, setup),
+		cmocka_unit_test_setup(few_requests_are_silence_unless_all_were_good, setup),
 		cmocka_unit_test_setup(empty_ring_is_insufficient, setup),
 		cmocka_unit_test_setup(old_buckets_give_way, setup),
 		cmocka_unit_test_setup(late_and_impossible_times_are_counted, setup),

@@ -112,6 +112,50 @@ static void what_goes_on_unchanged_is_told_again(void **state)
 	assert_int_equal(at(&t, 28910, SLO_BURN_PAGE, 41, 0), SLO_INCIDENT_UPDATE);
 }
 
+static enum slo_incident_step silent_at(struct slo_incident_track *t, int64_t s)
+{
+	const struct slo_incident_now now = { .unix_ns = T0 + s * SECOND,
+		                              .state = SLO_BURN_INSUFFICIENT,
+		                              .silent = true };
+
+	return slo_incident_track_step(t, &scope, &now);
+}
+
+/* Told a minute after the last word at the soonest, and once. */
+static void silence_is_not_calm(void **state)
+{
+	struct slo_incident_track t = { 0 };
+
+	(void)state;
+	assert_int_equal(at(&t, 0, SLO_BURN_PAGE, 20, 0), SLO_INCIDENT_OPEN);
+	assert_int_equal(silent_at(&t, 10), SLO_INCIDENT_NOTHING);
+	assert_int_equal(silent_at(&t, 60), SLO_INCIDENT_UPDATE);
+	for (int s = 70; s < 3600; s += 10)
+		assert_int_equal(silent_at(&t, s), SLO_INCIDENT_NOTHING);
+	assert_true(t.open);
+	/* Requests come again, bad ones: the hour begins anew. */
+	assert_int_equal(at(&t, 3600, SLO_BURN_PAGE, 20, 0), SLO_INCIDENT_NOTHING);
+	assert_int_equal(silent_at(&t, 3610), SLO_INCIDENT_UPDATE);
+	/* A clock that was set back does not shorten it. */
+	for (int s = 10; s < 3610; s += 10)
+		assert_int_equal(silent_at(&t, s), SLO_INCIDENT_NOTHING);
+	assert_int_equal(silent_at(&t, 3610), SLO_INCIDENT_RESOLVE);
+	assert_false(t.open);
+}
+
+static void good_requests_after_silence_are_calm(void **state)
+{
+	struct slo_incident_track t = { 0 };
+
+	(void)state;
+	assert_int_equal(at(&t, 0, SLO_BURN_PAGE, 20, 0), SLO_INCIDENT_OPEN);
+	assert_int_equal(silent_at(&t, 60), SLO_INCIDENT_UPDATE);
+	assert_int_equal(at(&t, 70, SLO_BURN_OK, 0, 0), SLO_INCIDENT_NOTHING);
+	assert_int_equal(silent_at(&t, 80), SLO_INCIDENT_NOTHING);
+	assert_int_equal(at(&t, 90, SLO_BURN_OK, 0, 0), SLO_INCIDENT_NOTHING);
+	assert_int_equal(at(&t, 100, SLO_BURN_OK, 0, 0), SLO_INCIDENT_RESOLVE);
+}
+
 static void the_next_incident_is_another(void **state)
 {
 	struct slo_incident_track t = { 0 };
@@ -153,6 +197,8 @@ int main(void)
 		cmocka_unit_test(a_clock_set_back_does_not_keep_news_back),
 		cmocka_unit_test(a_burn_that_moves_is_told_once_a_minute),
 		cmocka_unit_test(what_goes_on_unchanged_is_told_again),
+		cmocka_unit_test(silence_is_not_calm),
+		cmocka_unit_test(good_requests_after_silence_are_calm),
 		cmocka_unit_test(the_next_incident_is_another),
 		cmocka_unit_test(the_key_is_the_one_of_the_contract),
 		cmocka_unit_test(severity_follows_the_burn),

@@ -217,6 +217,41 @@ static void an_objective_that_is_gone_ends_its_incident_at_the_start(void **stat
 	slo_live_freep(&l);
 }
 
+/* It failed until nobody asked it any more: an hour later that is given up, and not called recovered. */
+static void a_service_without_requests_has_not_recovered(void **state)
+{
+	struct slo_live *l = start(ERRORS("a", "chat"));
+	struct slo_live_objective *a;
+
+	(void)state;
+	fail_for_an_hour(l, "", "chat");
+	slo_live_evaluate(l);
+	a = objective_of(l, "", "a");
+	(void)slo_burn_ring_follow(&a->ring, -20 * 60000, (int64_t)slo_clock_realtime_ns());
+	for (int i = 0; i < 5; i++)
+		slo_live_evaluate(l);
+	assert_true(only_incident(l)->open);
+	assert_int_equal(l->count.updated, 0);
+	a->track.told_ns -= SLO_INCIDENT_UPDATE_NS;
+	slo_live_evaluate(l);
+	slo_live_evaluate(l);
+	assert_int_equal(l->count.updated, 1);
+	assert_true(only_incident(l)->silent);
+	slo_live_freep(&l);
+
+	/* After a restart it is the same silence. */
+	l = start(ERRORS("a", "chat"));
+	a = objective_of(l, "", "a");
+	slo_live_evaluate(l);
+	assert_int_equal(l->count.updated, 0);
+	a->track.silent_ns -= SLO_INCIDENT_SILENT_NS;
+	slo_live_evaluate(l);
+	assert_false(only_incident(l)->open);
+	assert_true(only_incident(l)->silent);
+	assert_int_equal(l->count.resolved, 1);
+	slo_live_freep(&l);
+}
+
 static int reload(struct slo_live *l, const char *objectives)
 {
 	struct slo_err err = { 0 };
@@ -489,6 +524,7 @@ int main(void)
 		TEST(what_has_ended_makes_room_first),
 		TEST(requests_count_though_a_clock_was_ahead),
 		TEST(an_objective_that_is_gone_ends_its_incident_at_the_start),
+		TEST(a_service_without_requests_has_not_recovered),
 		TEST(a_reload_takes_the_objectives),
 		TEST(reloads_do_not_use_up_the_room_for_services),
 		TEST(services_of_a_name_in_two_namespaces_are_two),
