@@ -7,7 +7,7 @@
 
 #include "core/base/base.h"
 #include "core/base/hash.h"
-#include "core/export/otlp_attrs.h"
+#include "core/export/otlp_pairs.h"
 
 int slo_otlp_groups_init(struct slo_otlp_groups *g, const char *version)
 {

@@ -8,9 +8,9 @@
 
 #include "core/base/clock.h"
 #include "core/base/jsonw.h"
-#include "core/codec/event_json.h"
-#include "core/export/otlp_attrs.h"
+#include "core/codec/event_fields.h"
 #include "core/export/otlp_fields.h"
+#include "core/export/otlp_pairs.h"
 #include "core/export/wire.h"
 
 #define TRACE_DIGITS ((size_t)2 * SLO_TRACE_ID_LEN)
@@ -33,14 +33,14 @@ struct record {
 	int64_t unix_ns;
 	enum severity severity;
 	const uint8_t *trace_id, *span_id;
-	struct slo_otlp_attr_list attrs;
+	struct slo_otlp_pairs attrs;
 	char name[64];
 	char text[160];
 };
 
 static void begin(struct record *r, int64_t unix_ns, enum severity severity)
 {
-	slo_otlp_attr_list_init(&r->attrs);
+	slo_otlp_pairs_init(&r->attrs, SLO_OTLP_LOG_ATTRIBUTES);
 	r->unix_ns = unix_ns;
 	r->severity = severity;
 	r->trace_id = r->span_id = NULL;
@@ -58,22 +58,19 @@ static uint8_t *put_time(uint8_t *p, uint32_t field, uint64_t ns)
 }
 
 /* A record is made for each event of the kernel's: by hand it takes a quarter of what protobuf-c does, for the same bytes. */
-static int end(struct slo_otlp_group *g, struct record *r, const char *body)
+static int end(struct slo_otlp_group *g, const struct record *r, const char *body)
 {
-	const char *text = slo_otlp_attr_text(&r->attrs, body, strlen(body));
 	const char *severity = severity_text(r->severity);
-	size_t text_len = strlen(text), severity_len = strlen(severity), name_len = strlen(r->name);
+	size_t body_len = strlen(body), text_len = slo_otlp_utf8(NULL, body, body_len);
+	size_t severity_len = strlen(severity), name_len = strlen(r->name);
 	size_t dropped = r->attrs.dropped ? 1 + slo_wire_varint_size(r->attrs.dropped) : 0;
 	uint64_t observed = slo_clock_realtime_ns();
-	struct slo_otlp_attr_sizes sizes;
-	size_t len;
+	size_t len = (r->unix_ns ? 9 : 0) + (observed ? 9 : 0) + 2 + bytes_size(severity_len) +
+	             bytes_size(bytes_size(text_len)) + r->attrs.len + dropped +
+	             (r->trace_id ? bytes_size(SLO_TRACE_ID_LEN) : 0) +
+	             (r->span_id ? bytes_size(SLO_SPAN_ID_LEN) : 0) + bytes_size(name_len);
 	uint8_t *p;
 
-	slo_otlp_attr_sizes(&r->attrs, &sizes);
-	len = (r->unix_ns ? 9 : 0) + (observed ? 9 : 0) + 2 + bytes_size(severity_len) +
-	      bytes_size(bytes_size(text_len)) + sizes.all + dropped +
-	      (r->trace_id ? bytes_size(SLO_TRACE_ID_LEN) : 0) +
-	      (r->span_id ? bytes_size(SLO_SPAN_ID_LEN) : 0) + bytes_size(name_len);
 	slo_pb_put_head(&g->records, SLO_OTLP_RECORD_FIELD, len);
 	p = slo_pb_put_room(&g->records, len);
 	if (!p)
@@ -83,8 +80,10 @@ static int end(struct slo_otlp_group *g, struct record *r, const char *body)
 	p = slo_wire_put_varint(p, (uint64_t)r->severity);
 	p = slo_wire_put_bytes(p, SLO_OTLP_LOG_SEVERITY_TEXT, severity, severity_len);
 	p = slo_wire_put_head(p, SLO_OTLP_LOG_BODY, bytes_size(text_len));
-	p = slo_wire_put_bytes(p, SLO_OTLP_ANY_STRING, text, text_len);
-	p = slo_otlp_attr_write(&r->attrs, SLO_OTLP_LOG_ATTRIBUTES, &sizes, p);
+	p = slo_wire_put_head(p, SLO_OTLP_ANY_STRING, text_len);
+	p += slo_otlp_utf8((char *)p, body, body_len);
+	memcpy(p, r->attrs.bytes, r->attrs.len);
+	p += r->attrs.len;
 	if (dropped)
 		p = slo_wire_put_varint(slo_wire_put_tag(p, SLO_OTLP_LOG_DROPPED, SLO_WIRE_VARINT),
 		                        r->attrs.dropped);
@@ -115,8 +114,8 @@ static void put_link(struct record *r, const struct slo_otlp_link *link)
 	if (!is_zero(link->span_id, sizeof(link->span_id)))
 		r->span_id = link->span_id;
 	if (link->confidence > 0)
-		slo_otlp_attr_double(&r->attrs, "llm.ebpf.correlation_confidence",
-		                     link->confidence);
+		slo_otlp_pairs_double(&r->attrs, "llm.ebpf.correlation_confidence",
+		                      link->confidence);
 }
 
 /* Cut where there is no room. */
@@ -182,33 +181,76 @@ static void put_summary(struct record *r, const char *name, double value, const 
 		to = append(to, r->text + sizeof(r->text), part[i]);
 }
 
+/* --- an event's fields as attributes: a number's type is its field's, whatever its value ------------------------- */
+
+static void field_begin(void *to, const char *key)
+{
+	((struct slo_otlp_pairs *)to)->outer = key;
+}
+
+static void field_end(void *to)
+{
+	((struct slo_otlp_pairs *)to)->outer = NULL;
+}
+
+static void field_name(void *to, const char *key, const char *s, size_t n)
+{
+	slo_otlp_pairs_plain(to, key, s, n);
+}
+
+static void field_text(void *to, const char *key, const char *s, size_t n)
+{
+	slo_otlp_pairs_strn(to, key, s, n);
+}
+
+static void field_number(void *to, const char *key, uint64_t v)
+{
+	slo_otlp_pairs_i64(to, key, v < INT64_MAX ? (int64_t)v : INT64_MAX);
+}
+
+static void field_decimal(void *to, const char *key, int64_t v, unsigned int decimals)
+{
+	static const double scale[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
+
+	assert(decimals < SLO_ARRAY_SIZE(scale));
+	if (decimals)
+		slo_otlp_pairs_double(to, key, (double)v / scale[decimals]);
+	else
+		slo_otlp_pairs_i64(to, key, v);
+}
+
+static void field_real(void *to, const char *key, double v)
+{
+	slo_otlp_pairs_double(to, key, v);
+}
+
+static void field_truth(void *to, const char *key, bool v)
+{
+	slo_otlp_pairs_bool(to, key, v);
+}
+
+static const struct slo_event_fields as_attributes = { field_begin, field_end,    field_name,
+	                                               field_text,  field_number, field_decimal,
+	                                               field_real,  field_truth };
+
 int slo_otlp_log_event(struct slo_otlp_group *g, const struct slo_probe_event *ev,
                        enum slo_status status, const struct slo_otlp_link *link, bool names)
 {
-	/* What the record's own fields and the resource say. */
-	static const char *const elsewhere[] = {
-		"ts_unix_nano", "node",         "namespace", "pod",
-		"container",    "container_id", "pod_uid",   NULL
-	};
-	static const struct slo_event_names nobody = { "", "", "", "", "", "" };
 	const struct slo_event_json_options opt = { .names = names };
-	char json[SLO_EVENT_JSON_MAX];
-	ssize_t len = slo_event_json_write(json, sizeof(json), ev, status, &nobody, &opt);
 	const struct slo_signal_desc *signal;
 	struct record r;
 
-	if (len < 0)
-		return -EINVAL;
-	signal = slo_signal_desc(ev->signal);
 	begin(&r, (int64_t)slo_event_realtime_ns(ev),
 	      status == SLO_STATUS_ERROR     ? ERROR
 	      : status == SLO_STATUS_WARNING ? WARN
 	                                     : INFO);
+	/* The rest is the record's own fields', and the resource's. */
+	if (slo_event_fields(&as_attributes, &r.attrs, ev, status, NULL, &opt) < 0)
+		return -EINVAL;
+	signal = slo_signal_desc(ev->signal);
 	put_name(&r, "llm.ebpf.", signal->name);
 	put_summary(&r, signal->name, slo_event_value(ev), slo_unit_name(signal->unit),
 	            slo_status_name(status));
-	if (slo_otlp_attr_json(&r.attrs, json, (size_t)len, elsewhere) < 0)
-		return -EINVAL;
 	if (link)
 		put_link(&r, link);
 	return end(g, &r, r.text);
@@ -239,7 +281,7 @@ static void put_texts(struct record *r, const void *from, const struct text_row 
 		const char *text;
 
 		memcpy(&text, (const char *)from + rows[i].offset, sizeof(text));
-		slo_otlp_attr_known(&r->attrs, rows[i].key, text);
+		slo_otlp_pairs_known(&r->attrs, rows[i].key, text);
 	}
 }
 
@@ -265,10 +307,10 @@ int slo_otlp_log_sli(struct slo_otlp_group *g, const struct slo_sli_event *ev)
 	put_summary(&r, sli->name, ev->value, sli->unit, slo_sli_status_name(ev->status));
 	put_trace_id(&r, ev->trace_id, id);
 	put_texts(&r, ev, event_texts, SLO_ARRAY_SIZE(event_texts));
-	slo_otlp_attr_str(&r.attrs, "sli_name", sli->name);
-	slo_otlp_attr_double(&r.attrs, "sli_value", ev->value);
-	slo_otlp_attr_str(&r.attrs, "unit", sli->unit);
-	slo_otlp_attr_str(&r.attrs, "status", slo_sli_status_name(ev->status));
+	slo_otlp_pairs_str(&r.attrs, "sli_name", sli->name);
+	slo_otlp_pairs_double(&r.attrs, "sli_value", ev->value);
+	slo_otlp_pairs_str(&r.attrs, "unit", sli->unit);
+	slo_otlp_pairs_str(&r.attrs, "status", slo_sli_status_name(ev->status));
 	return end(g, &r, r.text);
 }
 
@@ -308,13 +350,13 @@ int slo_otlp_log_notice(struct slo_otlp_group *g, const struct slo_notice *n)
 	begin(&r, n->unix_ns, severity_of(n));
 	put_name(&r, "llm.slo.incident.", slo_notice_kind_name(n->kind));
 	put_texts(&r, n, notice_texts, SLO_ARRAY_SIZE(notice_texts));
-	slo_otlp_attr_str(&r.attrs, "severity", slo_notice_severity_name(n->severity));
-	slo_otlp_attr_double(&r.attrs, "confidence", n->confidence);
-	slo_otlp_attr_double(&r.attrs, "burn_rate", n->burn_rate);
-	slo_otlp_attr_i64(&r.attrs, "started_unix_nano", n->started_unix_ns);
+	slo_otlp_pairs_str(&r.attrs, "severity", slo_notice_severity_name(n->severity));
+	slo_otlp_pairs_double(&r.attrs, "confidence", n->confidence);
+	slo_otlp_pairs_double(&r.attrs, "burn_rate", n->burn_rate);
+	slo_otlp_pairs_i64(&r.attrs, "started_unix_nano", n->started_unix_ns);
 	if (n->ended_unix_ns)
-		slo_otlp_attr_i64(&r.attrs, "ended_unix_nano", n->ended_unix_ns);
+		slo_otlp_pairs_i64(&r.attrs, "ended_unix_nano", n->ended_unix_ns);
 	if (n->synthetic || n->kind == SLO_NOTICE_TEST)
-		slo_otlp_attr_str(&r.attrs, "source", "synthetic");
+		slo_otlp_pairs_str(&r.attrs, "source", "synthetic");
 	return end(g, &r, n->summary);
 }

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "core/base/base.h"
-#include "core/export/otlp_attrs.h"
+#include "core/export/otlp_pairs.h"
 
 #define CUMULATIVE 2
 #define POINT_FIELD 1 /* of Gauge, Sum and Histogram */
+#define NUMBER_ATTRIBUTES 7
+#define HISTOGRAM_ATTRIBUTES 9
 
 int slo_otlp_metrics_init(struct slo_otlp_metrics *m, const char *version)
 {
@@ -56,27 +58,28 @@ static void close_family(struct slo_otlp_metrics *m, size_t i)
 	records->failed = records->failed || metric->failed || points->failed;
 }
 
-static void put_labels(struct slo_otlp_attr_list *l, const struct slo_metric_series *s)
+/* The data point, its labels as the last field. */
+static void put_point(struct slo_pb_buf *points, const ProtobufCMessage *point,
+                      const struct slo_metric_series *s, uint32_t field)
 {
-	slo_otlp_attr_list_init(l);
+	struct slo_otlp_pairs labels;
+
+	slo_otlp_pairs_init(&labels, field);
 	for (size_t i = 0; i < s->label_count; i++)
-		slo_otlp_attr_str(l, s->label[i].name, s->label[i].value);
+		slo_otlp_pairs_str(&labels, s->label[i].name, s->label[i].value);
+	slo_pb_put_message_and(points, POINT_FIELD, point, labels.bytes, labels.len);
 }
 
 static void put_number(struct slo_pb_buf *points, const struct slo_metric_series *s,
                        int64_t unix_ns, bool counter)
 {
 	SloProto__NumberDataPoint p = SLO_PROTO__NUMBER_DATA_POINT__INIT;
-	struct slo_otlp_attr_list l;
 
-	put_labels(&l, s);
-	p.attributes = l.row;
-	p.n_attributes = l.count;
 	p.time_unix_nano = (uint64_t)unix_ns;
 	p.start_time_unix_nano = counter ? (uint64_t)s->start_unix_ns : 0;
 	p.value_case = SLO_PROTO__NUMBER_DATA_POINT__VALUE_AS_DOUBLE;
 	p.as_double = s->value;
-	slo_pb_put_message(points, POINT_FIELD, &p.base);
+	put_point(points, &p.base, s, NUMBER_ATTRIBUTES);
 }
 
 static void fill_exemplar(SloProto__Exemplar *e, const struct slo_exemplar *from)
@@ -96,7 +99,6 @@ static void put_histogram(struct slo_pb_buf *points, const struct slo_metric_ser
 {
 	SloProto__HistogramDataPoint p = SLO_PROTO__HISTOGRAM_DATA_POINT__INIT;
 	SloProto__Exemplar exemplar[SLO_OTLP_EXEMPLARS_MAX], *row[SLO_OTLP_EXEMPLARS_MAX];
-	struct slo_otlp_attr_list l;
 	size_t count = 0;
 
 	for (size_t i = 0; s->exemplars && i <= s->bound_count && count < SLO_ARRAY_SIZE(row);
@@ -107,9 +109,6 @@ static void put_histogram(struct slo_pb_buf *points, const struct slo_metric_ser
 		row[count] = &exemplar[count];
 		count++;
 	}
-	put_labels(&l, s);
-	p.attributes = l.row;
-	p.n_attributes = l.count;
 	p.time_unix_nano = (uint64_t)unix_ns;
 	p.start_time_unix_nano = (uint64_t)s->start_unix_ns;
 	p.count = s->count;
@@ -121,7 +120,7 @@ static void put_histogram(struct slo_pb_buf *points, const struct slo_metric_ser
 	p.explicit_bounds = (double *)(uintptr_t)s->bounds;
 	p.n_exemplars = count;
 	p.exemplars = row;
-	slo_pb_put_message(points, POINT_FIELD, &p.base);
+	put_point(points, &p.base, s, HISTOGRAM_ATTRIBUTES);
 }
 
 int slo_otlp_metrics_add(struct slo_otlp_metrics *m, const struct slo_metric_desc *desc,

@@ -97,13 +97,20 @@ void slo_pb_put_varint(struct slo_pb_buf *b, unsigned int field, uint64_t v)
 	varint(b, v);
 }
 
-void slo_pb_put_message(struct slo_pb_buf *b, unsigned int field, const ProtobufCMessage *m)
+void slo_pb_put_message_and(struct slo_pb_buf *b, unsigned int field, const ProtobufCMessage *m,
+                            const void *more, size_t more_len)
 {
 	size_t len = protobuf_c_message_get_packed_size(m);
 	uint8_t *p;
 
-	slo_pb_put_head(b, field, len);
+	slo_pb_put_head(b, field, len + more_len);
 	p = room(b, len);
 	if (p)
 		b->len += protobuf_c_message_pack(m, p);
+	slo_pb_put_raw(b, more, more_len);
+}
+
+void slo_pb_put_message(struct slo_pb_buf *b, unsigned int field, const ProtobufCMessage *m)
+{
+	slo_pb_put_message_and(b, field, m, NULL, 0);
 }

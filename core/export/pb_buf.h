@@ -26,6 +26,9 @@ void slo_pb_buf_reset(struct slo_pb_buf *b);
 void slo_pb_put_bytes(struct slo_pb_buf *b, unsigned int field, const void *data, size_t len);
 void slo_pb_put_string(struct slo_pb_buf *b, unsigned int field, const char *s);
 void slo_pb_put_message(struct slo_pb_buf *b, unsigned int field, const ProtobufCMessage *m);
+/* With @len bytes behind it that are fields of its own, in the place of those that it lacks. */
+void slo_pb_put_message_and(struct slo_pb_buf *b, unsigned int field, const ProtobufCMessage *m,
+                            const void *more, size_t len);
 /* The same for a message whose @len bytes follow, put as they are. */
 void slo_pb_put_head(struct slo_pb_buf *b, unsigned int field, size_t len);
 void slo_pb_put_raw(struct slo_pb_buf *b, const void *data, size_t len);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the exporter reads: a JSON object into attributes, and a collector's answer, of any bytes. */
+/* What the exporter is given: text of any bytes that becomes an attribute, and a collector's answer. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/export/otlp_answer.h"
-#include "core/export/otlp_attrs.h"
+#include "core/export/otlp_pairs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,16 +24,17 @@ static void read_answer(const uint8_t *data, size_t size, const char *type, unsi
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const skip[] = { "a", "b.c", NULL };
-	slo_cleanup(slo_freep) char *text = malloc(size + 1);
-	struct slo_otlp_attr_list l;
+	static struct slo_otlp_pairs p;
+	static char text[3 * SLO_OTLP_PAIRS_BYTES];
+	size_t part = size < SLO_OTLP_PAIRS_BYTES ? size : SLO_OTLP_PAIRS_BYTES;
+	size_t len = slo_otlp_utf8(NULL, (const char *)data, part);
 
-	memcpy(text, data, size);
-	slo_otlp_attr_list_init(&l);
-	(void)slo_otlp_attr_json(&l, text, size, skip);
-	assert(l.count <= SLO_OTLP_ATTR_LIST_MAX && l.text_len <= sizeof(l.text));
-	for (size_t i = 0; i < l.count; i++)
-		assert(strlen(l.pair[i].key) < sizeof(l.text));
+	slo_otlp_pairs_init(&p, 6);
+	slo_otlp_pairs_strn(&p, "key", (const char *)data, size);
+	assert(p.len <= sizeof(p.bytes) && (p.len > size) == !p.dropped);
+	/* Text of that kind already: the second time changes nothing. */
+	assert(slo_otlp_utf8(text, (const char *)data, part) == len);
+	assert(slo_otlp_utf8(NULL, text, len) == len);
 	read_answer(data, size, "application/x-protobuf", 200);
 	read_answer(data, size, "application/x-protobuf", 503);
 	read_answer(data, size, "text/plain", 400);
