@@ -14,10 +14,12 @@ struct slo_event_fields {
 	/* Those up to end() are @key's: one level deep. Perhaps there are none. */
 	void (*begin)(void *to, const char *key);
 	void (*end)(void *to);
-	void (*name)(void *to, const char *key, const char *s, size_t n); /* of our tables: ASCII that needs no escape */
+	void (*name)(void *to, const char *key, const char *s,
+	             size_t n); /* of our tables: ASCII that needs no escape */
 	void (*text)(void *to, const char *key, const char *s, size_t n); /* any bytes */
 	void (*number)(void *to, const char *key, uint64_t v);
-	void (*decimal)(void *to, const char *key, int64_t v, unsigned int decimals); /* v / 10^decimals; 0: an integer */
+	void (*decimal)(void *to, const char *key, int64_t v,
+	                unsigned int decimals); /* v / 10^decimals; 0: an integer */
 	void (*real)(void *to, const char *key, double v);
 	void (*truth)(void *to, const char *key, bool v);
 };
