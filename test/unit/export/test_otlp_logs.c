@@ -75,6 +75,40 @@ static void record_is_as_protobuf_c_packs_it(void **state)
 	slo_proto__log_record__free_unpacked(log, NULL);
 }
 
+static const SloProto__AnyValue *attribute(const SloProto__LogRecord *log, const char *key)
+{
+	for (size_t i = 0; i < log->n_attributes; i++) {
+		if (strcmp(log->attributes[i]->key, key) == 0)
+			return log->attributes[i]->value;
+	}
+	return NULL;
+}
+
+/* Stores give a key one type: that of a whole number of milliseconds is no other. */
+static void an_attribute_has_one_type(void **state)
+{
+	static const double ms[] = { 0, 12, 12.5, 0.000001, 86400000 };
+	/* Time and workload are the record's and the resource's own. */
+	static const char *const elsewhere[] = { "ts_unix_nano", "node", "namespace", "pod",
+		                                 "container" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ms) / sizeof(*ms); i++) {
+		SloProto__LogRecord *log = log_event(ms[i], NULL);
+		const SloProto__AnyValue *value = attribute(log, "value");
+		const SloProto__AnyValue *retries = attribute(log, "detail.retries");
+
+		assert_non_null(value);
+		assert_int_equal(value->value_case, SLO_PROTO__ANY_VALUE__VALUE_DOUBLE_VALUE);
+		assert_true(value->double_value == ms[i]);
+		assert_non_null(retries);
+		assert_int_equal(retries->value_case, SLO_PROTO__ANY_VALUE__VALUE_INT_VALUE);
+		for (size_t k = 0; k < sizeof(elsewhere) / sizeof(*elsewhere); k++)
+			assert_null(attribute(log, elsewhere[k]));
+		slo_proto__log_record__free_unpacked(log, NULL);
+	}
+}
+
 /* As %.6g has it. */
 static void body_has_six_digits(void **state)
 {
@@ -106,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(record_is_as_protobuf_c_packs_it),
+		cmocka_unit_test(an_attribute_has_one_type),
 		cmocka_unit_test(body_has_six_digits),
 	};
 
