@@ -51,6 +51,12 @@ size_t slo_otlp_utf8(char *to, const char *s, size_t n)
 
 /* --- pairs ------------------------------------------------------------------------------------------------------ */
 
+static uint8_t *put(uint8_t *to, const void *bytes, size_t n)
+{
+	memcpy(to, bytes, n);
+	return to + n;
+}
+
 /* The pair up to its AnyValue, of @value bytes; NULL: no room. */
 static uint8_t *begin(struct slo_otlp_pairs *p, const char *key, size_t value)
 {
@@ -66,11 +72,11 @@ static uint8_t *begin(struct slo_otlp_pairs *p, const char *key, size_t value)
 	to = slo_wire_put_head(to, p->field, pair);
 	to = slo_wire_put_head(to, SLO_OTLP_KEY_VALUE_KEY, len);
 	if (outer) {
-		memcpy(to, p->outer, outer - 1);
-		to[outer - 1] = '.';
+		to = put(to, p->outer, outer - 1);
+		*to++ = '.';
 	}
-	memcpy(to + outer, key, inner);
-	return slo_wire_put_head(to + len, SLO_OTLP_KEY_VALUE_VALUE, value);
+	to = put(to, key, inner);
+	return slo_wire_put_head(to, SLO_OTLP_KEY_VALUE_VALUE, value);
 }
 
 static void end(struct slo_otlp_pairs *p, const uint8_t *to)
