@@ -276,8 +276,8 @@ def burning_alone_waits_for_nobody():
     cpu = min(os.sched_getaffinity(0))
     who = slonet.spawn(alone, rd, comm="sloalone", cpus={cpu})
     pid = who.pid
-    agent = Agent(SIGNAL, pids=[pid])
     turns = Turns(cpu) if slotest.BACKEND in ("btf_free", "bcc") else None
+    agent = Agent(SIGNAL, pids=[pid])
     os.write(wr, b"g")
     begin, end = who.result()
     os.close(rd)

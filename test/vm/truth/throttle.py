@@ -418,8 +418,8 @@ def sleepers_beside_a_hog_of_another_cgroup():
     cgroup, neighbour = new("quiet"), new("noisy")
     gate = os.pipe()
     child = slonet.spawn(_sleepers, gate[0], 4, time.sleep, cgroup=cgroup, comm="slosleepers", cpus={cpu()})
-    agent = Agent(WAIT, pids=[child.pid])
     turns = Turns(cpu())
+    agent = Agent(WAIT, pids=[child.pid])
     hogs = Hogs(5, neighbour, cpus={cpu()})
     hogs.go()
     os.write(gate[1], b"g")
@@ -467,8 +467,8 @@ def sleepers_beside_a_hog_of_the_quota():
 def two_hogs(first, second, seconds=3):
     """[(causes told of a hog, ms of its waits for which its own cgroup is clearly to blame)]"""
     hogs = Hogs(seconds, first, second, cpus={cpu()})
-    agent = Agent(WAIT, pids=hogs.pids)
     turns = Turns(cpu())
+    agent = Agent(WAIT, pids=hogs.pids)
     hogs.go()
     used = hogs.results()
     records = agent.stop()
