@@ -6,6 +6,7 @@ Each request resolves the provider's name, works a little, connects, and reads a
 token came. What it does besides is what a real one would: a cache in memory, documents from a store on disk.
 """
 import argparse
+import ctypes
 import mmap
 import os
 import random
@@ -36,17 +37,32 @@ def work(ms):
 
 
 class Memory:
-    """A cache, of which each request touches pages here and there: under a limit some of them come back from the swap."""
+    """A cache, of which each request touches pages here and there: under a limit some of them come back from the swap.
+
+    All else that the process has is locked in memory: of a limit that is too low only the cache knows. Pages are touched by calls
+    without the interpreter's lock, as a library in C would: a thread that waits for one keeps no other from its work.
+    """
+
+    MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 
     def __init__(self, size, pages):
         self.cache, self.pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), pages
-        self.places = range(0, size, mmap.PAGESIZE)
-        for at in self.places:
-            self.cache[at] = 1
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.begin = ctypes.addressof(ctypes.c_char.from_buffer(self.cache))
+        self.set = self.libc.memset
+        self.set.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+        self.set(self.begin, 1, size)
+        self.places = range(self.begin, self.begin + size, mmap.PAGESIZE)
+        self._call("mlockall", self.MCL_CURRENT | self.MCL_FUTURE | self.MCL_ONFAULT)
+        self._call("munlock", ctypes.c_void_p(self.begin), ctypes.c_size_t(size))
+
+    def _call(self, name, *args):
+        if self.libc[name](*args):
+            raise OSError(ctypes.get_errno(), name)
 
     def touch(self):
         for at in random.sample(self.places, self.pages):
-            self.cache[at] = 1
+            self.set(at, 1, 1)
 
 
 class Store:
