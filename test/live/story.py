@@ -182,7 +182,7 @@ windows = {windows}
 """
 # Under emulation all is some ten times slower, so what is slow enough to be a fault is, too.
 REAL = {"threshold_ms": 600, "work_ms": 10, "app_args": ["--threads", "3", "--rate", "3"]}
-EMULATED = {"threshold_ms": 1500, "work_ms": 5,
+EMULATED = {"threshold_ms": 1500, "work_ms": 20,
             "app_args": ["--threads", "6", "--rate", "0.7", "--memory-mb", "24", "--memory-pages", "300"]}
 WINDOWS = (5, 6, 7, 8, 9, 10, 12)
 EVALUATION = 2

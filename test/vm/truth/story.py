@@ -53,11 +53,13 @@ def named_in_time(rows, domain):
 
 
 def make_fault(begin, end, rows, domain):
-    """(opened, named) of its incident, or None; the fault is over either way."""
+    """(opened, named, when it began) of its incident, or None; the fault is over either way."""
+    began = time.time()
     try:
         begin()
         s.wait("the verdict", lambda: named_in_time(rows(), domain), 60)
-        return named_in_time(rows(), domain)
+        found = named_in_time(rows(), domain)
+        return found and (*found, began)
     finally:
         end()
 
@@ -79,10 +81,10 @@ def act(begin, end, domain, enriched="llm.ebpf.correlation_confidence", slo="cha
         print(f"  {attempt} try: {[(r['status'], r['domain'], r['at']) for r in rows()]}", flush=True)
     if not told(found, f"an incident is opened, and {domain} is named within two evaluations"):
         return
-    ended, (opened, named) = time.monotonic(), found
+    ended, (opened, named, began) = time.monotonic(), found
     gone = s.wait("the end", lambda: any(r["id"] == opened["id"] and r["status"] == "resolved" for r in rows()), 90)
     told(gone is not None, "it is resolved after the fault")
-    print(f"  named {named['at'] - opened['at']:.1f} s after the opening, probability {named['probability']}, resolved {gone or 0:.1f} s "
+    print(f"  opened {opened['at'] - began:.1f} s after the fault began, named {named['at'] - opened['at']:.1f} s later, probability {named['probability']}, resolved {gone or 0:.1f} s "
           f"after the fault, which took {ended - start:.1f} s", flush=True)
     if enriched:
         carry = [b.count(enriched.encode()) for b in s.sink.spans[spans:]]
@@ -210,18 +212,33 @@ def make_swap():
     atexit.register(lambda: slonet.sh("swapoff", swap.dev, check=False))
 
 
+def late_replies():
+    return sum(ms > s.threshold_ms for _, ms in s.requests())
+
+
 def squeeze():
-    """14 MB of its cache have no room any more; in steps, for a limit far below makes the kernel give up much more."""
+    """A part of its cache has no room any more: as much as makes its replies late, which differs between kernels.
+
+    In steps, for a limit far below makes a kernel give up much more; and no further, or it is killed.
+    """
     stat = s.cgroup.numbers("memory.stat")
     before = int(s.cgroup.read("memory.current")) - stat["active_file"] - stat["inactive_file"]
-    for less in range(15):
+    late = late_replies()
+    for less in range(16):
         s.cgroup.limit(before - less * MB)
+        if less >= 8:
+            time.sleep(1)
+        if late_replies() >= late + 4:
+            break
+    print(f"  limit: {less} MB below what it had", flush=True)
 
 
 @test
 def a_memory_limit_is_memory_pressure():
     if HOST:
         skip("without a swap of its own a limit drops clean pages in no time, or kills")
+    if not s.cgroup.v2:
+        skip("its memory hierarchy is not the one that spans and records name")
     if not swap:
         skip("this kernel has no swap, and without one a limit drops the application's own program")
     act(squeeze, lambda: s.cgroup.limit("max"), "memory_pressure")
