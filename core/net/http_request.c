@@ -168,6 +168,8 @@ static bool grow(struct slo_http_server *s, struct request *q, size_t need)
 	size_t room = s->max_bytes - (s->bytes - q->size);
 	uint8_t *body;
 
+	if (size < need)
+		size = need;
 	if (size > q->most)
 		size = q->most;
 	if (size > room)
