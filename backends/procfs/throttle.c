@@ -19,8 +19,11 @@
 /* Each keeps a descriptor of its cpu.stat: a soft limit of 1024 leaves room for all else. */
 #define GROUPS_MAX 512
 #define TREE_MAX SLO_CGROUP_INDEX_MAX
-/* New quotas are looked for this often, and no more than a thousandth of the time. */
-#define WALK_NS (10 * SLO_NS_PER_SEC)
+/*
+ * New quotas are looked for this often, and no more than a thousandth of the time: what is throttled meanwhile looks like
+ * whatever it makes slow.
+ */
+#define WALK_NS (2 * SLO_NS_PER_SEC)
 #define WALK_SHARE 1000
 #define STAT_BYTES 1024
 
