@@ -303,11 +303,6 @@ static int refuse_cgroup2(int root, int code, const char *step, struct slo_err *
 			err, -ENOTSUP,
 			"the kernel has no cgroup2 (/proc/filesystems; Linux 4.5 or newer has): use a mechanism without cgroup programs");
 	}
-	if (code == -ENOSYS) {
-		return slo_err_set(
-			err, code,
-			"cgroup2 is not mounted and the kernel has no fsopen (Linux 5.2): " WAY_OUT);
-	}
 	return slo_err_set(err, code, "cgroup2 is not mounted and %s failed (%s%s): " WAY_OUT, step,
 	                   strerror(-code), code == -EPERM ? ", needs CAP_SYS_ADMIN" : "");
 }

@@ -64,7 +64,7 @@ enum slo_cgroup_ns slo_cgroup_ns(int root, char *why, size_t size);
 
 /*
  * Directory fd of the host's cgroup2 root, for BPF attach: the mount, PID 1's mount, else a detached private mount
- * (Linux 5.2, CAP_SYS_ADMIN; nothing appears in the mount table). @where (nullable) takes what was opened, for people.
+ * (CAP_SYS_ADMIN; nothing appears in the mount table). @where (nullable) takes what was opened, for people.
  * In a cgroup namespace of one's own this may be the subtree only: slo_cgroup_is_root() tells. The fd is the caller's.
  * -ENOTSUP where the kernel has no cgroup2, else the errno of the last way tried; @err names the way out.
  */

@@ -13,6 +13,7 @@
 #include "compat/host.h"
 #include "compat/hostfile.h"
 #include "compat/mount.h"
+#include "compat/tracefs.h"
 
 #define VERSION(a, b, c) ((a) << 16 | (b) << 8 | (c))
 
@@ -331,6 +332,13 @@ void slo_fact_tracefs(int root, const char *arg, struct slo_fact *f)
 	}
 }
 
+static bool tracefs_has(int root, const char *file)
+{
+	slo_cleanup(slo_closep) int dir = slo_tracefs_dir(root, NULL);
+
+	return dir >= 0 && slo_hostfile_exists(dir, file);
+}
+
 /* @arg "kprobe" or "uprobe": the perf device (4.17) or the control file of tracefs is there. */
 void slo_fact_probes(int root, const char *arg, struct slo_fact *f)
 {
@@ -356,6 +364,11 @@ void slo_fact_probes(int root, const char *arg, struct slo_fact *f)
 			slo_fact_set(f, 1, path, "available");
 			return;
 		}
+	}
+	(void)snprintf(path, sizeof(path), "%s_events", arg);
+	if (tracefs_has(root, path)) {
+		slo_fact_set(f, 1, path, "available");
+		return;
 	}
 	slo_fact_tracefs(root, SLO_TRACEFS_FILE, &tracefs);
 	/* Built without, where one of the two places could be looked at. */

@@ -20,9 +20,6 @@
 #define PMU_TYPE "/sys/bus/event_source/devices/kprobe/type"
 #define LIST_BYTES 262144U
 
-static const char *const places[] = { "/sys/kernel/tracing/kprobe_events",
-	                              "/sys/kernel/debug/tracing/kprobe_events" };
-
 static int perf_open(struct perf_event_attr *attr)
 {
 	int fd;
@@ -41,16 +38,13 @@ int slo_kprobe_open(const struct slo_kprobe *k)
 	return k->pmu ? perf_open(&attr) : slo_tracefs_perf_open(k->id);
 }
 
-/* The file by which kprobes are defined; which of the places it is, in @ret_place. */
-static int open_list(int root, int flags, const char **ret_place)
+/* The file by which kprobes are defined. */
+static int open_list(int root, int flags)
 {
-	int fd = -ENOENT;
+	slo_cleanup(slo_closep) int dir = slo_tracefs_dir(root, NULL);
 
-	for (size_t i = 0; fd < 0 && i < SLO_ARRAY_SIZE(places); i++) {
-		fd = slo_host_open(root, places[i], flags);
-		*ret_place = places[i];
-	}
-	return fd;
+	/* Not mounted, and no mount to be had: for whoever asks it is not there. */
+	return dir < 0 ? -ENOENT : slo_host_open(dir, "kprobe_events", flags);
 }
 
 bool slo_kprobe_needs_tracefs(int root)
@@ -63,21 +57,18 @@ bool slo_kprobe_needs_tracefs(int root)
 static bool has_kprobes(int root)
 {
 	slo_cleanup(slo_closep) int fd = -1;
-	const char *place;
 
 	if (!slo_kprobe_needs_tracefs(root))
 		return true;
-	fd = open_list(root, O_RDONLY, &place);
+	fd = open_list(root, O_RDONLY);
 	return fd != -ENOENT;
 }
 
 /* One line, one write: the kernel parses what a write brings. */
 static int define_line(int root, const char *line)
 {
-	slo_cleanup(slo_closep) int fd = -1;
-	const char *place;
+	slo_cleanup(slo_closep) int fd = open_list(root, O_WRONLY | O_APPEND);
 
-	fd = open_list(root, O_WRONLY | O_APPEND, &place);
 	if (fd < 0)
 		return fd;
 	return write(fd, line, strlen(line)) < 0 ? -errno : 0;
@@ -215,13 +206,11 @@ static char *stale_name(char *line)
 int slo_kprobe_sweep(int root)
 {
 	slo_cleanup(slo_freep) char *list = malloc(LIST_BYTES);
+	slo_cleanup(slo_closep) int dir = slo_tracefs_dir(root, NULL);
 	char *save = NULL;
-	ssize_t n = -1;
 	int count = 0;
 
-	for (size_t i = 0; list && n < 0 && i < SLO_ARRAY_SIZE(places); i++)
-		n = slo_host_read(root, places[i], list, LIST_BYTES);
-	if (n <= 0)
+	if (!list || dir < 0 || slo_host_read(dir, "kprobe_events", list, LIST_BYTES) <= 0)
 		return 0;
 	for (char *line = strtok_r(list, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char command[256];

@@ -2,6 +2,7 @@
 #include "compat/tracefs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/perf_event.h>
 #include <stdint.h>
@@ -11,49 +12,50 @@
 #include <sys/syscall.h>
 
 #include "compat/host.h"
+#include "compat/hostfile.h"
 #include "compat/mount.h"
 
 #define WAY_OUT "mount -t tracefs none /sys/kernel/tracing"
 
 static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 
-static ssize_t read_file(int dir, const char *prefix, const char *event, const char *file,
-                         char *buf, size_t size)
+int slo_tracefs_dir(int root, struct slo_err *err)
 {
-	char path[256];
-	ssize_t n;
+	const char *step = "";
+	int r, fd = -1;
 
-	(void)snprintf(path, sizeof(path), "%s/events/%s/%s", prefix, event, file);
-	n = slo_host_read(dir, path, buf, size);
-	return n > 0 ? n : -ENOENT;
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(places); i++) {
+		slo_cleanup(slo_closep) int dir =
+			slo_host_open(root, places[i], O_RDONLY | O_DIRECTORY);
+
+		/* The directory for the mount is there without it. */
+		if (dir >= 0 && slo_hostfile_exists(dir, "events"))
+			return slo_take_fd(dir);
+	}
+	if (!slo_hostfile_is_live(root))
+		return slo_err_set(err, -ENOENT, "tracefs is not mounted: " WAY_OUT);
+	r = slo_mount_detached("tracefs", &fd, &step);
+	if (r < 0)
+		return slo_err_set(err, r, "tracefs is not mounted and %s failed (%s): " WAY_OUT,
+		                   step, strerror(-r));
+	return fd;
 }
 
-/* A file of @event ("sched/sched_switch"), wherever tracefs is. Bytes read, or negative errno with @err. */
+/* A file of @event ("sched/sched_switch"). Bytes read, or negative errno with @err. */
 static ssize_t read_event(int root, const char *event, const char *file, char *buf, size_t size,
                           struct slo_err *err)
 {
-	slo_cleanup(slo_closep) int own = -1;
-	const char *step = "";
-	char id[32];
-	ssize_t r = -ENOENT;
+	slo_cleanup(slo_closep) int dir = slo_tracefs_dir(root, err);
+	char path[256];
+	ssize_t n;
 
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(places); i++) {
-		r = read_file(root, places[i], event, file, buf, size);
-		if (r > 0)
-			return r;
-		/* Mounted here, so there is nothing more to find elsewhere. */
-		if (read_file(root, places[i], "sched/sched_switch", "id", id, sizeof(id)) > 0)
-			return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
-	}
-	r = slo_mount_detached("tracefs", &own, &step);
-	if (r < 0)
-		return slo_err_set(err, (int)r,
-		                   "tracefs is not mounted and %s failed (%s): " WAY_OUT, step,
-		                   strerror((int)-r));
-	r = read_file(own, "", event, file, buf, size);
-	if (r < 0)
+	if (dir < 0)
+		return dir;
+	(void)snprintf(path, sizeof(path), "events/%s/%s", event, file);
+	n = slo_host_read(dir, path, buf, size);
+	if (n <= 0)
 		return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
-	return r;
+	return n;
 }
 
 int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err)

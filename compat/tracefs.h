@@ -6,8 +6,14 @@
 #include "core/base/err.h"
 
 /*
- * Id of tracepoint @category/@name for perf_event_open(): from <root>/sys/kernel/tracing, the old place below debugfs,
- * else a detached mount. -ENOENT where this kernel has no such tracepoint (@err), or the errno of the last way tried.
+ * Root directory of tracefs, the caller's: <root>/sys/kernel/tracing, the old place below debugfs, else on a live host a
+ * detached mount. Fd, or with @err the errno of the last way tried.
+ */
+int slo_tracefs_dir(int root, struct slo_err *err);
+
+/*
+ * Id of tracepoint @category/@name for perf_event_open(). -ENOENT where this kernel has no such tracepoint, or errors of
+ * slo_tracefs_dir(); @err.
  */
 int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err);
 

@@ -122,7 +122,7 @@ static const struct check_row rows[] = {
 	{ "tracefs", SLO_FEAT_TRACEFS, SLO_SEVERITY_WARNING, is_positive,
 	  "tracefs mounted and readable",
 	  "mount -t tracefs none /sys/kernel/tracing; without: no connects that fail before their first SYN, "
-	  "before Linux 5.2 without BTF nothing by tracepoints or kprobes" },
+	  "without BTF nothing by tracepoints, before Linux 4.17 no kprobes (the agent tries a private mount by itself)" },
 	{ "sched_info", SLO_FEAT_SCHED_INFO, SLO_SEVERITY_WARNING, is_positive,
 	  "run-queue accounting (CONFIG_SCHED_INFO)",
 	  "the costlier mechanism serves runqueue_delay_ms; a kernel with CONFIG_SCHEDSTATS saves that" },

@@ -65,6 +65,30 @@ def what_runs_passes_and_leaves_nothing_behind():
     equal("cgroups left behind", cgroups_left(), [])
 
 
+def served(*within):
+    """What prereq says of tracefs, and which mechanism each backend has for a signal."""
+    done = subprocess.run([*within, CTL, "prereq", "check", "--output", "json"], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=100, check=False)
+    report = json.loads(done.stdout)
+    return (next(c["current"] for c in report["checks"] if c["name"] == "tracefs"),
+            {f"{b['name']} {s['signal']}": s["mechanism"] for b in report["backends"] for s in b["signals"] if s["serves"]})
+
+
+@test
+def a_tracefs_mounted_nowhere_is_no_loss():
+    """Nor debugfs, which has another: in a mount namespace without them."""
+    if not CTL:
+        slotest.skip("SLO_CTL is not set: give the path of sloctl")
+    usual, by_it = served()
+    if not usual.startswith("/"):
+        slotest.skip(f"tracefs: {usual}")
+    gone = "umount -l /sys/kernel/tracing; umount -l /sys/kernel/debug/tracing; umount -l /sys/kernel/debug; exec \"$@\""
+    without, still = served("unshare", "-m", "sh", "-c", f"exec 2>/dev/null; {gone}", "sh")
+    equal("tracefs then", without, "not mounted, readable by a private mount")
+    holds("something is measured", by_it)
+    equal("mechanisms without it", still, by_it)
+
+
 @test
 def one_that_is_interrupted_leaves_nothing_behind():
     slotest.no_kernels_own()
