@@ -287,6 +287,8 @@ vm_any() {
 	done
 	[[ -z ${SLO_HEADERS:-} ]] || export SLO_HEADERS
 	[[ -z $given ]] || set -- "${SLO_SERIES_NAME:-given}" "$@"
+	# The helper that compiles programs in the guest is in no static build.
+	[[ -z ${SLO_HEADERS:-} && ${1:-} != *-bcc ]] || build release
 	SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl test/vm/run.sh "${options[@]}" "$@"
 }
 
