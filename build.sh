@@ -12,8 +12,8 @@ readonly TEST_PACKAGES="libcmocka-dev clang-format clang-tidy cppcheck shellchec
 readonly RESULTS=build/results.tsv
 # Each test binary is also run under musl; these look at glibc-only things or at the network of the build machine.
 readonly VM_SERIES="5.10 6.1 6.12 newest"
-# Half an hour more: by name, and weekly.
-readonly VM_BY_NAME="5.10-nobtf 5.10-bcc"
+# An hour more: by name, and weekly.
+readonly VM_BY_NAME="5.10-nobtf 5.10-bcc 5.10-source 5.10-source-bcc"
 # No distribution ships these any more: SLO_KERNELS/SERIES/{bzImage,modules,headers} gives them.
 readonly VM_GIVEN="4.4 4.19 5.4"
 
@@ -24,7 +24,8 @@ usage() {
 	                           FILE: a picture of the first verdict
 	  run [agent options]      build, then run the agent on this machine's kernel (root): a live table
 	  test [PART...]           everything, or: unit contract golden conformance check vm fuzz soak peers package hard
-	  vm SERIES|host [test...] truth tests on one kernel: 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest host
+	  vm SERIES|host [test...] truth tests on one kernel: 5.10 6.1 6.12 newest host; its BTF hidden: 5.10-nobtf 5.10-bcc;
+	                           built without, of linux-source, in some ten minutes: 5.10-source 5.10-source-bcc
 	  vm --kernel BZIMAGE [--modules DIR] [--headers DIR] [test...]   on any kernel image
 	  build [PRESET]           debug (ASan, UBSan), release (default), static (musl), static-arm64; into build/PRESET/
 	  package KIND [ARCH]      tar, bcc, deb, rpm, oci or all; amd64 or arm64; into build/package/
@@ -287,6 +288,8 @@ vm_any() {
 	done
 	[[ -z ${SLO_HEADERS:-} ]] || export SLO_HEADERS
 	[[ -z $given ]] || set -- "${SLO_SERIES_NAME:-given}" "$@"
+	# The helper that compiles programs in the guest is in no static build.
+	[[ -z ${SLO_HEADERS:-} && ${1:-} != *-bcc ]] || build release
 	SLO_AGENT=$PWD/build/static/llm-slo-agent SLO_CTL=$PWD/build/static/sloctl test/vm/run.sh "${options[@]}" "$@"
 }
 
@@ -464,7 +467,7 @@ package) shift && package "$@" ;;
 build) if [[ ${2:-} == static* ]]; then deps "$2"; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
 test) shift && run_tests "$@" ;;
 vm)
-	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 5.10-bcc 6.1 6.12 newest arm64-6.1 arm64-5.10-bcc host, or --kernel BZIMAGE"
+	[[ -n ${2:-} ]] || die "vm: which kernel? 5.10 5.10-nobtf 5.10-bcc 5.10-source 5.10-source-bcc 6.1 6.12 newest arm64-6.1 arm64-5.10-bcc host, or --kernel BZIMAGE"
 	if [[ $2 == arm64-* ]]; then vm_arm64 "$2"; exit; fi
 	deps test
 	build static ON

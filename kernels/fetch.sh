@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Prints the folder of the newest kernel of one series (vmlinuz, vmlinux, config, release, lib/modules), fetching it with apt.
+# Prints the folder of the newest kernel of one series (vmlinuz, vmlinux, config, release, lib/modules), fetching it with apt, or
+# its sources, which build.sh makes it of.
 # needs: apt dpkg kmod xz-utils zstd mawk util-linux
 set -euo pipefail
 
@@ -86,6 +87,7 @@ trim_modules() {
 		*) cp "$path" "$to$rel" ;;
 		esac
 	done
+	mkdir -p "$to/lib/modules/$release"
 	cp "$from/lib/modules/$release"/modules.{order,builtin*} "$to/lib/modules/$release/"
 	depmod -b "$to" "$release"
 }
@@ -111,16 +113,21 @@ extract_vmlinux() {
 check_config() {
 	local option
 	for option in ${config//,/ }; do
-		grep -q "^$option=[ym]" "$1" || die "kernel $series lacks $option; correct its row in kernels/matrix.tsv"
+		if [[ $option == !* ]]; then
+			! grep -q "^${option#!}=[ym]" "$1" || die "kernel $series has ${option#!}, which its row in kernels/matrix.tsv excludes"
+		else
+			grep -q "^$option=[ym]" "$1" || die "kernel $series lacks $option; correct its row in kernels/matrix.tsv"
+		fi
 	done
 }
 
-# unpack DEST RELEASE DEB...: fills DEST from the packages.
+# unpack DEST RELEASE DEB...: fills DEST from the packages; of sources the release is known when they are built.
 unpack() {
 	local dest=$1 release=$2 deb tree=$1.tree
 	shift 2
 	mkdir -p "$tree" "$dest"
 	for deb in "$@"; do dpkg -x "$deb" "$tree"; done
+	[[ -z $built ]] || release=$("$here/build.sh" "$tree")
 	if [[ ! -d $tree/lib/modules && -d $tree/usr/lib/modules ]]; then
 		mkdir -p "$tree/lib"
 		mv "$tree/usr/lib/modules" "$tree/lib/modules"
@@ -133,6 +140,7 @@ unpack() {
 	check_config "$dest/config"
 	cp "$here/modules.list" "$dest/modules.list"
 	trim_modules "$tree" "$dest" "$release"
+	[[ -z $built ]] || { mkdir -p "$dest/headers/usr" && mv "$tree/usr/src" "$dest/headers/usr/src"; }
 	rm -rf "$tree"
 }
 
@@ -146,23 +154,29 @@ get_debs() {
 	cd "$1" && private apt-get -qq download "${pkgs[@]}" >&2
 }
 
-# complete VERSION: cached, and with the modules that today's list names.
+# What a kernel is built with, where the package holds sources, as the end of its folder's name.
+built_by() {
+	[[ $pattern != linux-source* ]] || echo "+built.$(cat "$here/build.sh" "$here/source.config" | sha256sum | cut -c1-12)"
+}
+
+# complete VERSION: cached, and with the modules that today's list names; what is built here has none.
 complete() {
-	cmp -s "$here/modules.list" "$kernels/$1/modules.list"
+	if [[ -n $built ]]; then [[ -d $kernels/$1 ]]; else cmp -s "$here/modules.list" "$kernels/$1/modules.list"; fi
 }
 
 # make_version VERSION RELEASE PACKAGE: the cache folder of that version, all or nothing.
 make_version() {
-	local tmp
-	! complete "$1" || return 0
+	local name=$1$built tmp
+	! complete "$name" || return 0
 	tmp=$(mktemp -d "$kernels/.tmp.XXXXXX")
 	# shellcheck disable=SC2064
 	trap "rm -rf '$tmp'" EXIT
 	(get_debs "$tmp" "$@") || fall_back "cannot download $3"
+	[[ -z $built ]] || flock -u 9
 	unpack "$tmp/new" "$2" "$tmp"/*.deb
 	chmod 755 "$tmp/new"
-	[[ ! -d $kernels/$1 ]] || mv -T "$kernels/$1" "$tmp/old"
-	mv -T "$tmp/new" "$kernels/$1"
+	[[ ! -d $kernels/$name ]] || mv -T "$kernels/$name" "$tmp/old"
+	mv -T "$tmp/new" "$kernels/$name"
 	rm -rf "$tmp"
 	prune
 }
@@ -176,7 +190,7 @@ prune() {
 }
 
 fresh() {
-	[[ -s $known ]] && complete "$(<"$known")" && [[ -z $(find "$known" -mtime +$((INDEX_DAYS - 1))) ]]
+	[[ -s $known && $(<"$known") == *"$built" ]] && complete "$(<"$known")" && [[ -z $(find "$known" -mtime +$((INDEX_DAYS - 1))) ]]
 }
 
 # Ends with the cached kernel, or with an error where there is none.
@@ -193,9 +207,9 @@ refresh() {
 	update_index || updated=0
 	line=$(resolve) || fall_back "no package matches '$pattern' (offline, or kernels/matrix.tsv is out of date)"
 	read -r version release package <<<"$line"
-	((updated)) || [[ ! -d $kernels/$version ]] || fall_back "the package index cannot be refreshed"
+	((updated)) || [[ ! -d $kernels/$version$built ]] || fall_back "the package index cannot be refreshed"
 	make_version "$version" "$release" "$package"
-	echo "$version" >"$known.new"
+	echo "$version$built" >"$known.new"
 	mv "$known.new" "$known"
 }
 
@@ -230,12 +244,15 @@ main() {
 	config=$(matrix_get "$series" config)
 	pattern=$(matrix_get "$series" package)
 	more_packages=$(matrix_get "$series" more_packages)
+	built=$(built_by)
 	cache=$(slo_cache_dir)
 	# Versions, and the indexes of a suite, are the same for every architecture: each has folders of its own.
 	kernels=$cache/kernels/$arch indexes=$cache/apt/$arch
 	apt=$indexes/${suites//,/+} known=$indexes/$series.version
 	mkdir -p "$kernels" "$apt"
 	if ((force)) || ! fresh; then
+		# Whoever wants the same kernel waits for it, the other series of the suites do not.
+		[[ -z $built ]] || { exec 8>"$indexes/build.lock" && flock 8; }
 		exec 9>"$apt/lock"
 		flock 9
 		if ((force)) || ! fresh; then refresh; fi
