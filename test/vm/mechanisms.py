@@ -13,7 +13,7 @@ import sys
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = os.path.join(TREE, "backends/libbpf/README.md")
 BEGIN, END = "<!-- table: test/vm/mechanisms.py --update -->\n", "<!-- end of table -->\n"
-SERIES = ("5.10", "5.10-nobtf", "6.1", "6.12", "newest")
+SERIES = ("5.10", "5.10-nobtf", "5.10-source", "6.1", "6.12", "newest")
 # The truth test that judges the signal; steal has none, for no guest here is given a hypervisor that steals.
 TRUTH = {"dns_latency_ms": "dns", "tcp_retransmits_total": "retransmit", "runqueue_delay_ms": "runqueue",
          "connect_latency_ms": "connect", "connect_errors_total": "connect", "tls_handshake_ms": "tls",
