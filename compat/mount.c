@@ -31,7 +31,7 @@ struct job {
  * Nothing but system calls from here to the end of the child: its heap, its locks and its errno are those of a thread that waits
  * for it, and its stack is unknown to sanitizers.
  */
-#define IN_CHILD __attribute__((no_sanitize_address, no_sanitize_undefined))
+#define IN_CHILD __attribute__((no_sanitize("address", "undefined")))
 
 IN_CHILD static int mount_over_sys(struct job *j)
 {
