@@ -30,6 +30,10 @@ def named(records, word):
     equal("source", {r["source"] for r in records}, {word})
 
 
+def of_cgroup(records, cgroup):
+    return [r for r in aggregates(records, "runqueue_delay_ms") if r.get("cgroup_id") == cgroup.id]
+
+
 @apart
 def run_queue_waits_add_up_to_schedstat():
     """One task among two hogs on one CPU: its second field of schedstat, and the cgroup's histograms."""
@@ -38,20 +42,23 @@ def run_queue_waits_add_up_to_schedstat():
         slotest.skip("no cgroup2 mounted: no histogram of the tasks alone")
     cpu = {max(os.sched_getaffinity(0))}
     agent = yield from procfs("runqueue_delay_ms")
-    tasks = [slonet.spawn(slonet.spin, 60, comm="sloproc", cpus=cpu, cgroup=cgroup) for _ in range(3)]
+    tasks = [slonet.spawn(slonet.spin, 100, comm="sloproc", cpus=cpu, cgroup=cgroup) for _ in range(3)]
+    # An emulated CPU takes several intervals for one pass over all threads, for a reading may cost 10 ms of CPU: what passed
+    # before the first pass was over, and since the last one, is missing, and a record is of several seconds.
+    host = os.environ.get("SLO_SERIES") == "host"
+    until = time.monotonic() + 60
     yield 8
+    while not host and not of_cgroup(agent.peek(), cgroup) and time.monotonic() < until:
+        yield 2
     waited = 0
     for task in tasks:
         # beyond the last interval that the agent read: at most what passes until it is stopped
         waited += int(open(f"/proc/{task.pid}/schedstat").read().split()[1])
     at = time.time_ns()
     yield 1.2
-    records = [r for r in aggregates(agent.stop(), "runqueue_delay_ms") if r.get("cgroup_id") == cgroup.id]
+    records = of_cgroup(agent.stop(), cgroup)
     for task in tasks:
         task.kill()
-    # An emulated CPU takes several intervals for one pass over all threads, for a reading may cost 10 ms of CPU: what passed
-    # before the first pass was over, and since the last one, is missing, and a record is of several seconds.
-    host = os.environ.get("SLO_SERIES") == "host"
     holds("records of the cgroup", len(records) >= (3 if host else 1), len(records))
     named(records, "procfs")
     total = sum(detail(r, "sum_ms") for r in records if r["ts_unix_nano"] <= at)
