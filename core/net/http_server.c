@@ -24,6 +24,7 @@
 #define TURNS_AT_ONCE 64
 #define MEMORY_LIMIT (32U << 10) /* of one connection: its head, and one piece of its body */
 #define WHOLE_REQUEST 4 /* timeouts */
+#define WATCHED 3 /* who comes, the daemon's own set, what was left */
 
 static uint64_t timeout_ns(const struct slo_http_server *s)
 {
@@ -308,23 +309,37 @@ static bool has_more(const struct slo_http_server *s)
 	return s->mhd.get_timeout(s->daemon, &ms) == MHD_YES && ms == 0;
 }
 
+/* Newcomers, and what was left for this turn. True: there may be more. */
+static bool take_what_waits(struct slo_http_server *s)
+{
+	struct epoll_event ev[WATCHED];
+	int n = epoll_wait(s->epfd, ev, WATCHED, 0);
+	bool more = false;
+	uint64_t count;
+
+	for (int i = 0; i < n; i++) {
+		if (ev[i].data.fd == s->wakefd)
+			(void)!read(s->wakefd, &count, sizeof(count));
+		if (ev[i].data.fd == s->listen_fd)
+			more = accept_some(s);
+	}
+	return more;
+}
+
 void slo_http_server_run(struct slo_http_server *s)
 {
-	uint64_t count;
-	bool more = accept_some(s);
+	uint64_t one = 1;
+	bool more = take_what_waits(s);
 	int turns = 0;
 
-	(void)!read(s->wakefd, &count, sizeof(count));
 	cut_off_slow(s);
 	if (!s->daemon)
 		return;
 	do {
 		(void)s->mhd.run(s->daemon);
 	} while (has_more(s) && ++turns < TURNS_AT_ONCE);
-	if (more || turns == TURNS_AT_ONCE) {
-		count = 1;
-		(void)!write(s->wakefd, &count, sizeof(count));
-	}
+	if (more || turns == TURNS_AT_ONCE)
+		(void)!write(s->wakefd, &one, sizeof(one));
 }
 
 uint16_t slo_http_server_port(const struct slo_http_server *s)

@@ -128,18 +128,30 @@ unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS])
 	return n;
 }
 
-void slo_live_run(struct slo_live *l, uint64_t now_ns)
+static void take_timer(struct slo_live *l)
 {
 	uint64_t expirations;
 
-	l->now_ns = now_ns;
+	l->timer_ns = 0;
 	if (read(l->timer, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		slo_log_err("timer: %s", strerror(errno));
-	if (l->client)
+}
+
+/* A look at what has nothing to say costs more calls into the kernel than a piece of a body. */
+void slo_live_run(struct slo_live *l, int fd, uint64_t now_ns)
+{
+	bool all = fd == SLO_LIVE_ALL;
+
+	l->now_ns = now_ns;
+	if (all || fd == l->timer)
+		take_timer(l);
+	if (l->client && (all || fd == slo_http_client_fd(l->client)))
 		slo_http_client_run(l->client);
-	if (l->receiver)
+	if (l->receiver && (all || fd == slo_otlp_receiver_fd(l->receiver)))
 		slo_otlp_receiver_run(l->receiver);
-	if (l->input)
+	if (l->http && (all || fd == slo_http_server_fd(l->http)))
+		slo_http_server_run(l->http);
+	if (l->input && (all || fd == slo_live_input_fd(l)))
 		slo_live_input_run(l);
 	slo_live_release(l, false);
 	slo_live_metrics_tick(l);
@@ -151,7 +163,7 @@ void slo_live_run(struct slo_live *l, uint64_t now_ns)
 
 void slo_live_tick(struct slo_live *l, uint64_t now_ns)
 {
-	slo_live_run(l, now_ns);
+	slo_live_run(l, SLO_LIVE_ALL, now_ns);
 	slo_correlator_advance(l->correlator, now_ns);
 	slo_storms_expire(l->storms, (int64_t)(slo_clock_realtime_ns() - SLO_CORR_RETAIN_NS));
 	slo_live_release_held(l, false);

@@ -192,6 +192,7 @@ struct slo_live {
 	uint64_t export_told_ns; /* CLOCK_MONOTONIC; 0: never */
 	bool export_fails; /* what was told then */
 	int timer; /* runs out when the next batch is due */
+	uint64_t timer_ns; /* when that is, CLOCK_MONOTONIC; 0: it is not set */
 	int lock; /* of the state folder */
 	bool state_known; /* read: from now on it may be written over */
 	uint64_t clock_offset_ns; /* CLOCK_REALTIME less CLOCK_BOOTTIME; 0: not known yet */
@@ -206,10 +207,11 @@ int slo_live_new(struct slo_live **ret, const struct slo_live_config *c, struct 
 void slo_live_freep(struct slo_live **l);
 #define slo_live_auto slo_cleanup(slo_live_freep)
 
-/* Descriptors for the loop; whichever is readable: slo_live_run(). */
+/* Descriptors for the loop; of each that is readable: slo_live_run(). */
 #define SLO_LIVE_FDS 5
+#define SLO_LIVE_ALL (-1)
 unsigned int slo_live_fds(const struct slo_live *l, int fds[SLO_LIVE_FDS]);
-void slo_live_run(struct slo_live *l, uint64_t now_ns);
+void slo_live_run(struct slo_live *l, int fd, uint64_t now_ns);
 /* Once an interval. */
 void slo_live_tick(struct slo_live *l, uint64_t now_ns);
 

@@ -331,8 +331,6 @@ void slo_live_metrics_tick(struct slo_live *l)
 {
 	int64_t now;
 
-	if (l->http)
-		slo_http_server_run(l->http);
 	if (!l->exporter)
 		return;
 	tell_export(l);

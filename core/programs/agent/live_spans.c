@@ -74,15 +74,15 @@ static void hex(const uint8_t *bytes, size_t n, char *out)
 
 static void arm(struct slo_live *l)
 {
-	struct itimerspec at = { 0 };
+	/* One that has run out is not set. + 1: 0 would disarm. */
+	uint64_t due = l->wait_count ? l->wait[l->wait_head].due_ns + 1 : 0;
+	struct itimerspec at = { .it_value = { .tv_sec = (time_t)(due / SLO_NS_PER_SEC),
+		                               .tv_nsec = (long)(due % SLO_NS_PER_SEC) } };
 
-	if (l->wait_count) {
-		uint64_t due = l->wait[l->wait_head].due_ns + 1; /* 0 would disarm */
-
-		at.it_value.tv_sec = (time_t)(due / SLO_NS_PER_SEC);
-		at.it_value.tv_nsec = (long)(due % SLO_NS_PER_SEC);
-	}
+	if (due == l->timer_ns)
+		return;
 	(void)timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &at, NULL);
+	l->timer_ns = due;
 }
 
 /* A resource of the batch, looked up once for all of its spans. */

@@ -183,7 +183,7 @@ static int turn(struct loop *l, struct slo_agent *a, struct slo_err *err)
 		else if (ev[i].data.fd == l->control)
 			slo_control_run(a->control);
 		else if (is_live(l, ev[i].data.fd))
-			slo_live_run(a->live, a->now_ns);
+			slo_live_run(a->live, ev[i].data.fd, a->now_ns);
 		else
 			on_events(l, a);
 	}
