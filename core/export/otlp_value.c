@@ -109,8 +109,54 @@ int slo_otlp_check_attrs(struct slo_otlp_fault *fault, struct slo_wire w, uint32
 	return r;
 }
 
+#define TAG(number, type) (uint8_t)((number) << 3 | (type))
+
+/* An AnyValue of a text of less than 128 bytes, of a whole number or a bool, and nothing else. */
+static bool read_short_value(struct slo_wire w, struct slo_otlp_value *ret)
+{
+	size_t len = slo_wire_left(&w);
+	uint8_t tag = len < 2 ? 0 : *w.p++;
+	uint64_t number;
+
+	if (tag == TAG(SLO_OTLP_ANY_STRING, SLO_WIRE_BYTES) && *w.p == len - 2) {
+		ret->type = SLO_OTLP_VALUE_TEXT;
+		ret->text = (struct slo_wire){ w.p + 1, w.end };
+		return true;
+	}
+	if (tag != TAG(SLO_OTLP_ANY_INT, SLO_WIRE_VARINT) &&
+	    tag != TAG(SLO_OTLP_ANY_BOOL, SLO_WIRE_VARINT))
+		return false;
+	if (slo_wire_varint(&w, &number) < 0 || w.p != w.end)
+		return false;
+	ret->type = SLO_OTLP_VALUE_INT;
+	ret->i = (int64_t)number;
+	return true;
+}
+
+/*
+ * As all senders write most of them: a key and a value of less than 128 bytes each. They are most of a request's bytes,
+ * and a third of what it costs to read them one field after the other. False: it has another form, or is broken.
+ */
+static bool read_short_attr(struct slo_wire w, struct slo_otlp_attr_in *ret)
+{
+	size_t left = slo_wire_left(&w), key;
+	const uint8_t *value;
+
+	if (left < 4 || w.p[0] != TAG(SLO_OTLP_KEY_VALUE_KEY, SLO_WIRE_BYTES))
+		return false;
+	key = w.p[1];
+	if (key > 127 || key + 4 > left)
+		return false;
+	value = w.p + 2 + key;
+	if (value[0] != TAG(SLO_OTLP_KEY_VALUE_VALUE, SLO_WIRE_BYTES) || value[1] > 127 ||
+	    value[1] != left - key - 4)
+		return false;
+	ret->key = (struct slo_wire){ w.p + 2, value };
+	return read_short_value((struct slo_wire){ value + 2, w.end }, &ret->value);
+}
+
 int slo_otlp_read_attr(struct slo_otlp_fault *fault, struct slo_wire w,
                        struct slo_otlp_attr_in *ret)
 {
-	return read_attr(fault, w, 0, ret);
+	return read_short_attr(w, ret) ? 0 : read_attr(fault, w, 0, ret);
 }

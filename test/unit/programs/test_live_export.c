@@ -49,7 +49,7 @@ static void run_for(struct slo_live *l, int seconds, char *ret, size_t size)
 	(void)fflush(stderr);
 	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
 	while (slo_clock_monotonic_ns() < until) {
-		slo_live_run(l, slo_clock_monotonic_ns());
+		slo_live_run(l, SLO_LIVE_ALL, slo_clock_monotonic_ns());
 		(void)nanosleep(&turn, NULL);
 	}
 	(void)fflush(stderr);
