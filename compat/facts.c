@@ -300,27 +300,26 @@ void slo_fact_lockdown(int root, const char *arg, struct slo_fact *f)
 	}
 }
 
-static const char *const tracefs_dirs[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
-
 void slo_fact_tracefs(int root, const char *arg, struct slo_fact *f)
 {
 	char reason[96] = "not mounted";
 	char text[64];
 
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(tracefs_dirs); i++) {
+	for (size_t i = 0; i < SLO_TRACEFS_PLACES; i++) {
+		const char *place = slo_tracefs_places[i];
 		char path[128];
 		ssize_t n;
 
-		(void)snprintf(path, sizeof(path), "%s/%s", tracefs_dirs[i], arg);
+		(void)snprintf(path, sizeof(path), "%s/%s", place, arg);
 		n = slo_host_read(root, path, text, sizeof(text));
 		if (n > 0) {
-			slo_fact_set(f, 1, path, "%s", tracefs_dirs[i]);
+			slo_fact_set(f, 1, path, "%s", place);
 			return;
 		}
 		/* Not "not mounted": permission or lockdown. */
 		if (n != -ENOENT) {
 			(void)snprintf(reason, sizeof(reason), "mounted at %s, not readable: %s",
-			               tracefs_dirs[i], n ? strerror((int)-n) : "empty");
+			               place, n ? strerror((int)-n) : "empty");
 		}
 	}
 	if (strcmp(reason, "not mounted") == 0 &&
@@ -358,8 +357,8 @@ void slo_fact_probes(int root, const char *arg, struct slo_fact *f)
 		slo_fact_set(f, 1, path, "available");
 		return;
 	}
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(tracefs_dirs); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s_events", tracefs_dirs[i], arg);
+	for (size_t i = 0; i < SLO_TRACEFS_PLACES; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s_events", slo_tracefs_places[i], arg);
 		if (slo_hostfile_exists(root, path)) {
 			slo_fact_set(f, 1, path, "available");
 			return;

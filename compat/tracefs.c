@@ -17,16 +17,16 @@
 
 #define WAY_OUT "mount -t tracefs none /sys/kernel/tracing"
 
-static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+const char *const slo_tracefs_places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 
 int slo_tracefs_dir(int root, struct slo_err *err)
 {
 	const char *step = "";
 	int r, fd = -1;
 
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(places); i++) {
+	for (size_t i = 0; i < SLO_TRACEFS_PLACES; i++) {
 		slo_cleanup(slo_closep) int dir =
-			slo_host_open(root, places[i], O_RDONLY | O_DIRECTORY);
+			slo_host_open(root, slo_tracefs_places[i], O_RDONLY | O_DIRECTORY);
 
 		/* The directory for the mount is there without it. */
 		if (dir >= 0 && slo_hostfile_exists(dir, "events"))

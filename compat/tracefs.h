@@ -5,8 +5,12 @@
 
 #include "core/base/err.h"
 
+/* Where it is mounted, if it is: its own place, and the old one below debugfs. */
+#define SLO_TRACEFS_PLACES 2
+extern const char *const slo_tracefs_places[SLO_TRACEFS_PLACES];
+
 /*
- * Root directory of tracefs, the caller's: <root>/sys/kernel/tracing, the old place below debugfs, else on a live host a
+ * Root directory of tracefs, the caller's: below <root> the first of those that is mounted, else on a live host a
  * detached mount. Fd, or with @err the errno of the last way tried.
  */
 int slo_tracefs_dir(int root, struct slo_err *err);

@@ -11,6 +11,7 @@
 #include "core/net/webhook_format.h"
 #include "core/programs/agent/live.h"
 #include "core/programs/secret.h"
+#include "core/programs/webhook_config.h"
 
 static const struct {
 	const char *status; /* on the wire */
@@ -228,33 +229,22 @@ static int open_webhook(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_config *cfg = l->cfg;
 	char secret[SLO_CONFIG_TEXT_LEN], dir[2 * SLO_CONFIG_TEXT_LEN];
-	struct slo_webhook_config w = {
-		.format = (enum slo_webhook_format)cfg->webhook.format,
-		.url = cfg->webhook.url,
-		.secret = secret,
-		.legacy_signature = cfg->webhook.legacy_signature,
-		.timeout_ms = cfg->webhook.timeout_ms,
-		.tls = { cfg->webhook.ca_file, cfg->webhook.cert_file, cfg->webhook.key_file },
-		.dir = dir,
-		.spool_bytes = cfg->spool.max_bytes,
-		.spool_age_ms = cfg->spool.max_age_ms,
-		.v1 = cfg->webhook.schema == SLO_CONFIG_INCIDENT_V1,
-	};
+	struct slo_webhook_config w;
 	int r;
 
-	static_assert((int)SLO_CONFIG_WEBHOOK_MAX_ == (int)SLO_WEBHOOK_MAX_, "the same rows");
 	if (!cfg->webhook.enabled)
 		return 0;
 	r = slo_live_client(l, err);
 	if (r < 0)
 		return slo_err_wrap(err, r, "[webhook]");
-	w.client = l->client;
-	(void)snprintf(secret, sizeof(secret), "%s", cfg->webhook.secret);
-	r = slo_secret_read(cfg->webhook.secret_file, secret, sizeof(secret), err);
+	r = slo_webhook_config_of(cfg, secret, &w, err);
 	if (r < 0)
-		return slo_err_wrap(err, r, "[webhook] secret_file");
-	if (!slo_live_path(l, "webhook", dir, sizeof(dir)))
-		dir[0] = '\0';
+		return r;
+	w.client = l->client;
+	w.spool_bytes = cfg->spool.max_bytes;
+	w.spool_age_ms = cfg->spool.max_age_ms;
+	if (slo_live_path(l, "webhook", dir, sizeof(dir)))
+		w.dir = dir;
 	r = slo_webhook_new(&l->webhook, &w, err);
 	explicit_bzero(secret, sizeof(secret));
 	return r < 0 ? slo_err_wrap(err, r, "[webhook]") : 0;

@@ -11,10 +11,10 @@
 #include "core/base/sha256.h"
 #include "core/codec/record_time.h"
 #include "core/net/webhook.h"
-#include "core/programs/secret.h"
 #include "core/programs/sloctl/commands.h"
 #include "core/programs/sloctl/load_config.h"
 #include "core/programs/sloctl/tool.h"
+#include "core/programs/webhook_config.h"
 
 #define PROG "sloctl webhook"
 #define SUMMARY "sloctl webhook test: no incident, this only shows that messages arrive"
@@ -200,22 +200,12 @@ static int print_body(const struct slo_webhook_config *cfg, const struct slo_not
 static int run(const struct args *args, const struct slo_config *cfg)
 {
 	char secret[SLO_CONFIG_TEXT_LEN];
-	struct slo_webhook_config w = {
-		.format = (enum slo_webhook_format)cfg->webhook.format,
-		.url = cfg->webhook.url,
-		.secret = secret,
-		.legacy_signature = cfg->webhook.legacy_signature,
-		.timeout_ms = cfg->webhook.timeout_ms,
-		.tls = { cfg->webhook.ca_file, cfg->webhook.cert_file, cfg->webhook.key_file },
-		.dir = "",
-		.v1 = cfg->webhook.schema == SLO_CONFIG_INCIDENT_V1,
-	};
+	struct slo_webhook_config w;
 	struct incident incident = { .host = "" };
 	struct slo_err err = { 0 };
 	int code;
 
-	(void)snprintf(secret, sizeof(secret), "%s", cfg->webhook.secret);
-	if (slo_secret_read(cfg->webhook.secret_file, secret, sizeof(secret), &err) < 0)
+	if (slo_webhook_config_of(cfg, secret, &w, &err) < 0)
 		return fail(&err);
 	make_incident(&incident, w.v1);
 	code = args->dry_run ? print_body(&w, &incident.notice) : send_test(&w, &incident.notice);

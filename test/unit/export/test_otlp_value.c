@@ -12,7 +12,8 @@
 #include "core/export/otlp_value.h"
 
 #define ROUNDS 200000
-#define BEFORE 2 /* bytes of a field that nobody knows: what it stands before is read field by field */
+#define BEFORE \
+	2 /* bytes of a field that nobody knows: what it stands before is read field by field */
 
 static uint8_t bytes[BEFORE + 1024];
 
@@ -45,8 +46,8 @@ static bool check_both_ways(const uint8_t *end)
 	struct slo_otlp_attr_in plain, after;
 	int r = slo_otlp_read_attr(&fault, (struct slo_wire){ bytes + BEFORE, end }, &plain);
 
-	assert_int_equal(
-		slo_otlp_read_attr(&fault_after, (struct slo_wire){ bytes, end }, &after), r);
+	assert_int_equal(slo_otlp_read_attr(&fault_after, (struct slo_wire){ bytes, end }, &after),
+	                 r);
 	assert_ptr_equal(fault.at, fault_after.at);
 	if (r < 0)
 		return false;
@@ -72,16 +73,18 @@ static void begin(void)
 
 static void test_lengths_about_one_byte_read_alike(void **state)
 {
-	static const size_t lengths[] = { 0, 1, 2, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 300 };
+	static const size_t lengths[] = { 0,   1,   2,   120, 121, 122, 123,
+		                          124, 125, 126, 127, 128, 129, 300 };
 
 	(void)state;
 	begin();
 	for (size_t k = 0; k < sizeof(lengths) / sizeof(*lengths); k++) {
 		for (size_t t = 0; t < sizeof(lengths) / sizeof(*lengths); t++) {
-			for (uint32_t kind = SLO_OTLP_ANY_STRING; kind <= SLO_OTLP_ANY_DOUBLE; kind++)
-				assert_true(check_both_ways(put_attr(bytes + BEFORE, lengths[k],
-				                                     kind, UINT64_MAX >> t,
-				                                     lengths[t])));
+			for (uint32_t kind = SLO_OTLP_ANY_STRING; kind <= SLO_OTLP_ANY_DOUBLE;
+			     kind++)
+				assert_true(
+					check_both_ways(put_attr(bytes + BEFORE, lengths[k], kind,
+				                                 UINT64_MAX >> t, lengths[t])));
 		}
 	}
 }
@@ -103,7 +106,8 @@ static void test_broken_bytes_read_alike(void **state)
 		               (x >> 16) % 6);
 		len = (size_t)(end - bytes) - BEFORE;
 		if (x >> 24 & 1)
-			bytes[BEFORE + (x >> 32) % len] = (uint8_t)(x >> 48) & ((x >> 25 & 1) ? 255 : 31);
+			bytes[BEFORE + (x >> 32) % len] =
+				(uint8_t)(x >> 48) & ((x >> 25 & 1) ? 255 : 31);
 		if (x >> 26 & 1)
 			bytes[BEFORE + (x >> 40) % len] ^= (uint8_t)(1U << (x >> 56 & 7));
 		whole += check_both_ways(end - ((x >> 27 & 7) ? 0 : (x >> 60) % len));
