@@ -77,9 +77,9 @@ deps() {
 
 # What the packagers (tar, deb, ...) or their tests (test) need: "# package-needs: a b c".
 packaging_needs() {
-	local kind=$1 folder=packaging/$1
+	local kind=${1:-} folder=packaging/${1:-}
 	[[ $kind != test ]] || folder=test/package
-	[[ -d $folder ]] || die "package: no kind '$kind' (tar, bcc, deb, rpm, oci, all)"
+	[[ -n $kind && -d $folder ]] || die "package: no kind '$kind' (tar, bcc, deb, rpm, oci, all)"
 	grep -rhs '^# package-needs:' "$folder" | sed 's/^# package-needs://' | tr '\n' ' '
 }
 
@@ -462,7 +462,7 @@ case ${1:-} in
 -h | --help | help) usage ;;
 demo) shift && demo "$@" ;;
 run) shift && run "$@" ;;
-deps) deps "${2:-}" ;;
+deps) deps "${@:2}" ;;
 package) shift && package "$@" ;;
 build) if [[ ${2:-} == static* ]]; then deps "$2"; else deps; fi && build "${2:-release}" "${SLO_TESTS:-OFF}" && echo "build/${2:-release}/llm-slo-agent build/${2:-release}/sloctl" ;;
 test) shift && run_tests "$@" ;;

@@ -180,4 +180,10 @@ void slo_corr_unfinal(struct slo_correlator *c, struct slo_corr_signal_record *s
 #define SLO_CORR_REACH_BITS 20
 int64_t slo_corr_length_ns(const struct slo_corr_span_record *span);
 
+/* Numbers of @from's names, which are as in @latest mostly. 0; -ENOSPC: there is no room for a name. */
+int slo_corr_number_all(struct slo_correlator *c, const struct slo_corr_who *from,
+                        struct slo_corr_latest *latest, struct slo_corr_numbers *ret);
+/* Forgets names that nothing retained has; seldom, as it looks at all of them. */
+void slo_corr_sweep_names(struct slo_correlator *c);
+
 #endif
