@@ -10,163 +10,13 @@
 
 #include "core/codec/json_load.h"
 #include "core/export/otlp_batch_parts.h"
-#include "core/export/otlp_fields.h"
+#include "core/export/otlp_json_fields.h"
 
 #define DEPTH_MAX \
 	100 /* messages; a value nested too deeply is refused below that, by otlp_parse.c */
 #define VALUES_MAX \
 	((size_t)1 \
 	 << 18) /* of JSON, whose objects cost some 200 bytes each: 3,000 spans and more */
-
-enum type {
-	TEXT,
-	HEX, /* ids */
-	BASE64,
-	FIXED64,
-	FIXED32,
-	UINT32,
-	INT64,
-	BOOL,
-	DOUBLE,
-	ENUM,
-	MESSAGE,
-};
-
-struct field {
-	const char *name;
-	uint32_t number;
-	enum type type;
-	bool repeated;
-	const struct field *fields; /* MESSAGE: ends with a row without name */
-	const char *const *names; /* ENUM: by value, NULL at the end */
-};
-
-static const char *const span_kinds[] = {
-	"SPAN_KIND_UNSPECIFIED",
-	"SPAN_KIND_INTERNAL",
-	"SPAN_KIND_SERVER",
-	"SPAN_KIND_CLIENT",
-	"SPAN_KIND_PRODUCER",
-	"SPAN_KIND_CONSUMER",
-	NULL,
-};
-static const char *const status_codes[] = {
-	"STATUS_CODE_UNSET",
-	"STATUS_CODE_OK",
-	"STATUS_CODE_ERROR",
-	NULL,
-};
-
-/* clang-format off */
-#define ROW(name, number, type, repeated, fields, names) { name, number, type, repeated, fields, names }
-#define ONE(name, number, type) ROW(name, number, type, false, NULL, NULL)
-#define MANY(name, number, type) ROW(name, number, type, true, NULL, NULL)
-#define MESSAGE_OF(name, number, fields) ROW(name, number, MESSAGE, false, fields, NULL)
-#define MESSAGES_OF(name, number, fields) ROW(name, number, MESSAGE, true, fields, NULL)
-#define ENUM_OF(name, number, names) ROW(name, number, ENUM, false, NULL, names)
-#define END ROW(NULL, 0, TEXT, false, NULL, NULL)
-/* What most messages have: attributes, and how many the sender left out. */
-#define ATTRIBUTES(attributes, dropped) \
-	MESSAGES_OF("attributes", attributes, attr_fields), \
-	ONE("droppedAttributesCount", dropped, UINT32)
-/* Whose a span or a link is. */
-#define IDS(message) \
-	ONE("traceId", SLO_OTLP_##message##_TRACE_ID, HEX), \
-	ONE("spanId", SLO_OTLP_##message##_SPAN_ID, HEX), \
-	ONE("traceState", SLO_OTLP_##message##_TRACE_STATE, TEXT)
-/* clang-format on */
-
-static const struct field any_fields[];
-static const struct field attr_fields[] = {
-	ONE("key", SLO_OTLP_KEY_VALUE_KEY, TEXT),
-	MESSAGE_OF("value", SLO_OTLP_KEY_VALUE_VALUE, any_fields),
-	END,
-};
-static const struct field array_fields[] = {
-	MESSAGES_OF("values", SLO_OTLP_LIST_VALUES, any_fields),
-	END,
-};
-static const struct field kvlist_fields[] = {
-	MESSAGES_OF("values", SLO_OTLP_LIST_VALUES, attr_fields),
-	END,
-};
-static const struct field any_fields[] = {
-	ONE("stringValue", SLO_OTLP_ANY_STRING, TEXT),
-	ONE("boolValue", SLO_OTLP_ANY_BOOL, BOOL),
-	ONE("intValue", SLO_OTLP_ANY_INT, INT64),
-	ONE("doubleValue", SLO_OTLP_ANY_DOUBLE, DOUBLE),
-	MESSAGE_OF("arrayValue", SLO_OTLP_ANY_ARRAY, array_fields),
-	MESSAGE_OF("kvlistValue", SLO_OTLP_ANY_KVLIST, kvlist_fields),
-	ONE("bytesValue", SLO_OTLP_ANY_BYTES, BASE64),
-	END,
-};
-static const struct field entity_fields[] = {
-	ONE("schemaUrl", SLO_OTLP_ENTITY_SCHEMA_URL, TEXT),
-	ONE("type", SLO_OTLP_ENTITY_TYPE, TEXT),
-	MANY("idKeys", SLO_OTLP_ENTITY_ID_KEYS, TEXT),
-	MANY("descriptionKeys", SLO_OTLP_ENTITY_DESCRIPTION_KEYS, TEXT),
-	END,
-};
-static const struct field resource_fields[] = {
-	ATTRIBUTES(SLO_OTLP_RESOURCE_ATTRIBUTES, SLO_OTLP_RESOURCE_DROPPED),
-	MESSAGES_OF("entityRefs", SLO_OTLP_RESOURCE_ENTITY_REFS, entity_fields),
-	END,
-};
-static const struct field scope_fields[] = {
-	ONE("name", SLO_OTLP_SCOPE_NAME, TEXT),
-	ONE("version", SLO_OTLP_SCOPE_VERSION, TEXT),
-	ATTRIBUTES(SLO_OTLP_SCOPE_ATTRIBUTES, SLO_OTLP_SCOPE_DROPPED),
-	END,
-};
-static const struct field event_fields[] = {
-	ONE("timeUnixNano", SLO_OTLP_EVENT_TIME, FIXED64),
-	ONE("name", SLO_OTLP_EVENT_NAME, TEXT),
-	ATTRIBUTES(SLO_OTLP_EVENT_ATTRIBUTES, SLO_OTLP_EVENT_DROPPED),
-	END,
-};
-static const struct field link_fields[] = {
-	IDS(LINK),
-	ATTRIBUTES(SLO_OTLP_LINK_ATTRIBUTES, SLO_OTLP_LINK_DROPPED),
-	ONE("flags", SLO_OTLP_LINK_FLAGS, FIXED32),
-	END,
-};
-static const struct field status_fields[] = {
-	ONE("message", SLO_OTLP_STATUS_MESSAGE, TEXT),
-	ENUM_OF("code", SLO_OTLP_STATUS_CODE, status_codes),
-	END,
-};
-static const struct field span_fields[] = {
-	IDS(SPAN),
-	ONE("parentSpanId", SLO_OTLP_SPAN_PARENT_ID, HEX),
-	ONE("name", SLO_OTLP_SPAN_NAME, TEXT),
-	ENUM_OF("kind", SLO_OTLP_SPAN_KIND, span_kinds),
-	ONE("startTimeUnixNano", SLO_OTLP_SPAN_START, FIXED64),
-	ONE("endTimeUnixNano", SLO_OTLP_SPAN_END, FIXED64),
-	ATTRIBUTES(SLO_OTLP_SPAN_ATTRIBUTES, SLO_OTLP_SPAN_DROPPED_ATTRIBUTES),
-	MESSAGES_OF("events", SLO_OTLP_SPAN_EVENTS, event_fields),
-	ONE("droppedEventsCount", SLO_OTLP_SPAN_DROPPED_EVENTS, UINT32),
-	MESSAGES_OF("links", SLO_OTLP_SPAN_LINKS, link_fields),
-	ONE("droppedLinksCount", SLO_OTLP_SPAN_DROPPED_LINKS, UINT32),
-	MESSAGE_OF("status", SLO_OTLP_SPAN_STATUS, status_fields),
-	ONE("flags", SLO_OTLP_SPAN_FLAGS, FIXED32),
-	END,
-};
-static const struct field scope_spans_fields[] = {
-	MESSAGE_OF("scope", SLO_OTLP_SCOPE_SPANS_SCOPE, scope_fields),
-	MESSAGES_OF("spans", SLO_OTLP_SCOPE_SPANS_SPANS, span_fields),
-	ONE("schemaUrl", SLO_OTLP_SCOPE_SPANS_SCHEMA_URL, TEXT),
-	END,
-};
-static const struct field resource_spans_fields[] = {
-	MESSAGE_OF("resource", SLO_OTLP_RESOURCE_SPANS_RESOURCE, resource_fields),
-	MESSAGES_OF("scopeSpans", SLO_OTLP_RESOURCE_SPANS_SCOPE_SPANS, scope_spans_fields),
-	ONE("schemaUrl", SLO_OTLP_RESOURCE_SPANS_SCHEMA_URL, TEXT),
-	END,
-};
-static const struct field request_fields[] = {
-	MESSAGES_OF("resourceSpans", SLO_OTLP_REQUEST_RESOURCE_SPANS, resource_spans_fields),
-	END,
-};
 
 /* --- writing backwards ----------------------------------------------------------------------------------------- */
 
@@ -218,25 +68,25 @@ static void put_varint(struct writer *w, uint64_t v)
 	(void)slo_wire_put_varint(room(w, slo_wire_varint_size(v)), v);
 }
 
-static void put_tag(struct writer *w, const struct field *f, enum slo_wire_type type)
+static void put_tag(struct writer *w, const struct slo_otlp_json_field *f, enum slo_wire_type type)
 {
 	put_varint(w, (uint64_t)f->number << 3 | (uint64_t)type);
 }
 
 /* Length and tag of what lies from the present place up to @end. */
-static void put_head(struct writer *w, const struct field *f, const uint8_t *end)
+static void put_head(struct writer *w, const struct slo_otlp_json_field *f, const uint8_t *end)
 {
 	put_varint(w, (uint64_t)(end - w->p));
 	put_tag(w, f, SLO_WIRE_BYTES);
 }
 
-static void put_number(struct writer *w, const struct field *f, uint64_t v)
+static void put_number(struct writer *w, const struct slo_otlp_json_field *f, uint64_t v)
 {
 	put_varint(w, v);
 	put_tag(w, f, SLO_WIRE_VARINT);
 }
 
-static void put_fixed64(struct writer *w, const struct field *f, uint64_t v)
+static void put_fixed64(struct writer *w, const struct slo_otlp_json_field *f, uint64_t v)
 {
 	(void)slo_wire_put_fixed64(room(w, 8), v);
 	put_tag(w, f, SLO_WIRE_FIXED64);
@@ -271,20 +121,20 @@ static int to_integer(const json_t *v, bool is_signed, uint64_t *ret)
 	return errno || *end || end != text + json_string_length(v) ? -EINVAL : 0;
 }
 
-static int put_integer(struct writer *w, const struct field *f, const json_t *v,
+static int put_integer(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
                        const struct place *at)
 {
 	uint64_t n;
 
-	if (to_integer(v, f->type == INT64, &n) < 0)
+	if (to_integer(v, f->type == SLO_OTLP_JSON_INT64, &n) < 0)
 		return fail(w, at,
-		            f->type == INT64 ? "no whole number of 64 bits"
-		                             : "no whole number from 0");
-	if ((f->type == UINT32 || f->type == FIXED32) && n > UINT32_MAX)
+		            f->type == SLO_OTLP_JSON_INT64 ? "no whole number of 64 bits"
+		                                           : "no whole number from 0");
+	if ((f->type == SLO_OTLP_JSON_UINT32 || f->type == SLO_OTLP_JSON_FIXED32) && n > UINT32_MAX)
 		return fail(w, at, "above 32 bits");
-	if (f->type == FIXED64) {
+	if (f->type == SLO_OTLP_JSON_FIXED64) {
 		put_fixed64(w, f, n);
-	} else if (f->type == FIXED32) {
+	} else if (f->type == SLO_OTLP_JSON_FIXED32) {
 		uint32_t le = htole32((uint32_t)n);
 
 		memcpy(room(w, sizeof(le)), &le, sizeof(le));
@@ -295,7 +145,7 @@ static int put_integer(struct writer *w, const struct field *f, const json_t *v,
 	return 0;
 }
 
-static int put_double(struct writer *w, const struct field *f, const json_t *v,
+static int put_double(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
                       const struct place *at)
 {
 	const char *text = json_string_value(v);
@@ -315,7 +165,7 @@ static int put_double(struct writer *w, const struct field *f, const json_t *v,
 	return 0;
 }
 
-static int put_enum(struct writer *w, const struct field *f, const json_t *v,
+static int put_enum(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
                     const struct place *at)
 {
 	const char *text = json_string_value(v);
@@ -333,7 +183,7 @@ static int put_enum(struct writer *w, const struct field *f, const json_t *v,
 	return 0;
 }
 
-static int put_text(struct writer *w, const struct field *f, const json_t *v,
+static int put_text(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
                     const struct place *at)
 {
 	const uint8_t *end = w->p;
@@ -354,7 +204,8 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int put_hex(struct writer *w, const struct field *f, const json_t *v, const struct place *at)
+static int put_hex(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
+                   const struct place *at)
 {
 	const char *text = json_string_value(v);
 	const uint8_t *end = w->p;
@@ -390,7 +241,7 @@ static int base64_digit(char c)
 	return found ? (int)(found - alphabet) : -1;
 }
 
-static int put_base64(struct writer *w, const struct field *f, const json_t *v,
+static int put_base64(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
                       const struct place *at)
 {
 	const char *text = json_string_value(v);
@@ -420,7 +271,7 @@ static int put_base64(struct writer *w, const struct field *f, const json_t *v,
 	return 0;
 }
 
-static int put_bool(struct writer *w, const struct field *f, const json_t *v,
+static int put_bool(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
                     const struct place *at)
 {
 	if (!json_is_boolean(v))
@@ -433,34 +284,34 @@ static int put_bool(struct writer *w, const struct field *f, const json_t *v,
 
 /* NOLINTBEGIN(misc-no-recursion): bounded by DEPTH_MAX. */
 
-static int put_object(struct writer *w, const struct field *fields, const json_t *object,
-                      const struct place *at, unsigned int depth);
+static int put_object(struct writer *w, const struct slo_otlp_json_field *fields,
+                      const json_t *object, const struct place *at, unsigned int depth);
 
-static int put_value(struct writer *w, const struct field *f, const json_t *v,
+static int put_value(struct writer *w, const struct slo_otlp_json_field *f, const json_t *v,
                      const struct place *at, unsigned int depth)
 {
 	const uint8_t *end = w->p;
 	int r;
 
 	switch (f->type) {
-	case TEXT:
+	case SLO_OTLP_JSON_TEXT:
 		return put_text(w, f, v, at);
-	case HEX:
+	case SLO_OTLP_JSON_HEX:
 		return put_hex(w, f, v, at);
-	case BASE64:
+	case SLO_OTLP_JSON_BASE64:
 		return put_base64(w, f, v, at);
-	case FIXED64:
-	case FIXED32:
-	case UINT32:
-	case INT64:
+	case SLO_OTLP_JSON_FIXED64:
+	case SLO_OTLP_JSON_FIXED32:
+	case SLO_OTLP_JSON_UINT32:
+	case SLO_OTLP_JSON_INT64:
 		return put_integer(w, f, v, at);
-	case BOOL:
+	case SLO_OTLP_JSON_BOOL:
 		return put_bool(w, f, v, at);
-	case DOUBLE:
+	case SLO_OTLP_JSON_DOUBLE:
 		return put_double(w, f, v, at);
-	case ENUM:
+	case SLO_OTLP_JSON_ENUM:
 		return put_enum(w, f, v, at);
-	case MESSAGE:
+	case SLO_OTLP_JSON_MESSAGE:
 	default:
 		r = put_object(w, f->fields, v, at, depth + 1);
 		if (r == 0)
@@ -469,8 +320,8 @@ static int put_value(struct writer *w, const struct field *f, const json_t *v,
 	}
 }
 
-static int put_array(struct writer *w, const struct field *f, const json_t *array, struct place *at,
-                     unsigned int depth)
+static int put_array(struct writer *w, const struct slo_otlp_json_field *f, const json_t *array,
+                     struct place *at, unsigned int depth)
 {
 	int r;
 
@@ -485,10 +336,10 @@ static int put_array(struct writer *w, const struct field *f, const json_t *arra
 	return 0;
 }
 
-static int put_object(struct writer *w, const struct field *fields, const json_t *object,
-                      const struct place *at, unsigned int depth)
+static int put_object(struct writer *w, const struct slo_otlp_json_field *fields,
+                      const json_t *object, const struct place *at, unsigned int depth)
 {
-	const struct field *f = fields;
+	const struct slo_otlp_json_field *f = fields;
 	int r;
 
 	if (!json_is_object(object))
@@ -551,7 +402,7 @@ static int to_bytes(const json_t *root, size_t text_len, uint8_t **ret, size_t *
 	int r = -ENOMEM;
 
 	if (buf)
-		r = put_object(&w, request_fields, root, NULL, 0);
+		r = put_object(&w, slo_otlp_json_request, root, NULL, 0);
 	if (r == 0) {
 		len = (size_t)(buf + size - w.p);
 		out = malloc(len + 1);
