@@ -3,13 +3,9 @@
  * Two walks over the bytes: the outer messages alone, to count and to make room once; then all of it, each message that
  * we know to its end. What a strict receiver further on would refuse is refused here, where its sender can be told.
  */
-#include <stdio.h>
-
-#include "core/export/llm_class.h"
 #include "core/export/llm_request.h"
-#include "core/export/otlp_batch_parts.h"
 #include "core/export/otlp_fields.h"
-#include "core/export/otlp_value.h"
+#include "core/export/otlp_parse_parts.h"
 
 #define PIECES_MAX ((size_t)4 * SLO_OTLP_SPANS_MAX)
 
@@ -37,47 +33,15 @@ static const struct who_row who_rows[] = {
 	WHO("container.id", container_id),
 	WHO("service.name", service),
 };
-#define WHO_NAMES (sizeof(struct slo_workload) / sizeof(const char *))
-
-struct parser {
-	struct slo_otlp_batch *b;
-	bool counting;
-	struct slo_otlp_fault fault;
-	size_t resource_bytes; /* of all Resource messages */
-	size_t string_len; /* used of b->strings */
-	uint8_t *classes; /* of spans: enum slo_llm_class */
-	struct slo_llm_index index;
-	struct slo_llm_reading reading;
-	/* The resource being read. */
-	struct slo_wire who[WHO_NAMES];
-	uint8_t who_row[WHO_NAMES]; /* + 1; 0: none */
-};
-
-static inline int next(struct parser *ps, struct slo_wire *w, struct slo_wire_field *f)
-{
-	return slo_otlp_next(&ps->fault, w, f);
-}
-
-static inline bool is_bytes(const struct slo_wire_field *f, uint32_t number)
-{
-	return slo_otlp_is_bytes(f, number);
-}
 
 /* --- resources ------------------------------------------------------------------------------------------------- */
 
-static bool key_is(struct slo_wire key, const char *text)
-{
-	size_t len = slo_wire_left(&key);
-
-	return strlen(text) == len && memcmp(key.p, text, len) == 0;
-}
-
-static void take_who(struct parser *ps, const struct slo_otlp_attr_in *a,
+static void take_who(struct slo_otlp_parser *ps, const struct slo_otlp_attr_in *a,
                      struct slo_span_resource *resource)
 {
 	double pid;
 
-	if (key_is(a->key, "process.pid")) {
+	if (slo_otlp_key_is(a->key, "process.pid")) {
 		pid = slo_otlp_value_number(&a->value);
 		if (pid >= 1 && pid <= INT32_MAX)
 			resource->pid = (uint32_t)pid;
@@ -88,7 +52,7 @@ static void take_who(struct parser *ps, const struct slo_otlp_attr_in *a,
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(who_rows); i++) {
 		size_t name = who_rows[i].offset / sizeof(const char *);
 
-		if (!key_is(a->key, who_rows[i].key))
+		if (!slo_otlp_key_is(a->key, who_rows[i].key))
 			continue;
 		if (!ps->who_row[name] || ps->who_row[name] > i + 1) {
 			ps->who_row[name] = (uint8_t)(i + 1);
@@ -97,15 +61,15 @@ static void take_who(struct parser *ps, const struct slo_otlp_attr_in *a,
 	}
 }
 
-static int read_resource(struct parser *ps, struct slo_wire w)
+static int read_resource(struct slo_otlp_parser *ps, struct slo_wire w)
 {
 	struct slo_span_resource *resource = &ps->b->resources[ps->b->resource_count - 1];
 	struct slo_wire_field f;
 	struct slo_otlp_attr_in attr;
 	int r;
 
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (!is_bytes(&f, SLO_OTLP_RESOURCE_ATTRIBUTES))
+	while ((r = slo_otlp_parse_next(ps, &w, &f)) > 0) {
+		if (!slo_otlp_is_bytes(&f, SLO_OTLP_RESOURCE_ATTRIBUTES))
 			continue;
 		r = slo_otlp_read_attr(&ps->fault, f.bytes, &attr);
 		if (r < 0)
@@ -116,12 +80,12 @@ static int read_resource(struct parser *ps, struct slo_wire w)
 }
 
 /* Copies the names that were found, now that no better ones can come. */
-static void keep_who(struct parser *ps)
+static void keep_who(struct slo_otlp_parser *ps)
 {
 	struct slo_span_resource *resource = &ps->b->resources[ps->b->resource_count - 1];
 	const char **names = (const char **)&resource->who; /* which has nothing else in it */
 
-	for (size_t name = 0; name < WHO_NAMES; name++) {
+	for (size_t name = 0; name < SLO_OTLP_WHO_NAMES; name++) {
 		const char *text = "";
 		size_t len;
 
@@ -135,237 +99,10 @@ static void keep_who(struct parser *ps)
 	}
 }
 
-/* --- spans ----------------------------------------------------------------------------------------------------- */
-
-/* A span while it is read: the lengths of ids are judged when all of it is known to be whole. */
-struct raw_span {
-	struct slo_wire trace_id, span_id, parent_id;
-	uint64_t start, end, kind, status;
-	uint64_t keys;
-	bool bad_link;
-};
-
-static int read_event(struct parser *ps, struct slo_wire w)
-{
-	struct slo_wire name = { w.p, w.p };
-	struct slo_wire_field f;
-	uint64_t unix_ns = 0;
-	struct slo_otlp_attr_in attr;
-	int r;
-
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (is_bytes(&f, SLO_OTLP_EVENT_ATTRIBUTES)) {
-			r = slo_otlp_read_attr(&ps->fault, f.bytes, &attr);
-			if (r < 0)
-				return r;
-			if (key_is(attr.key, "exception.type"))
-				slo_llm_reading_attr(&ps->reading, attr.key, &attr.value);
-		} else if (is_bytes(&f, SLO_OTLP_EVENT_NAME)) {
-			name = f.bytes;
-		} else if (f.number == SLO_OTLP_EVENT_TIME && f.type == SLO_WIRE_FIXED64) {
-			unix_ns = f.value;
-		}
-	}
-	if (r == 0)
-		slo_llm_reading_event(&ps->reading, name, unix_ns);
-	return r;
-}
-
-static bool is_id(struct slo_wire id, size_t len)
-{
-	return slo_wire_left(&id) == len;
-}
-
-/* Links with ids of a wrong length make strict receivers refuse the whole request. */
-static int read_link(struct parser *ps, struct slo_wire w, struct raw_span *raw)
-{
-	struct slo_wire whole = w;
-	struct slo_wire_field f;
-	int r;
-
-	while ((r = next(ps, &w, &f)) > 0) {
-		if ((is_bytes(&f, SLO_OTLP_LINK_TRACE_ID) && !is_id(f.bytes, SLO_TRACE_ID_LEN)) ||
-		    (is_bytes(&f, SLO_OTLP_LINK_SPAN_ID) && !is_id(f.bytes, SLO_SPAN_ID_LEN)))
-			raw->bad_link = true;
-	}
-	return r < 0 ? r : slo_otlp_check_attrs(&ps->fault, whole, SLO_OTLP_LINK_ATTRIBUTES);
-}
-
-static int read_status(struct parser *ps, struct slo_wire w, struct raw_span *raw)
-{
-	struct slo_wire_field f;
-	int r;
-
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (f.number == SLO_OTLP_STATUS_CODE && f.type == SLO_WIRE_VARINT)
-			raw->status = f.value;
-	}
-	return r;
-}
-
-static int read_span_attr(struct parser *ps, struct slo_wire w, struct raw_span *raw)
-{
-	struct slo_otlp_attr_in attr;
-	int r = slo_otlp_read_attr(&ps->fault, w, &attr);
-
-	if (r < 0)
-		return r;
-	raw->keys |= slo_otlp_key_bit(attr.key.p, slo_wire_left(&attr.key));
-	slo_llm_reading_attr(&ps->reading, attr.key, &attr.value);
-	return 0;
-}
-
-static int take_span_bytes(struct parser *ps, const struct slo_wire_field *f, struct raw_span *raw)
-{
-	switch (f->number) {
-	case SLO_OTLP_SPAN_TRACE_ID:
-		raw->trace_id = f->bytes;
-		return 0;
-	case SLO_OTLP_SPAN_SPAN_ID:
-		raw->span_id = f->bytes;
-		return 0;
-	case SLO_OTLP_SPAN_PARENT_ID:
-		raw->parent_id = f->bytes;
-		return 0;
-	case SLO_OTLP_SPAN_ATTRIBUTES:
-		return read_span_attr(ps, f->bytes, raw);
-	case SLO_OTLP_SPAN_EVENTS:
-		return read_event(ps, f->bytes);
-	case SLO_OTLP_SPAN_LINKS:
-		return read_link(ps, f->bytes, raw);
-	case SLO_OTLP_SPAN_STATUS:
-		return read_status(ps, f->bytes, raw);
-	default:
-		return 0;
-	}
-}
-
-static int read_raw_span(struct parser *ps, struct slo_wire w, struct raw_span *raw)
-{
-	struct slo_wire_field f;
-	int r;
-
-	*raw = (struct raw_span){ { w.p, w.p }, { w.p, w.p }, { w.p, w.p }, 0, 0, 0, 0, 0, false };
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (f.type == SLO_WIRE_BYTES) {
-			r = take_span_bytes(ps, &f, raw);
-			if (r < 0)
-				return r;
-		} else if (f.number == SLO_OTLP_SPAN_START && f.type == SLO_WIRE_FIXED64) {
-			raw->start = f.value;
-		} else if (f.number == SLO_OTLP_SPAN_END && f.type == SLO_WIRE_FIXED64) {
-			raw->end = f.value;
-		} else if (f.number == SLO_OTLP_SPAN_KIND && f.type == SLO_WIRE_VARINT) {
-			raw->kind = f.value;
-		}
-	}
-	return r;
-}
-
-static bool is_zero(struct slo_wire id)
-{
-	while (id.p < id.end && !*id.p)
-		id.p++;
-	return id.p == id.end;
-}
-
-/* Why a span is not passed on. */
-struct fault {
-	const char *what; /* NULL: it is passed on */
-	size_t len, want; /* bytes of an id; want 0: it is no matter of length */
-};
-
-static struct fault fault_of(const struct raw_span *raw)
-{
-	const struct {
-		const char *name;
-		struct slo_wire id;
-		size_t want;
-		bool optional;
-	} ids[] = {
-		{ "trace_id", raw->trace_id, SLO_TRACE_ID_LEN, false },
-		{ "span_id", raw->span_id, SLO_SPAN_ID_LEN, false },
-		{ "parent_span_id", raw->parent_id, SLO_SPAN_ID_LEN, true },
-	};
-
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(ids); i++) {
-		size_t len = slo_wire_left(&ids[i].id);
-
-		if (len != ids[i].want && !(len == 0 && ids[i].optional))
-			return (struct fault){ ids[i].name, len, ids[i].want };
-	}
-	if (is_zero(raw->trace_id))
-		return (struct fault){ "trace_id is all zeros", 0, 0 };
-	if (is_zero(raw->span_id))
-		return (struct fault){ "span_id is all zeros", 0, 0 };
-	if (raw->bad_link)
-		return (struct fault){ "the id of a link has a wrong length", 0, 0 };
-	if (raw->start > INT64_MAX || raw->end > INT64_MAX)
-		return (struct fault){ "its time is beyond the year 2262", 0, 0 };
-	if (raw->end && raw->end < raw->start)
-		return (struct fault){ "it ends before it begins", 0, 0 };
-	return (struct fault){ NULL, 0, 0 };
-}
-
-static void reject(struct slo_otlp_batch *b, const struct fault *fault)
-{
-	size_t number = b->span_count + b->rejected;
-
-	if (!b->rejected && fault->want)
-		(void)snprintf(b->why, sizeof(b->why), "span %zu: %s has %zu bytes instead of %zu",
-		               number, fault->what, fault->len, fault->want);
-	else if (!b->rejected)
-		(void)snprintf(b->why, sizeof(b->why), "span %zu: %s", number, fault->what);
-	b->rejected++;
-}
-
-static void set_span(struct parser *ps, const struct raw_span *raw)
-{
-	struct slo_otlp_batch *b = ps->b;
-	struct slo_span *span = &b->spans[b->span_count];
-	char *conn = b->conns + b->span_count * SLO_SPAN_CONN_LEN;
-
-	memcpy(span->trace_id, raw->trace_id.p, SLO_TRACE_ID_LEN);
-	memcpy(span->span_id, raw->span_id.p, SLO_SPAN_ID_LEN);
-	memset(span->parent_id, 0, SLO_SPAN_ID_LEN);
-	memcpy(span->parent_id, raw->parent_id.p, slo_wire_left(&raw->parent_id));
-	span->start_ns = (int64_t)raw->start;
-	span->end_ns = (int64_t)raw->end;
-	span->kind = raw->kind < SLO_SPAN_KIND_MAX_ ? (enum slo_span_kind)raw->kind
-	                                            : SLO_SPAN_UNSPECIFIED;
-	span->is_error = raw->status == SLO_OTLP_STATUS_CODE_ERROR;
-	span->resource = (uint32_t)(b->resource_count - 1);
-	span->conn = conn;
-	ps->classes[b->span_count] = (uint8_t)slo_llm_reading_end(&ps->reading, span);
-	slo_llm_conn(&ps->reading, span->kind, conn);
-	b->span_count++;
-}
-
-static int read_span(struct parser *ps, struct slo_wire w, struct slo_otlp_piece *piece)
-{
-	struct raw_span raw;
-	struct fault fault;
-	int r;
-
-	slo_llm_reading_begin(&ps->reading, &ps->index);
-	r = read_raw_span(ps, w, &raw);
-	if (r < 0)
-		return r;
-	fault = fault_of(&raw);
-	if (fault.what) {
-		piece->kind = SLO_OTLP_PIECE_REJECTED;
-		reject(ps->b, &fault);
-		return 0;
-	}
-	piece->keys = raw.keys;
-	set_span(ps, &raw);
-	return 0;
-}
-
 /* --- the outer messages ---------------------------------------------------------------------------------------- */
 
 /* The piece that @f is: counted, or noted. */
-static struct slo_otlp_piece *add_piece(struct parser *ps, const struct slo_wire_field *f,
+static struct slo_otlp_piece *add_piece(struct slo_otlp_parser *ps, const struct slo_wire_field *f,
                                         enum slo_otlp_piece_kind kind, uint32_t parent)
 {
 	struct slo_otlp_batch *b = ps->b;
@@ -382,21 +119,21 @@ static struct slo_otlp_piece *add_piece(struct parser *ps, const struct slo_wire
 	return piece;
 }
 
-static int walk_scope_spans(struct parser *ps, struct slo_wire w, uint32_t self)
+static int walk_scope_spans(struct slo_otlp_parser *ps, struct slo_wire w, uint32_t self)
 {
 	struct slo_otlp_batch *b = ps->b;
 	struct slo_otlp_piece *piece;
 	struct slo_wire_field f;
 	int r;
 
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (is_bytes(&f, SLO_OTLP_SCOPE_SPANS_SPANS)) {
+	while ((r = slo_otlp_parse_next(ps, &w, &f)) > 0) {
+		if (slo_otlp_is_bytes(&f, SLO_OTLP_SCOPE_SPANS_SPANS)) {
 			piece = add_piece(ps, &f, SLO_OTLP_PIECE_SPAN, self);
 			if (!piece)
 				b->span_count++;
 			else
-				r = read_span(ps, f.bytes, piece);
-		} else if (is_bytes(&f, SLO_OTLP_SCOPE_SPANS_SCOPE) && !ps->counting) {
+				r = slo_otlp_read_span(ps, f.bytes, piece);
+		} else if (slo_otlp_is_bytes(&f, SLO_OTLP_SCOPE_SPANS_SCOPE) && !ps->counting) {
 			r = slo_otlp_check_attrs(&ps->fault, f.bytes, SLO_OTLP_SCOPE_ATTRIBUTES);
 		}
 		if (r < 0)
@@ -405,18 +142,18 @@ static int walk_scope_spans(struct parser *ps, struct slo_wire w, uint32_t self)
 	return r;
 }
 
-static int walk_resource_spans(struct parser *ps, struct slo_wire w, uint32_t self)
+static int walk_resource_spans(struct slo_otlp_parser *ps, struct slo_wire w, uint32_t self)
 {
 	struct slo_wire_field f;
 	int r;
 
-	while ((r = next(ps, &w, &f)) > 0) {
-		if (is_bytes(&f, SLO_OTLP_RESOURCE_SPANS_SCOPE_SPANS)) {
+	while ((r = slo_otlp_parse_next(ps, &w, &f)) > 0) {
+		if (slo_otlp_is_bytes(&f, SLO_OTLP_RESOURCE_SPANS_SCOPE_SPANS)) {
 			uint32_t scope = (uint32_t)ps->b->piece_count;
 
 			(void)add_piece(ps, &f, SLO_OTLP_PIECE_SCOPE_SPANS, self);
 			r = walk_scope_spans(ps, f.bytes, scope);
-		} else if (is_bytes(&f, SLO_OTLP_RESOURCE_SPANS_RESOURCE)) {
+		} else if (slo_otlp_is_bytes(&f, SLO_OTLP_RESOURCE_SPANS_RESOURCE)) {
 			ps->resource_bytes += slo_wire_left(&f.bytes);
 			r = ps->counting ? 0 : read_resource(ps, f.bytes);
 		}
@@ -426,7 +163,7 @@ static int walk_resource_spans(struct parser *ps, struct slo_wire w, uint32_t se
 	return r;
 }
 
-static int walk_request(struct parser *ps)
+static int walk_request(struct slo_otlp_parser *ps)
 {
 	struct slo_wire_field f;
 	struct slo_wire w;
@@ -435,10 +172,10 @@ static int walk_request(struct parser *ps)
 	if (!ps->b->len) /* there may be no body at all */
 		return 0;
 	w = (struct slo_wire){ ps->b->body, ps->b->body + ps->b->len };
-	while ((r = next(ps, &w, &f)) > 0) {
+	while ((r = slo_otlp_parse_next(ps, &w, &f)) > 0) {
 		uint32_t self = (uint32_t)ps->b->piece_count;
 
-		if (!is_bytes(&f, SLO_OTLP_REQUEST_RESOURCE_SPANS))
+		if (!slo_otlp_is_bytes(&f, SLO_OTLP_REQUEST_RESOURCE_SPANS))
 			continue;
 		(void)add_piece(ps, &f, SLO_OTLP_PIECE_RESOURCE_SPANS, SLO_OTLP_NO_PARENT);
 		ps->b->resource_count++;
@@ -453,10 +190,10 @@ static int walk_request(struct parser *ps)
 }
 
 /* Room for what was counted, and the counts back to nothing. */
-static int make_room(struct parser *ps)
+static int make_room(struct slo_otlp_parser *ps)
 {
 	struct slo_otlp_batch *b = ps->b;
-	size_t strings = ps->resource_bytes + b->resource_count * WHO_NAMES;
+	size_t strings = ps->resource_bytes + b->resource_count * SLO_OTLP_WHO_NAMES;
 
 	b->pieces = malloc(b->piece_count * sizeof(*b->pieces) + 1);
 	b->spans = malloc(b->span_count * sizeof(*b->spans) + 1);
@@ -474,7 +211,7 @@ static int make_room(struct parser *ps)
 	               : -ENOMEM;
 }
 
-static int parse(struct parser *ps)
+static int parse(struct slo_otlp_parser *ps)
 {
 	struct slo_otlp_batch *b = ps->b;
 	int r;
@@ -496,7 +233,7 @@ static int parse(struct parser *ps)
 	return slo_llm_requests_settle(b->spans, b->span_count, ps->classes, b->resources);
 }
 
-static int explain(const struct parser *ps, int code, struct slo_err *err)
+static int explain(const struct slo_otlp_parser *ps, int code, struct slo_err *err)
 {
 	const struct slo_otlp_batch *b = ps->b;
 
@@ -519,7 +256,7 @@ int slo_otlp_batch_parse(struct slo_otlp_batch **ret, uint8_t *body, size_t len,
                          struct slo_err *err)
 {
 	struct slo_otlp_batch *b;
-	struct parser ps = { 0 };
+	struct slo_otlp_parser ps = { 0 };
 	int r;
 
 	if (len > SLO_OTLP_BODY_MAX)
