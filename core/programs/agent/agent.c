@@ -354,25 +354,29 @@ void slo_agent_take_turns(struct slo_agent *a)
 	}
 }
 
-static void close_sink(struct slo_agent *a)
+static int close_sink(struct slo_agent *a)
 {
 	struct slo_sink_stats st = { 0 };
 	struct slo_err err = { 0 };
+	int r = a->sink ? slo_sink_close(&a->sink, &st, &err) : 0;
 
-	if (a->sink && slo_sink_close(&a->sink, &st, &err) < 0)
+	if (r < 0)
 		slo_log_err("output: %s", err.msg);
 	if (st.lost_lines)
 		slo_log_warn("output incomplete written=%" PRIu64 " lost=%" PRIu64,
 		             st.written_lines, st.lost_lines);
+	return r;
 }
 
-void slo_agent_fini(struct slo_agent *a)
+int slo_agent_fini(struct slo_agent *a)
 {
+	int r;
+
 	slo_control_freep(&a->control);
 	slo_live_freep(&a->live);
 	slo_session_freep(&a->session);
 	slo_capture_writer_freep(&a->capture);
-	close_sink(a);
+	r = close_sink(a);
 	slo_view_freep(&a->view);
 	slo_windows_freep(&a->windows);
 	slo_guard_freep(&a->guard.guard);
@@ -384,6 +388,7 @@ void slo_agent_fini(struct slo_agent *a)
 	slo_closep(&a->host_root);
 	slo_closep(&a->lock);
 	slo_notify_close(&a->notify);
+	return r;
 }
 
 static void log_changes(const struct slo_config *from, const struct slo_config *to)

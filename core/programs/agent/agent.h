@@ -68,7 +68,8 @@ struct slo_agent {
 
 /* Builds everything from agent->cfg. 0 or negative errno with @err; slo_agent_fini() in both cases. */
 int slo_agent_init(struct slo_agent *agent, struct slo_err *err);
-void slo_agent_fini(struct slo_agent *agent);
+/* 0; -EIO, logged: the last lines could not be written. */
+int slo_agent_fini(struct slo_agent *agent);
 
 /*
  * From here on signals wait for the loop. First SIGHUP alone: a start that takes minutes (a compile) is ended by the others,

@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 		.opt = &opt, .host_root = -1, .lock = -1, .notify = SLO_NOTIFY_NONE
 	};
 	struct slo_err err = { 0 };
+	bool incomplete;
 	int r;
 
 	slo_standard_fds_hold();
@@ -87,8 +88,8 @@ int main(int argc, char **argv)
 		            r == -EMFILE
 		                    ? "; raise the limit of open files (ulimit -n, LimitNOFILE=)"
 		                    : "");
-	slo_agent_fini(&agent);
+	incomplete = slo_agent_fini(&agent) < 0;
 	if (r == -EINVAL)
 		return EXIT_USAGE;
-	return r < 0 ? EXIT_BACKEND : 0;
+	return r < 0 || incomplete ? EXIT_BACKEND : 0;
 }

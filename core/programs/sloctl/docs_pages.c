@@ -101,10 +101,16 @@ void slo_docs_man(FILE *out, const char *program)
 			roff_page(out, &page);
 	}
 	if (is_agent) {
-		(void)fputs(".SH FILES\n.TP\n.B " SLO_CONFIG_DEFAULT_PATH
-		            "\nthe configuration: sloctl config print\n"
-		            ".SH SEE ALSO\n.BR sloctl (1)\n",
-		            out);
+		(void)fputs(
+			".SH EXIT STATUS\n"
+			".TP\n.B 0\nended as told, by --seconds or a signal\n"
+			".TP\n.B 2\nthe command line or the configuration is wrong\n"
+			".TP\n.B 4\na backend failed, or the last lines of the output could not be "
+			"written\n"
+			".SH FILES\n.TP\n.B " SLO_CONFIG_DEFAULT_PATH
+			"\nthe configuration: sloctl config print\n"
+			".SH SEE ALSO\n.BR sloctl (1)\n",
+			out);
 		return;
 	}
 	(void)fputs(".SH EXIT STATUS\n", out);
