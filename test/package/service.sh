@@ -24,6 +24,9 @@ main() {
 	debian_root bookworm "$root" systemd-sysv,procps,kmod || exit 1
 	cp "$deb" "$root/tmp/agent.deb"
 	in_root "$root" dpkg -i /tmp/agent.deb >"$tmp/dpkg.log" 2>&1 || { cat "$tmp/dpkg.log" && exit 1; }
+	# By the emulator's clock the agent is too dear as it comes.
+	sed -i 's/^\[safety\]$/&\nmax_overhead_pct = 100/' "$root/etc/llm-slo/agent.ini"
+	grep -qx 'max_overhead_pct = 100' "$root/etc/llm-slo/agent.ini" || exit 1
 	umount -l "$root/proc"
 	cp "$tree/test/package/lib/service_in_guest.sh" "$root/usr/bin/slo-service-test"
 	drop_ins "$root/usr/share/slo-service-test"
