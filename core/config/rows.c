@@ -190,7 +190,7 @@ static const struct slo_config_row rows[] = {
 	  "Address on which spans are received (OTLP/HTTP); empty: none", 0, NULL, NULL },
 	{ "receiver", "token_file", SLO_CONFIG_STRING, AT(receiver.token_file), 0, TEXT_MAX, "", NULL,
 	  "File with the bearer token that senders must give; empty: none asked", 0, NULL, NULL },
-	{ "receiver", "max_body_bytes", SLO_CONFIG_SIZE, AT(receiver.max_body_bytes), 1024, 268435456, "16MiB", NULL,
+	{ "receiver", "max_body_bytes", SLO_CONFIG_SIZE, AT(receiver.max_body_bytes), 1024, 67108864, "16MiB", NULL,
 	  "Largest request, as sent and unpacked", 0, NULL, NULL },
 	{ "receiver", "lag_ms", SLO_CONFIG_DURATION, AT(receiver.lag_ms), 0, 5000, "300", NULL,
 	  "Spans wait so long for the signals that belong to them", 0, NULL, NULL },

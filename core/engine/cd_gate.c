@@ -23,6 +23,7 @@ struct preset {
 	const char *service; /* label that --service is */
 	/* PromQL; each @ is where further label matchers go, within braces or with braces of their own. */
 	const char *query[SLO_CD_METRIC_MAX_];
+	double highest_ms; /* bound of TTFT's histogram, more than which no quantile of it is; 0: versions differ */
 };
 
 /*
@@ -40,19 +41,19 @@ static const struct preset presets[] = {
 	[SLO_CD_OURS] = { "service", {
 		[SLO_CD_TTFT_P95] = P95("llm_slo_ttft_ms"),
 		[SLO_CD_ERROR_RATE] = "sum(rate(llm_slo_errors_total@[5m])) / sum(rate(llm_slo_requests_total@[5m]))",
-		[SLO_CD_BURN_RATE] = "max(llm_slo_burn_rate{window=\"1h\"@})" } },
+		[SLO_CD_BURN_RATE] = "max(llm_slo_burn_rate{window=\"1h\"@})" }, 10000 },
 	[SLO_CD_VLLM] = { "model_name", {
 		[SLO_CD_TTFT_P95] = P95("vllm:time_to_first_token_seconds") " * 1000",
 		[SLO_CD_ERROR_RATE] = ERRORS("vllm:request_success_total{finished_reason=~\"abort|error\"@}", "vllm:request_success_total@"),
-		[SLO_CD_BURN_RATE] = BURN("vllm:time_to_first_token_seconds", "=\"0.75\"") } },
+		[SLO_CD_BURN_RATE] = BURN("vllm:time_to_first_token_seconds", "=\"0.75\"") }, 0 },
 	[SLO_CD_SGLANG] = { "model_name", {
 		[SLO_CD_TTFT_P95] = P95("sglang:time_to_first_token_seconds") " * 1000",
 		[SLO_CD_ERROR_RATE] = ERRORS("sglang:num_aborted_requests_total@", "sglang:num_requests_total@"),
-		[SLO_CD_BURN_RATE] = BURN("sglang:time_to_first_token_seconds", "=~\"0.75|0.8\"") } },
+		[SLO_CD_BURN_RATE] = BURN("sglang:time_to_first_token_seconds", "=~\"0.75|0.8\"") }, 0 },
 	[SLO_CD_OTEL] = { "service_name", {
 		[SLO_CD_TTFT_P95] = P95("gen_ai_server_time_to_first_token_seconds") " * 1000",
 		[SLO_CD_ERROR_RATE] = ERRORS("gen_ai_server_request_duration_seconds_count{error_type!=\"\"@}", "gen_ai_server_request_duration_seconds_count@"),
-		[SLO_CD_BURN_RATE] = BURN("gen_ai_server_time_to_first_token_seconds", "=\"0.75\"") } },
+		[SLO_CD_BURN_RATE] = BURN("gen_ai_server_time_to_first_token_seconds", "=\"0.75\"") }, 10000 },
 };
 /* clang-format on */
 SLO_TABLE_COMPLETE(presets, SLO_CD_PRESET_MAX_);
@@ -75,6 +76,20 @@ const char *slo_cd_verdict_name(enum slo_cd_verdict verdict)
 {
 	assert((unsigned int)verdict < SLO_CD_VERDICT_MAX_);
 	return verdicts[verdict];
+}
+
+int slo_cd_can_fail(enum slo_cd_preset preset, const struct slo_cd_gate *gate, struct slo_err *err)
+{
+	double highest = presets[preset].highest_ms;
+
+	if (!highest || gate->threshold[SLO_CD_TTFT_P95] < highest)
+		return 0;
+	return slo_err_set(
+		err, -ERANGE,
+		"%s=%g could never fail: the histogram of the preset \"%s\" ends at %g ms, and "
+		"no quantile of it is more; choose less",
+		metrics[SLO_CD_TTFT_P95].name, gate->threshold[SLO_CD_TTFT_P95],
+		slo_cd_preset_names[preset], highest);
 }
 
 /* --- questions ----------------------------------------------------------------------------------------------- */

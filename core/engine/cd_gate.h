@@ -77,6 +77,9 @@ struct slo_cd_gate {
 	int64_t max_age_ns; /* an older value is no data */
 };
 
+/* 0; -ERANGE, @err: a threshold of @gate is one that no answer to @preset's questions can be above. */
+int slo_cd_can_fail(enum slo_cd_preset preset, const struct slo_cd_gate *gate, struct slo_err *err);
+
 struct slo_cd_result {
 	enum slo_cd_verdict metric[SLO_CD_METRIC_MAX_];
 	enum slo_cd_verdict verdict; /* what counts: PASS where @degraded */

@@ -178,6 +178,18 @@ static struct slo_metric_workload *workload_of(struct slo_metrics *m,
 	return w;
 }
 
+void slo_metrics_follow_clock(struct slo_metrics *m, int64_t step_ns)
+{
+	m->cfg.start_unix_ns += step_ns;
+	/* The others' place is behind the last. */
+	for (size_t i = 0; m->workload && i <= m->cfg.max_workloads; i++) {
+		struct slo_metric_workload *w = &m->workload[i];
+
+		w->start_unix_ns += w->used ? step_ns : 0;
+		w->seen_unix_ns += w->used ? step_ns : 0;
+	}
+}
+
 /* --- measurements --------------------------------------------------------------------------------------------- */
 
 static void count_hist(struct slo_metrics *m, struct slo_metric_tally *t, enum slo_signal sig,

@@ -79,7 +79,9 @@ void slo_metrics_event(struct slo_metrics *m, const struct slo_probe_event *ev,
 /* A measurement that belongs to a trace: kept as its bucket's exemplar, the newest one; it is counted by its event. */
 void slo_metrics_exemplar(struct slo_metrics *m, enum slo_signal sig,
                           const struct slo_workload *who, const struct slo_exemplar *e);
-/* One LLM request: TTFT and tokens a second where known, requests, errors (all but SLO_LLM_OK). */
+/* The clock was set by @step_ns: beginnings, and when somebody was last seen, keep their age. */
+void slo_metrics_follow_clock(struct slo_metrics *m, int64_t step_ns);
+/* One LLM request: TTFT and tokens a second where known, requests, errors (all but SLO_LLM_OK). @unix_ns: now. */
 void slo_metrics_request(struct slo_metrics *m, const struct slo_span *span,
                          const struct slo_workload *who, int64_t unix_ns);
 

@@ -30,6 +30,8 @@ static void follow(struct slo_live *l, int64_t step_ns, int64_t latest_ns)
 		l->service[i].learnt_slot = 0;
 	}
 	slo_evidence_follow_clock(l->evidence, step_ns);
+	if (l->metrics)
+		slo_metrics_follow_clock(l->metrics, step_ns);
 	/* Storms are marks on spans of the same second: of another time they are wrong ones. */
 	slo_storms_expire(l->storms, INT64_MAX);
 }

@@ -149,6 +149,7 @@ static void take_spans(struct slo_live *l, struct slo_live_wait *w)
 {
 	const struct slo_span *spans;
 	size_t n = slo_otlp_batch_spans(w->batch, &spans);
+	int64_t now = (int64_t)slo_clock_realtime_ns();
 	struct sender s = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
@@ -156,7 +157,7 @@ static void take_spans(struct slo_live *l, struct slo_live_wait *w)
 		w->id[i] = correlate_span(l, &spans[i], &s);
 		slo_live_count(l, s.service, &spans[i]);
 		if (spans[i].llm.is_request)
-			slo_metrics_request(l->metrics, &spans[i], &s.r->who, spans[i].end_ns);
+			slo_metrics_request(l->metrics, &spans[i], &s.r->who, now);
 	}
 	slo_otlp_batch_forget_conns(w->batch);
 	l->count.spans += n;

@@ -235,5 +235,9 @@ int slo_cmd_cdgate(int argc, char **argv)
 	if (args->at && slo_record_time_parse(args->at, &gate.now_ns, &err) < 0)
 		return slo_options_usage_error(PROG, "--at: %s", err.msg);
 	r = load_gate(args, &cfg, &gate);
-	return r ? r : decide(args, cfg, &gate, queries);
+	if (r)
+		return r;
+	if (slo_cd_can_fail((enum slo_cd_preset)args->preset, &gate, &err) < 0)
+		return slo_options_usage_error(PROG, "%s", err.msg);
+	return decide(args, cfg, &gate, queries);
 }

@@ -135,7 +135,7 @@ static size_t mask_urls(char *text, size_t len)
 		for (at += 3; at < end && !strchr(" \t\r\n\"", *at); at++) {
 			if (path)
 				*at = '*';
-			path = path || *at == '/';
+			path = path || strchr("/?#", *at);
 		}
 	}
 	return len;

@@ -178,9 +178,26 @@ static void presets_are_narrowed_everywhere(void **state)
 	                    "[5m])) or vector(0)) / sum(rate(vllm:request_success_total[5m]))");
 }
 
+/* Prometheus answers no quantile above the histogram's highest bound, however late requests are. */
+static void thresholds_above_the_histogram_could_never_fail(void **state)
+{
+	struct slo_cd_gate tight = { .threshold = { 9999, 0.05, 2 } };
+	struct slo_err err = { 0 };
+
+	(void)state;
+	for (int p = 0; p < SLO_CD_PRESET_MAX_; p++)
+		assert_int_equal(slo_cd_can_fail((enum slo_cd_preset)p, &tight, NULL), 0);
+	tight.threshold[SLO_CD_TTFT_P95] = 10000;
+	assert_int_equal(slo_cd_can_fail(SLO_CD_OURS, &tight, &err), -ERANGE);
+	assert_non_null(strstr(err.msg, "ends at 10000 ms"));
+	assert_int_equal(slo_cd_can_fail(SLO_CD_OTEL, &tight, NULL), -ERANGE);
+	assert_int_equal(slo_cd_can_fail(SLO_CD_VLLM, &tight, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(thresholds_above_the_histogram_could_never_fail),
 		cmocka_unit_test(a_failure_beats_an_error_beats_no_data),
 		cmocka_unit_test(comparison_is_strict),
 		cmocka_unit_test(impossible_values_are_no_data),

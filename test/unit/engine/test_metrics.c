@@ -308,6 +308,33 @@ static void who_is_silent_for_long_makes_room(void **state)
 	assert_int_equal(w.s.start_unix_ns, NOW + 601 * SEC);
 }
 
+/* A clock that is set an hour back or ahead makes nobody idle, and no series begins behind its own end. */
+static void who_is_seen_keeps_its_age_by_a_clock_that_is_set(void **state)
+{
+	struct slo_probe_event ev = { .signal = SLO_SIG_TCP_RETRANSMITS,
+		                      .kind = SLO_EV_COUNT,
+		                      .count = 1 };
+
+	(void)state;
+	for (int sign = -1; sign <= 1; sign += 2) {
+		slo_metrics_auto struct slo_metrics *m = make(true, 1, 0);
+		int64_t step = sign * 3600 * SEC;
+
+		slo_metrics_event(m, &ev, SLO_STATUS_OK, &chat, NOW);
+		slo_metrics_event(m, &ev, SLO_STATUS_OK, &rag, NOW + 1 * SEC);
+		slo_metrics_follow_clock(m, step);
+		slo_metrics_event(m, &ev, SLO_STATUS_OK, &rag, NOW + step + 2 * SEC);
+		assert_int_equal(find(m, "llm_ebpf_tcp_retransmits_total", RAG).found, 0);
+		assert_int_equal(find(m, "llm_ebpf_tcp_retransmits_total", CHAT).s.start_unix_ns,
+		                 NOW + step);
+		assert_int_equal(
+			find(m, "llm_ebpf_tcp_retransmits_total", "service=other").s.start_unix_ns,
+			NOW + step + 1 * SEC);
+		slo_metrics_event(m, &ev, SLO_STATUS_OK, &rag, NOW + step + 601 * SEC);
+		assert_int_equal(find(m, "llm_ebpf_tcp_retransmits_total", RAG).found, 1);
+	}
+}
+
 static void rows_of_others_are_set_and_cleared(void **state)
 {
 	slo_metrics_auto struct slo_metrics *m = make(true, 0, 3);
@@ -356,6 +383,7 @@ int main(void)
 		cmocka_unit_test(workloads_beyond_the_maximum_are_other),
 		cmocka_unit_test(no_two_series_have_the_same_labels),
 		cmocka_unit_test(who_is_silent_for_long_makes_room),
+		cmocka_unit_test(who_is_seen_keeps_its_age_by_a_clock_that_is_set),
 		cmocka_unit_test(rows_of_others_are_set_and_cleared),
 		cmocka_unit_test(every_row_is_filled),
 	};
