@@ -2,6 +2,7 @@
 /* Objectives and incidents of the live pipeline over restarts: requests come as slo-events, whose time is their own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -514,6 +515,52 @@ static int remove_dirs(void **state)
 	return rmdir(dir);
 }
 
+/* Whose clock is an hour ahead: what a collector gets of it begins before it ends all the same. */
+struct begun {
+	int64_t latest_ns;
+	size_t series;
+};
+
+static void see_begin(void *user, const struct slo_metric_desc *desc,
+                      const struct slo_metric_series *s)
+{
+	struct begun *b = user;
+
+	if (strcmp(desc->name, "llm_slo_requests_total") != 0)
+		return;
+	b->series++;
+	if (s->start_unix_ns > b->latest_ns)
+		b->latest_ns = s->start_unix_ns;
+}
+
+static void spans_of_a_clock_ahead_begin_no_series_ahead(void **state)
+{
+	slo_live_auto struct slo_live *l = NULL;
+	struct slo_otlp_batch *batch = NULL;
+	struct begun begun = { 0 };
+	struct slo_err err = { 0 };
+	uint64_t end = slo_clock_realtime_ns() + 60 * (uint64_t)MINUTE_NS;
+	char text[1024];
+	int n;
+
+	(void)state;
+	assert_int_equal(rig_start(&l, "", "", &err), 0);
+	n = snprintf(
+		text, sizeof(text),
+		"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\","
+		"\"value\":{\"stringValue\":\"chat\"}}]},\"scopeSpans\":[{\"spans\":[{"
+		"\"traceId\":\"0102030405060708090a0b0c0d0e0f10\",\"spanId\":\"0102030405060708\","
+		"\"name\":\"chat\",\"kind\":3,\"startTimeUnixNano\":\"%" PRIu64 "\","
+		"\"endTimeUnixNano\":\"%" PRIu64 "\",\"attributes\":[{\"key\":"
+		"\"gen_ai.operation.name\",\"value\":{\"stringValue\":\"chat\"}}]}]}]}]}",
+		end - SLO_NS_PER_SEC, end);
+	assert_int_equal(slo_otlp_batch_parse_json(&batch, text, (size_t)n, &err), 0);
+	assert_int_equal(slo_live_take_batch(l, batch), 0);
+	slo_metrics_visit(l->metrics, (int64_t)slo_clock_realtime_ns(), see_begin, &begun);
+	assert_true(begun.series > 0);
+	assert_true(begun.latest_ns <= (int64_t)slo_clock_realtime_ns());
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dirs)
@@ -523,6 +570,7 @@ int main(void)
 		TEST(an_incident_that_lasts_is_told_again_to_those_who_forget),
 		TEST(what_has_ended_makes_room_first),
 		TEST(requests_count_though_a_clock_was_ahead),
+		TEST(spans_of_a_clock_ahead_begin_no_series_ahead),
 		TEST(an_objective_that_is_gone_ends_its_incident_at_the_start),
 		TEST(a_service_without_requests_has_not_recovered),
 		TEST(a_reload_takes_the_objectives),
