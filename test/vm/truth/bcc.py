@@ -254,16 +254,54 @@ def what_is_missing_is_named():
     os.rename(state + "/aside", state + "/bcc")
 
 
+def our_probes(tracefs="/sys/kernel/tracing"):
+    with open(f"{tracefs}/kprobe_events", encoding="ascii") as f:
+        return re.findall(r":llm_slo/(p\d+_\S+)", f.read())
+
+
+def kprobes_by_tracefs():
+    """Before 4.17 there is no other way; later that way is hidden."""
+    pmu = "/sys/bus/event_source/devices/kprobe"
+    return mounted_over(pmu, ["-t", "tmpfs", "none"]) if os.path.exists(pmu) else contextlib.nullcontext()
+
+
+def carry_our_pid_and_are_swept(tracefs, **more):
+    agent, _ = started(SIGNALS, **more)
+    names = our_probes(tracefs)
+    holds("every one carries the agent's pid", names and all(n.startswith(f"p{agent.pid}_") for n in names), names)
+    agent.proc.kill()
+    agent.proc.wait()
+    equal("a killed agent leaves them", our_probes(tracefs), names)
+    agent, _ = started(SIGNALS, **more)
+    names = our_probes(tracefs)
+    holds("the next one sweeps", names and all(n.startswith(f"p{agent.pid}_") for n in names), names)
+    return agent
+
+
+def mounts(pid):
+    with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as f:
+        return f.read()
+
+
 @test
 def a_tracefs_that_is_not_mounted_is_no_loss():
+    """Kprobes, their names and the sweep go by one that the agent has to itself; what it defined is read by a descriptor that
+    was opened before the mount was hidden."""
     with contextlib.ExitStack() as stack:
+        fd = os.open("/sys/kernel/tracing", os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, fd)
+        tracefs = f"/proc/self/fd/{fd}"
+        stack.enter_context(kprobes_by_tracefs())
         for path in ("/sys/kernel/tracing", "/sys/kernel/debug"):
             if os.path.isdir(path):
                 stack.enter_context(mounted_over(path, ["-t", "tmpfs", "none"]))
-        agent, _ = started(SIGNALS, **NO_HELPER)
-        holds("ready", "agent ready" in agent.log(), "")
+        before = mounts("self")
+        agent = carry_our_pid_and_are_swept(tracefs, **NO_HELPER)
+        equal("the agent sees the mounts that we see", mounts(agent.pid) == before, True)
+        equal("and they are those from before it", mounts("self") == before, True)
+        equal("its children", subprocess.run(["pgrep", "-P", str(agent.pid)], capture_output=True, check=False).stdout, b"")
         agent.stop()
-    equal("kprobes left", our_probes(), [])
+        equal("left at the end", our_probes(tracefs), [])
 
 
 @test
@@ -277,24 +315,10 @@ def a_wrong_entry_is_made_anew():
     equal("instructions", again[HEAD:] == first[HEAD:], True)
 
 
-def our_probes():
-    with open("/sys/kernel/tracing/kprobe_events", encoding="ascii") as f:
-        return re.findall(r":llm_slo/(p\d+_\S+)", f.read())
-
-
 @test
 def kprobes_by_tracefs_carry_our_pid_and_are_swept():
-    """Before 4.17 there is no other way; later that way is hidden."""
-    pmu = "/sys/bus/event_source/devices/kprobe"
-    with mounted_over(pmu, ["-t", "tmpfs", "none"]) if os.path.exists(pmu) else contextlib.nullcontext():
-        agent, _ = started()
-        names = our_probes()
-        holds("every one carries the agent's pid", names and all(n.startswith(f"p{agent.pid}_") for n in names), names)
-        agent.proc.kill()
-        agent.proc.wait()
-        equal("a killed agent leaves them", our_probes(), names)
-        agent, _ = started()
-        holds("the next one sweeps", all(n.startswith(f"p{agent.pid}_") for n in our_probes()), our_probes())
+    with kprobes_by_tracefs():
+        agent = carry_our_pid_and_are_swept("/sys/kernel/tracing")
         agent.stop()
         equal("left at the end", our_probes(), [])
 
