@@ -18,6 +18,8 @@
 /* The group of our events, and how the name of one begins behind it: then the pid and the function. */
 #define GROUP "llm_slo"
 #define PMU_TYPE "/sys/bus/event_source/devices/kprobe/type"
+/* The file by which kprobes are defined. */
+#define LIST "kprobe_events"
 #define LIST_BYTES 262144U
 
 static int perf_open(struct perf_event_attr *attr)
@@ -38,36 +40,25 @@ int slo_kprobe_open(const struct slo_kprobe *k)
 	return k->pmu ? perf_open(&attr) : slo_tracefs_perf_open(k->id);
 }
 
-/* The file by which kprobes are defined. */
-static int open_list(int root, int flags)
+/* 0: before 4.17. */
+static uint32_t pmu_type(int root)
 {
-	slo_cleanup(slo_closep) int dir = slo_tracefs_dir(root, NULL);
+	char text[32];
 
-	/* Not mounted, and no mount to be had: for whoever asks it is not there. */
-	return dir < 0 ? -ENOENT : slo_host_open(dir, "kprobe_events", flags);
+	return slo_host_read(root, PMU_TYPE, text, sizeof(text)) > 0
+	               ? (uint32_t)strtoul(text, NULL, 10)
+	               : 0;
 }
 
 bool slo_kprobe_needs_tracefs(int root)
 {
-	char text[32];
-
-	return slo_host_read(root, PMU_TYPE, text, sizeof(text)) <= 0;
-}
-
-static bool has_kprobes(int root)
-{
-	slo_cleanup(slo_closep) int fd = -1;
-
-	if (!slo_kprobe_needs_tracefs(root))
-		return true;
-	fd = open_list(root, O_RDONLY);
-	return fd != -ENOENT;
+	return !pmu_type(root);
 }
 
 /* One line, one write: the kernel parses what a write brings. */
-static int define_line(int root, const char *line)
+static int define_line(int tracefs, const char *line)
 {
-	slo_cleanup(slo_closep) int fd = open_list(root, O_WRONLY | O_APPEND);
+	slo_cleanup(slo_closep) int fd = slo_host_open(tracefs, LIST, O_WRONLY | O_APPEND);
 
 	if (fd < 0)
 		return fd;
@@ -86,7 +77,16 @@ static int explain(int code, const char *symbol, struct slo_err *err)
 	                           : "");
 }
 
-static int define_by_tracefs(struct slo_kprobe *k, int root, struct slo_err *err)
+static void undefine(struct slo_kprobe *k, int tracefs)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line), "-:" GROUP "/%s\n", k->name);
+	(void)define_line(tracefs, line);
+	k->name[0] = '\0';
+}
+
+static int define_by_tracefs(struct slo_kprobe *k, int tracefs, struct slo_err *err)
 {
 	char line[256];
 	int r;
@@ -96,14 +96,14 @@ static int define_by_tracefs(struct slo_kprobe *k, int root, struct slo_err *err
 	for (char *c = k->name; (c = strchr(c, '.'));)
 		*c = '_';
 	(void)snprintf(line, sizeof(line), "p:" GROUP "/%s %s\n", k->name, k->symbol);
-	r = define_line(root, line);
+	r = define_line(tracefs, line);
 	if (r < 0) {
 		k->name[0] = '\0';
 		return explain(r, k->symbol, err);
 	}
-	r = slo_tracefs_event_id(root, GROUP, k->name, err);
+	r = slo_tracefs_event_id_in(tracefs, GROUP, k->name, err);
 	if (r < 0) {
-		slo_kprobe_undefine(k, root);
+		undefine(k, tracefs);
 		return r;
 	}
 	k->id = r;
@@ -134,23 +134,22 @@ static int find_variant(int root, const char *symbol, char ret[SLO_KPROBE_SYMBOL
 	return -ENOENT;
 }
 
-static int define(struct slo_kprobe *ret, int root, const char *symbol, int *ret_fd,
-                  struct slo_err *err)
+/* By perf event type @pmu, or where that is 0 by @tracefs. */
+static int define(struct slo_kprobe *ret, uint32_t pmu, int tracefs, const char *symbol,
+                  int *ret_fd, struct slo_err *err)
 {
-	struct slo_kprobe k = { .symbol = "" };
-	char text[32];
+	struct slo_kprobe k = { .pmu = pmu };
 	int r = 0, fd;
 
 	(void)snprintf(k.symbol, sizeof(k.symbol), "%s", symbol);
-	if (slo_host_read(root, PMU_TYPE, text, sizeof(text)) > 0)
-		k.pmu = (uint32_t)strtoul(text, NULL, 10);
-	if (!k.pmu)
-		r = define_by_tracefs(&k, root, err);
+	if (!pmu)
+		r = define_by_tracefs(&k, tracefs, err);
 	if (r < 0)
 		return r;
 	fd = slo_kprobe_open(&k);
 	if (fd < 0) {
-		slo_kprobe_undefine(&k, root);
+		if (!pmu)
+			undefine(&k, tracefs);
 		return explain(fd, symbol, err);
 	}
 	*ret = k;
@@ -161,30 +160,34 @@ static int define(struct slo_kprobe *ret, int root, const char *symbol, int *ret
 int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, int *ret_fd,
                       struct slo_err *err)
 {
+	/* Opened once: where it is not mounted, each time may be a child's mount. */
+	slo_cleanup(slo_closep) int tracefs = -1;
 	char variant[SLO_KPROBE_SYMBOL_LEN];
+	uint32_t pmu = pmu_type(root);
 	int r;
 
+	if (!pmu)
+		tracefs = slo_tracefs_dir(root, NULL);
 	/* Before all symbols of the kernel are looked through for each function: 30 ms. */
-	if (!has_kprobes(root))
+	if (!pmu && (tracefs < 0 || !slo_hostfile_exists(tracefs, LIST)))
 		return slo_err_set(err, -ENOTSUP,
 		                   "no kprobe on %s: this kernel has none (CONFIG_KPROBE_EVENTS), "
 		                   "or tracefs is not mounted",
 		                   symbol);
-	r = define(ret, root, symbol, ret_fd, err);
+	r = define(ret, pmu, tracefs, symbol, ret_fd, err);
 	if (r != -ENOENT || find_variant(root, symbol, variant) < 0)
 		return r;
-	return define(ret, root, variant, ret_fd, err);
+	return define(ret, pmu, tracefs, variant, ret_fd, err);
 }
 
 void slo_kprobe_undefine(struct slo_kprobe *k, int root)
 {
-	char line[256];
+	slo_cleanup(slo_closep) int tracefs = -1;
 
 	if (!*k->name)
 		return;
-	(void)snprintf(line, sizeof(line), "-:" GROUP "/%s\n", k->name);
-	(void)define_line(root, line);
-	k->name[0] = '\0';
+	tracefs = slo_tracefs_dir(root, NULL);
+	undefine(k, tracefs);
 }
 
 /* "p:llm_slo/p123_function function" of a process that is no more: its name, ended; else NULL. */
@@ -206,11 +209,11 @@ static char *stale_name(char *line)
 int slo_kprobe_sweep(int root)
 {
 	slo_cleanup(slo_freep) char *list = malloc(LIST_BYTES);
-	slo_cleanup(slo_closep) int dir = slo_tracefs_dir(root, NULL);
+	slo_cleanup(slo_closep) int tracefs = slo_tracefs_dir(root, NULL);
 	char *save = NULL;
 	int count = 0;
 
-	if (!list || dir < 0 || slo_host_read(dir, "kprobe_events", list, LIST_BYTES) <= 0)
+	if (!list || tracefs < 0 || slo_host_read(tracefs, LIST, list, LIST_BYTES) <= 0)
 		return 0;
 	for (char *line = strtok_r(list, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char command[256];
@@ -219,7 +222,7 @@ int slo_kprobe_sweep(int root)
 		if (!name)
 			continue;
 		(void)snprintf(command, sizeof(command), "-:" GROUP "/%.200s\n", name);
-		count += define_line(root, command) == 0;
+		count += define_line(tracefs, command) == 0;
 	}
 	return count;
 }

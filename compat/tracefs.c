@@ -41,48 +41,48 @@ int slo_tracefs_dir(int root, struct slo_err *err)
 	return fd;
 }
 
-/* A file of @event ("sched/sched_switch"). Bytes read, or negative errno with @err. */
-static ssize_t read_event(int root, const char *event, const char *file, char *buf, size_t size,
-                          struct slo_err *err)
+/* A file of the tracepoint. 0, or -ENOENT with @err. */
+static int read_event(int tracefs, const char *category, const char *name, const char *file,
+                      char *buf, size_t size, struct slo_err *err)
 {
-	slo_cleanup(slo_closep) int dir = slo_tracefs_dir(root, err);
 	char path[256];
-	ssize_t n;
 
-	if (dir < 0)
-		return dir;
-	(void)snprintf(path, sizeof(path), "events/%s/%s", event, file);
-	n = slo_host_read(dir, path, buf, size);
-	if (n <= 0)
-		return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
-	return n;
+	(void)snprintf(path, sizeof(path), "events/%s/%s/%s", category, name, file);
+	if (slo_host_read(tracefs, path, buf, size) <= 0)
+		return slo_err_set(err, -ENOENT, "no tracepoint %s/%s in this kernel", category,
+		                   name);
+	return 0;
 }
 
-int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err)
+int slo_tracefs_event_id_in(int tracefs, const char *category, const char *name,
+                            struct slo_err *err)
 {
-	char event[160], text[32];
-	ssize_t r;
+	char text[32];
+	int r = read_event(tracefs, category, name, "id", text, sizeof(text), err);
 	long id;
 
-	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
-	r = read_event(root, event, "id", text, sizeof(text), err);
 	if (r < 0)
-		return (int)r;
+		return r;
 	id = strtol(text, NULL, 10);
 	if (id > 0 && id <= INT_MAX)
 		return (int)id;
 	return slo_err_set(err, -ENOENT, "no tracepoint %s/%s in this kernel", category, name);
 }
 
+int slo_tracefs_event_id(int root, const char *category, const char *name, struct slo_err *err)
+{
+	slo_cleanup(slo_closep) int tracefs = slo_tracefs_dir(root, err);
+
+	return tracefs < 0 ? tracefs : slo_tracefs_event_id_in(tracefs, category, name, err);
+}
+
 int slo_tracefs_format(int root, const char *category, const char *name, char *buf, size_t size,
                        struct slo_err *err)
 {
-	char event[160];
-	ssize_t r;
+	slo_cleanup(slo_closep) int tracefs = slo_tracefs_dir(root, err);
 
-	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
-	r = read_event(root, event, "format", buf, size, err);
-	return r < 0 ? (int)r : 0;
+	return tracefs < 0 ? tracefs
+	                   : read_event(tracefs, category, name, "format", buf, size, err);
 }
 
 /* "	field:const void * skaddr;	offset:8;	size:8;	signed:0;" */
@@ -101,11 +101,11 @@ static int offset_in(const char *format, const char *field)
 	return -ENOENT;
 }
 
-int slo_tracefs_field(int root, const char *category, const char *name, const char *field,
-                      struct slo_err *err)
+int slo_tracefs_field_in(int tracefs, const char *category, const char *name, const char *field,
+                         struct slo_err *err)
 {
 	char format[4096];
-	int r = slo_tracefs_format(root, category, name, format, sizeof(format), err);
+	int r = read_event(tracefs, category, name, "format", format, sizeof(format), err);
 
 	if (r < 0)
 		return r;

@@ -47,12 +47,13 @@ static bool has_map(enum bpf_map_type type)
 
 static void add_fields(struct slo_bcc_want *w, int root)
 {
+	slo_cleanup(slo_closep) int tracefs = slo_tracefs_dir(root, NULL);
 	size_t count;
 	const struct slo_bcc_field *fields = slo_bcc_fields(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		int at = slo_tracefs_field(root, fields[i].category, fields[i].event,
-		                           fields[i].field, NULL);
+		int at = slo_tracefs_field_in(tracefs, fields[i].category, fields[i].event,
+		                              fields[i].field, NULL);
 
 		if (at >= 0)
 			slo_bcc_flag(w, "-D%s=%d", fields[i].define, at);

@@ -30,8 +30,10 @@ static int make(void **state)
 
 static int field(void **state, const char *name, struct slo_err *err)
 {
-	return slo_tracefs_field(((struct scratch *)*state)->root, "tcp", "tcp_retransmit_skb",
-	                         name, err);
+	slo_cleanup(slo_closep) int tracefs =
+		slo_tracefs_dir(((struct scratch *)*state)->root, err);
+
+	return slo_tracefs_field_in(tracefs, "tcp", "tcp_retransmit_skb", name, err);
 }
 
 static void fields_are_found_by_their_whole_name(void **state)
