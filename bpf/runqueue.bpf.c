@@ -5,6 +5,7 @@
  */
 #define SLO_PERCPU
 #include "bpf/slo_bpf.h"
+#include "bpf/slo_turns.h"
 
 /* Where the kernel keeps no enqueue time: when each waiting task was queued. */
 struct {
@@ -94,11 +95,12 @@ struct turn {
 	__u64 since_ns;
 };
 
-#define TURNS 8 /* a power of two; of a wait that saw more, what is older counts as others' */
+#define TURNS 8 /* a power of two */
 
 struct turns {
 	__u64 at; /* number of the present one */
 	struct turn turn[TURNS];
+	struct slo_past past;
 };
 
 struct {
@@ -118,11 +120,16 @@ static __always_inline struct turns *turns_here(void)
 static __always_inline void take_turn(struct turns *t, __u64 cgroup_id, __u64 now)
 {
 	struct turn *turn = &t->turn[t->at & (TURNS - 1)];
+	__u64 ns;
 
 	if (turn->holder == cgroup_id)
 		return;
 	t->at++;
+	/* The oldest makes room. */
 	turn = &t->turn[t->at & (TURNS - 1)];
+	ns = t->turn[(t->at + 1) & (TURNS - 1)].since_ns - turn->since_ns;
+	if (turn->since_ns)
+		slo_past_add(&t->past, turn->holder, turn->since_ns, ns, ns);
 	turn->holder = cgroup_id;
 	turn->since_ns = now;
 }
@@ -146,9 +153,10 @@ __attribute__((noinline)) int waited_for_own(__u64 cgroup_id, __u64 now, __u64 w
 		if (turn->holder == cgroup_id && end > from)
 			own += end - from;
 		if (turn->since_ns <= begin)
-			break;
+			return own * 2 > wait_ns;
 		end = turn->since_ns;
 	}
+	own += slo_past_part(&t->past, cgroup_id, begin, end);
 	return own * 2 > wait_ns;
 }
 

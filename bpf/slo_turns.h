@@ -1,13 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Whose a CPU was during a wait for it, for the programs of old kernels: no loops, and each element at a constant place, so
- * the newest stands first, and turns move down. No maps here, for their syntax differs.
+ * Whose a CPU was during a wait for it: its last turns, and who had it for most of the time before them. The turns are of the
+ * programs of old kernels: no loops, and each element at a constant place, so the newest stands first, and turns move down. No
+ * maps here, for their syntax differs.
  */
 #ifndef SLO_BPF_SLO_TURNS_H
 #define SLO_BPF_SLO_TURNS_H
 
-#define SLO_TURNS 4 /* of a wait that saw more, what is older counts as others' */
-/* Who has the CPU for less ends no turn: kernel threads cut in several times in a wait, and it would soon have seen too many. */
+/* The time before the turns that are kept. */
+struct slo_past {
+	__u64 holder; /* cgroup id of whom it was mostly */
+	__u64 since_ns; /* from here on; what is older counts as others' */
+	__u64 had_ns; /* by the holder, of span_ns */
+	__u64 span_ns; /* the later part of it */
+};
+
+/* Of so much how it is shared is known; each time that is reached, what it was before counts for less. */
+#define SLO_SPAN_SHIFT 26 /* 67 ms */
+
+/* A turn of @holder's that began @since_ns and lasted for @ns is the past's now; the holder had the CPU for @had_ns of it. */
+static __always_inline void slo_past_add(struct slo_past *p, __u64 holder, __u64 since_ns, __u64 ns,
+                                         __u64 had_ns)
+{
+	__u64 had = p->had_ns + (p->holder == holder ? had_ns : 0), span = p->span_ns + ns, parts;
+
+	if (had * 2 < span) {
+		p->holder = holder;
+		p->since_ns = since_ns;
+		had = had_ns;
+		span = ns;
+	}
+	parts = span >> SLO_SPAN_SHIFT;
+	if (parts) {
+		had /= parts + 1;
+		span /= parts + 1;
+	}
+	p->had_ns = had;
+	p->span_ns = span;
+}
+
+/* What @cgroup_id had of the time from @begin to @end, which is where the past ends. */
+static __always_inline __u64 slo_past_part(const struct slo_past *p, __u64 cgroup_id, __u64 begin,
+                                           __u64 end)
+{
+	__u64 from = p->since_ns > begin ? p->since_ns : begin;
+
+	if (p->holder != cgroup_id || end <= from)
+		return 0;
+	return ((end - from) >> 6) * ((p->had_ns << 6) / (p->span_ns + 1));
+}
+
+#define SLO_TURNS 4
+/* Who has the CPU for less ends no turn: kernel threads cut in several times in a wait. */
 #define SLO_MOMENT_NS 1000000ULL
 
 /* A time in which tasks of one cgroup had the CPU, but for moments; it ends where the next begins. */
@@ -19,6 +63,7 @@ struct slo_turn {
 
 struct slo_turns {
 	struct slo_turn turn[SLO_TURNS];
+	struct slo_past past;
 };
 
 /*
@@ -37,6 +82,7 @@ static __always_inline __u32 slo_turns_own(const struct slo_turns *t, __u64 cgro
 			own += end - from;
 		end = from;
 	}
+	own += slo_past_part(&t->past, cgroup_id, begin, end);
 	return own * 2 > wait_ns;
 }
 
@@ -63,6 +109,17 @@ static __always_inline int slo_turns_cut_in(const struct slo_turns *t, __u64 cgr
 	       (t->turn[1].moments_ns + moment) * 4 <= length;
 }
 
+/* The oldest turn makes room. */
+static __always_inline void slo_turns_forget(struct slo_turns *t)
+{
+	const struct slo_turn *oldest = &t->turn[SLO_TURNS - 1];
+	__u64 ns = t->turn[SLO_TURNS - 2].since_ns - oldest->since_ns;
+
+	if (oldest->since_ns)
+		slo_past_add(&t->past, oldest->holder, oldest->since_ns, ns,
+		             ns - oldest->moments_ns);
+}
+
 /* @cgroup_id has the CPU from now on. */
 static __always_inline void slo_turns_take(struct slo_turns *t, __u64 cgroup_id, __u64 now)
 {
@@ -75,6 +132,7 @@ static __always_inline void slo_turns_take(struct slo_turns *t, __u64 cgroup_id,
 			slo_turn_move(&t->turn[i - 1], &t->turn[i]);
 		return;
 	}
+	slo_turns_forget(t);
 #pragma unroll
 	for (int i = SLO_TURNS - 1; i > 0; i--)
 		slo_turn_move(&t->turn[i], &t->turn[i - 1]);
