@@ -466,28 +466,34 @@ def sleepers_beside_a_hog_of_the_quota():
     holds("the quota is blamed", share(causes, "quota") >= 50, causes)
 
 
-def two_hogs(first, second, seconds=3):
-    """[(causes told of a hog, ms of its waits for which its own cgroup is clearly to blame)]"""
-    hogs = Hogs(seconds, first, second, cpus={cpu()})
+def told_of_hog(pid, own, used, records, turns, slack):
+    """(causes told of it, ms of its waits for which @own, its cgroup's, are clearly to blame)"""
+    mine = slotest.within_time(samples(records, WAIT, lambda r: r["tid"] == pid), used.begin, used.end)
+    causes = by_cause(mine)
+    print(f"  truth: hog {pid} waited {used.waited:.1f} ms by schedstat; told {causes}")
+    premise(used.waited > 300, "the hogs were not in each other's way")
+    between("sum over the causes = schedstat, ms", sum(causes.values()), used.waited * 0.97 - slack,
+            used.waited * 1.03 + slack, f"3 % and {slack} ms for the waits at the marks")
+    waits = turns.waits({pid}, own, used.begin, used.end)
+    blamed_on_the_longer_part(f"hog {pid}", causes, waits, slack)
+    return causes, sum(ms for ms, had, _ in waits if had > CLEAR * ms)
+
+
+def hogs_of(*cgroups, cuts_in=None):
+    """[(causes told, ms of own blame)] of a hog of each, on one CPU, where one of @cuts_in's does what it does."""
+    hogs = Hogs(3, *cgroups, cpus={cpu()})
     turns = Turns(cpu())
     agent = Agent(WAIT, pids=hogs.pids)
+    other = slonet.spawn(_cuts_in, 3, cgroup=cuts_in, comm="slocutsin", cpus={cpu()}) if cuts_in else None
     hogs.go()
     used = hogs.results()
     records = agent.stop()
-    ret = []
-    for pid, u in zip(hogs.pids, used):
-        mine = slotest.within_time(samples(records, WAIT, lambda r, pid=pid: r["tid"] == pid), u.begin, u.end)
-        causes = by_cause(mine)
-        print(f"  truth: hog {pid} waited {u.waited:.1f} ms by schedstat; told {causes}")
-        premise(u.waited > seconds * 100, "the hogs were not in each other's way")
-        # one wait may lie across each mark; on the host see MISSED_PERCENT of runqueue.py
-        slack = 60 if slotest.ON_HOST else 30
-        between("sum over the causes = schedstat, ms", sum(causes.values()), u.waited * 0.97 - slack,
-                u.waited * 1.03 + slack, f"3 % and {slack} ms for the waits at the marks")
-        own = set(hogs.pids) if first is second else {pid}
-        waits = turns.waits({pid}, own, u.begin, u.end)
-        blamed_on_the_longer_part(f"hog {pid}", causes, waits, slack)
-        ret.append((causes, sum(ms for ms, had, _ in waits if had > CLEAR * ms)))
+    if other:
+        other.result(60)
+    # one wait may lie across each mark, behind all the others; on the host see MISSED_PERCENT of runqueue.py
+    slack = (60 if slotest.ON_HOST else 30) * (len(cgroups) - 1)
+    ret = [told_of_hog(pid, {p for p, c in zip(hogs.pids, cgroups) if c is cgroup}, u, records, turns, slack)
+           for pid, cgroup, u in zip(hogs.pids, cgroups, used)]
     turns.close()
     return ret
 
@@ -495,16 +501,34 @@ def two_hogs(first, second, seconds=3):
 @test
 def two_hogs_of_one_cgroup():
     cgroup = new("own")
-    for causes, own in two_hogs(cgroup, cgroup):
+    for causes, own in hogs_of(cgroup, cgroup):
         premise(own > 300, "they hardly waited for each other")
         equal("blamed on a quota that is not there", causes.get("quota", 0.0), 0.0)
 
 
 @test
 def two_hogs_of_two_cgroups():
-    for causes, _ in two_hogs(new("one"), new("two")):
+    for causes, _ in hogs_of(new("one"), new("two")):
         between("blamed on others, %", share(causes, "other"), 99.9, 100, "all but rounding")
         equal("blamed on a quota that is not there", causes.get("quota", 0.0), 0.0)
+
+
+def _cuts_in(seconds):
+    """Gets the CPU for 1.2 ms again and again, as who slept may."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.003)
+        first = time.thread_time_ns()
+        while time.thread_time_ns() < first + 1_200_000:
+            pass
+
+
+@test
+def hogs_of_one_cgroup_and_who_cuts_in():
+    """Each waits for all its fellows, while the CPU changes hands more often than is kept."""
+    cgroup = new("many")
+    told = hogs_of(*[cgroup] * 6, cuts_in=new("cutsin"))
+    premise(sum(own for _, own in told) > 3000, "they hardly waited for each other")
 
 
 @test
