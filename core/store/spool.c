@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/store/spool.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,40 +11,9 @@
 #include "core/base/clock.h"
 #include "core/base/crc32c.h"
 #include "core/store/spool_segment.h"
+#include "core/store/spool_state.h"
 
 #define SEGMENTS 16 /* that the cap is made of: what goes at once when it is met */
-#define SEGMENTS_MAX 64
-
-struct segment {
-	uint64_t first, last; /* positions; last = first - 1: empty */
-	uint64_t size;
-};
-
-/* How far its readers came; at the beginning of the file "ack". */
-struct ack {
-	uint64_t position;
-	uint32_t check;
-	uint32_t zero;
-};
-
-struct slo_spool {
-	char dir[512];
-	uint64_t max_bytes, max_age_ms;
-	void (*on_lost)(void *user, uint32_t tag);
-	void *user;
-	int dirfd, lockfd, ackfd;
-	struct segment segment[SEGMENTS_MAX]; /* ascending */
-	size_t count;
-	int writefd; /* of the last segment; -1: the next record begins a new one */
-	int readfd; /* of the first segment; -1: not open */
-	uint64_t at; /* in the first segment: where the record after @acked is */
-	uint64_t acked; /* done, or given up */
-	uint64_t next; /* position of the next record */
-	bool dir_dirty; /* a segment was made since the folder was synced */
-	uint8_t *data; /* of the record that was peeked at */
-	size_t data_size;
-	struct slo_spool_stats stats;
-};
 
 /* --- segments ------------------------------------------------------------------------------------------------- */
 
@@ -59,7 +27,7 @@ static uint64_t bytes_of(const struct slo_spool *s)
 }
 
 /* Records of a segment that wait. */
-static uint64_t waiting_in(const struct slo_spool *s, const struct segment *g)
+static uint64_t waiting_in(const struct slo_spool *s, const struct slo_spool_segment *g)
 {
 	uint64_t begin = g->first > s->acked + 1 ? g->first : s->acked + 1;
 
@@ -68,7 +36,7 @@ static uint64_t waiting_in(const struct slo_spool *s, const struct segment *g)
 
 static void save_ack(struct slo_spool *s)
 {
-	struct ack a = { .position = s->acked };
+	struct slo_spool_ack a = { .position = s->acked };
 
 	a.check = slo_crc32c(&a.position, sizeof(a.position));
 	/* Where this fails, records are sent twice after a restart; they are not lost. */
@@ -98,17 +66,19 @@ static void tell_lost(const struct slo_spool *s, uint32_t tag)
 		s->on_lost(s->user, tag);
 }
 
-/* Each record that waits in the first segment. */
+/* Each record that waits in the first segment, up to the first unsound head. A descriptor there is serves: there may be no other. */
 static void tell_first_lost(const struct slo_spool *s)
 {
-	const struct segment *g = &s->segment[0];
+	const struct slo_spool_segment *g = &s->segment[0];
 	uint64_t size, at = SLO_SPOOL_SEGMENT_BYTES;
-	slo_cleanup(slo_closep) int fd = -1;
+	slo_cleanup(slo_closep) int own = -1;
+	int fd = s->readfd < 0 && s->count == 1 ? s->writefd : s->readfd;
 	struct slo_spool_head head;
 
 	if (!s->on_lost)
 		return;
-	fd = slo_spool_segment_open(s->dirfd, g->first, &size);
+	if (fd < 0)
+		fd = own = slo_spool_segment_open(s->dirfd, g->first, &size);
 	while (fd >= 0 && slo_spool_segment_head(fd, at, g->size, &head) == 0) {
 		if (head.position > s->acked)
 			tell_lost(s, head.tag);
@@ -116,12 +86,17 @@ static void tell_first_lost(const struct slo_spool *s)
 	}
 }
 
-static void drop_first(struct slo_spool *s)
+static void give_up_first(struct slo_spool *s, uint64_t *counter)
 {
 	tell_first_lost(s);
-	s->stats.dropped += waiting_in(s, &s->segment[0]);
+	*counter += waiting_in(s, &s->segment[0]);
 	remove_first(s);
 	save_ack(s);
+}
+
+static void drop_first(struct slo_spool *s)
+{
+	give_up_first(s, &s->stats.dropped);
 }
 
 static void remove_done(struct slo_spool *s)
@@ -132,107 +107,12 @@ static void remove_done(struct slo_spool *s)
 
 /* --- opening -------------------------------------------------------------------------------------------------- */
 
-/* Keeps @first[] ascending and, where there are too many, the latest. */
-static size_t insert(uint64_t *first, size_t count, uint64_t one)
-{
-	size_t i = count;
-
-	while (i && first[i - 1] > one)
-		i--;
-	memmove(first + i + 1, first + i, (count - i) * sizeof(*first));
-	first[i] = one;
-	return count + 1;
-}
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
-static int list(const struct slo_spool *s, uint64_t first[SEGMENTS_MAX + 1], size_t *ret_count)
-{
-	slo_cleanup(slo_closep) int fd = openat(s->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	slo_cleanup(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *e;
-	size_t count = 0;
-
-	if (!d)
-		return -errno;
-	(void)slo_take_fd(fd);
-	while ((e = readdir(d))) {
-		uint64_t one = slo_spool_segment_first(e->d_name);
-		char name[SLO_SPOOL_NAME_SIZE];
-
-		if (!one)
-			continue;
-		count = insert(first, count, one);
-		if (count <= SEGMENTS_MAX)
-			continue;
-		slo_spool_segment_name(first[0], name);
-		(void)unlinkat(s->dirfd, name, 0);
-		memmove(first, first + 1, --count * sizeof(*first));
-	}
-	*ret_count = count;
-	return 0;
-}
-
-/* A file that is none of ours, or broken from its first byte on, would be met again at each start. */
-static int load_segment(struct slo_spool *s, uint64_t first, bool is_last)
-{
-	struct segment *g = &s->segment[s->count];
-	uint64_t size, sound;
-	slo_cleanup(slo_closep) int fd = slo_spool_segment_open(s->dirfd, first, &size);
-	char name[SLO_SPOOL_NAME_SIZE];
-
-	if (fd < 0 && fd != -EBADMSG)
-		return fd;
-	g->first = first;
-	g->last = first - 1;
-	sound = fd < 0 ? 0 : slo_spool_segment_walk(fd, first, size, is_last, &g->last);
-	if (g->last < first) {
-		s->stats.torn_bytes += fd < 0 ? 0 : size - SLO_SPOOL_SEGMENT_BYTES;
-		slo_spool_segment_name(first, name);
-		return unlinkat(s->dirfd, name, 0) < 0 ? -errno : 0;
-	}
-	if (sound < size) {
-		s->stats.torn_bytes += size - sound;
-		if (ftruncate(fd, (off_t)sound) < 0)
-			return -errno;
-	}
-	g->size = sound;
-	s->count++;
-	s->next = g->last + 1;
-	if (is_last)
-		s->writefd = slo_take_fd(fd);
-	return 0;
-}
-
-static void load_ack(struct slo_spool *s)
-{
-	struct ack a;
-
-	if (pread(s->ackfd, &a, sizeof(a), 0) == (ssize_t)sizeof(a) &&
-	    slo_crc32c(&a.position, sizeof(a.position)) == a.check)
-		s->acked = a.position;
-}
-
 static int load(struct slo_spool *s)
 {
-	uint64_t first[SEGMENTS_MAX + 1];
-	size_t count = 0;
-	int r = list(s, first, &count);
+	int r = slo_spool_load(s);
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = load_segment(s, first[i], i + 1 == count);
 	if (r < 0)
 		return r;
-	load_ack(s);
-	if (s->next <= s->acked)
-		s->next = s->acked + 1;
-	/* A new position must follow the last one of its segment. */
-	if (s->count && s->segment[s->count - 1].last + 1 != s->next)
-		slo_closep(&s->writefd);
 	s->at = SLO_SPOOL_SEGMENT_BYTES;
 	remove_done(s);
 	while (s->count && bytes_of(s) > s->max_bytes)
@@ -319,7 +199,7 @@ void slo_spool_freep(struct slo_spool **spool)
 /* Room in the last segment, or a new one; the oldest go where the cap asks for it. */
 static int make_room(struct slo_spool *s, uint64_t need)
 {
-	struct segment *g = s->count ? &s->segment[s->count - 1] : NULL;
+	struct slo_spool_segment *g = s->count ? &s->segment[s->count - 1] : NULL;
 	int fd;
 
 	if (g && g->last >= g->first && g->size + need > s->max_bytes / SEGMENTS)
@@ -333,21 +213,21 @@ static int make_room(struct slo_spool *s, uint64_t need)
 	}
 	if (s->writefd >= 0)
 		return 0;
-	if (s->count == SEGMENTS_MAX)
+	if (s->count == SLO_SPOOL_SEGMENTS_MAX)
 		drop_first(s);
 	fd = slo_spool_segment_make(s->dirfd, s->next);
 	if (fd < 0)
 		return fd;
 	s->writefd = fd;
 	s->dir_dirty = true;
-	s->segment[s->count++] = (struct segment){ .first = s->next,
-		                                   .last = s->next - 1,
-		                                   .size = SLO_SPOOL_SEGMENT_BYTES };
+	s->segment[s->count++] = (struct slo_spool_segment){ .first = s->next,
+		                                             .last = s->next - 1,
+		                                             .size = SLO_SPOOL_SEGMENT_BYTES };
 	return 0;
 }
 
 /* What is left behind the last segment's size is nobody's: no record may follow it. */
-static void close_unclean(struct slo_spool *s, const struct segment *g)
+static void close_unclean(struct slo_spool *s, const struct slo_spool_segment *g)
 {
 	char name[SLO_SPOOL_NAME_SIZE];
 
@@ -362,7 +242,7 @@ static void close_unclean(struct slo_spool *s, const struct segment *g)
 static int write_record(struct slo_spool *s, const struct slo_spool_head *head, const void *data,
                         bool sync)
 {
-	struct segment *g = &s->segment[s->count - 1];
+	struct slo_spool_segment *g = &s->segment[s->count - 1];
 	int r = slo_spool_segment_write(s->writefd, g->size, head, data, sync);
 
 	if (r == 0 && sync && s->dir_dirty && fsync(s->dirfd) < 0)
@@ -410,30 +290,47 @@ uint64_t slo_spool_last(const struct slo_spool *s)
 
 /* --- reading -------------------------------------------------------------------------------------------------- */
 
-/* The head of the oldest record that waits; segments that cannot be read on are given up, counted. */
+/* The record at @at of the first segment. */
+static int first_head(struct slo_spool *s, struct slo_spool_head *ret)
+{
+	const struct slo_spool_segment *g = &s->segment[0];
+	uint64_t size;
+	int r;
+
+	if (s->readfd < 0)
+		s->readfd = slo_spool_segment_open(s->dirfd, g->first, &size);
+	if (s->readfd < 0) {
+		r = s->readfd;
+		s->readfd = -1;
+		return r;
+	}
+	r = slo_spool_segment_head(s->readfd, s->at, g->size, ret);
+	return r == 0 && (ret->position < g->first || ret->position > g->last) ? -EBADMSG : r;
+}
+
+/* What is not so, no descriptor or no memory or a disk that is away, may be better next time: nothing is lost by it. */
+static bool is_damage(int r)
+{
+	return r == -EBADMSG || r == -ENODATA || r == -ENOENT;
+}
+
+/* The head of the oldest record that waits; segments that are damaged are given up, counted. -ENOENT: none. */
 static int oldest(struct slo_spool *s, struct slo_spool_head *ret)
 {
+	int r;
+
 	remove_done(s);
 	while (s->count) {
-		struct segment *g = &s->segment[0];
-		uint64_t size;
-		int r = 0;
-
-		if (s->readfd < 0) {
-			s->readfd = slo_spool_segment_open(s->dirfd, g->first, &size);
-			r = s->readfd < 0 ? s->readfd : 0;
-		}
-		if (r == 0)
-			r = slo_spool_segment_head(s->readfd, s->at, g->size, ret);
-		if (r == 0 && ret->position >= g->first && ret->position <= g->last) {
-			if (ret->position > s->acked)
-				return 0;
-			s->at += SLO_SPOOL_HEAD_BYTES + ret->len;
+		r = first_head(s, ret);
+		if (r < 0 && !is_damage(r))
+			return r;
+		if (r < 0) {
+			give_up_first(s, &s->stats.damaged);
 			continue;
 		}
-		s->stats.damaged += waiting_in(s, g);
-		remove_first(s);
-		save_ack(s);
+		if (ret->position > s->acked)
+			return 0;
+		s->at += SLO_SPOOL_HEAD_BYTES + ret->len;
 	}
 	return -ENOENT;
 }
@@ -458,51 +355,70 @@ static int hold(struct slo_spool *s, size_t len)
 	return 0;
 }
 
-int slo_spool_peek(struct slo_spool *s, struct slo_spool_record *ret)
+static int read_oldest(struct slo_spool *s, struct slo_spool_head *head)
 {
-	struct slo_spool_head head;
 	int r;
 
-	while ((r = oldest(s, &head)) == 0) {
-		r = hold(s, head.len);
-		if (r < 0)
+	while ((r = oldest(s, head)) == 0) {
+		r = hold(s, head->len);
+		if (r == 0)
+			r = slo_spool_segment_data(s->readfd, s->at, head, s->data);
+		if (r != -EBADMSG)
 			return r;
-		if (slo_spool_segment_data(s->readfd, s->at, &head, s->data) == 0) {
-			*ret = (struct slo_spool_record){ .position = head.position,
-				                          .unix_ms = head.unix_ms,
-				                          .tag = head.tag,
-				                          .data = s->data,
-				                          .len = head.len };
-			return 0;
-		}
 		s->stats.damaged++;
-		tell_lost(s, head.tag);
-		step_over(s, &head);
+		tell_lost(s, head->tag);
+		step_over(s, head);
 		save_ack(s);
 	}
 	return r;
 }
 
-void slo_spool_ack(struct slo_spool *s, uint64_t position)
+int slo_spool_peek(struct slo_spool *s, struct slo_spool_record *ret)
 {
 	struct slo_spool_head head;
+	int r = read_oldest(s, &head);
 
+	s->stats.unread = r == -ENOENT ? 0 : -r;
+	if (r < 0)
+		return r;
+	*ret = (struct slo_spool_record){ .position = head.position,
+		                          .unix_ms = head.unix_ms,
+		                          .tag = head.tag,
+		                          .data = s->data,
+		                          .len = head.len };
+	return 0;
+}
+
+/* Where the next one begins is looked up when it is read: what cannot be read now is done all the same. */
+void slo_spool_ack(struct slo_spool *s, uint64_t position)
+{
 	if (position <= s->acked || position >= s->next)
 		return;
-	while (s->acked < position && oldest(s, &head) == 0 && head.position <= position)
-		step_over(s, &head);
+	s->acked = position;
 	save_ack(s);
 	remove_done(s);
+}
+
+/* Of what cannot be read the age is not known either: it is as old as the trouble with it. */
+static void expire_unread(struct slo_spool *s, int64_t unix_ms)
+{
+	if (!s->unread_ms)
+		s->unread_ms = unix_ms;
+	if (unix_ms <= s->unread_ms || (uint64_t)(unix_ms - s->unread_ms) <= s->max_age_ms)
+		return;
+	drop_first(s);
+	s->unread_ms = 0;
 }
 
 void slo_spool_expire(struct slo_spool *s, int64_t unix_ms)
 {
 	struct slo_spool_head head;
 	bool any = false;
+	int r;
 
 	if (!s->max_age_ms)
 		return;
-	while (oldest(s, &head) == 0 && head.unix_ms < unix_ms &&
+	while ((r = oldest(s, &head)) == 0 && head.unix_ms < unix_ms &&
 	       (uint64_t)(unix_ms - head.unix_ms) > s->max_age_ms) {
 		s->stats.dropped++;
 		tell_lost(s, head.tag);
@@ -513,6 +429,10 @@ void slo_spool_expire(struct slo_spool *s, int64_t unix_ms)
 		save_ack(s);
 		remove_done(s);
 	}
+	if (r < 0 && r != -ENOENT)
+		expire_unread(s, unix_ms);
+	else
+		s->unread_ms = 0;
 }
 
 void slo_spool_stats(const struct slo_spool *s, struct slo_spool_stats *ret)

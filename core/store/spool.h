@@ -30,9 +30,11 @@ struct slo_spool_stats {
 	uint64_t records,
 		bytes; /* waiting; bytes on disk, which may hold a few records that are done */
 	uint64_t dropped; /* records past the caps */
-	uint64_t damaged; /* records that could not be read back */
-	uint64_t torn_bytes; /* cut off at open: a write that never ended */
+	uint64_t damaged; /* records whose data or segment are broken, or gone */
+	uint64_t
+		torn_bytes; /* cut off at open: a write that never ended, or what follows a broken head */
 	uint64_t failed; /* appends that failed: disk full and the like */
+	int unread; /* errno of the last slo_spool_peek(), which is to be tried again; 0: it went well */
 };
 
 struct slo_spool_record {
@@ -59,13 +61,13 @@ int slo_spool_append(struct slo_spool *s, uint32_t tag, const void *data, size_t
 /* Of the record that was appended last, by whichever owner; 0: none ever was. */
 uint64_t slo_spool_last(const struct slo_spool *s);
 
-/* The oldest record that waits: 0, -ENOENT (none), or -ENOMEM. What cannot be read is skipped and counted. */
+/* The oldest record that waits: 0, -ENOENT (none), or another negative errno: not now. What is damaged is skipped and counted. */
 int slo_spool_peek(struct slo_spool *s, struct slo_spool_record *ret);
 
 /* All up to @position are done. Written at once, not synced: a power cut may bring some back. */
 void slo_spool_ack(struct slo_spool *s, uint64_t position);
 
-/* Gives up what is older than the cap. */
+/* Gives up what is older than the cap, or could not be read for as long. */
 void slo_spool_expire(struct slo_spool *s, int64_t unix_ms);
 
 void slo_spool_stats(const struct slo_spool *s, struct slo_spool_stats *ret);

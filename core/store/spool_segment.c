@@ -167,25 +167,21 @@ int slo_spool_segment_data(int fd, uint64_t at, const struct slo_spool_head *hea
 	return slo_crc32c(buf, head->len) == head->check ? 0 : -EBADMSG;
 }
 
-static bool data_is_sound(int fd, uint64_t at, const struct slo_spool_head *head)
-{
-	slo_cleanup(slo_freep) uint8_t *buf = malloc(head->len + 1);
-
-	/* Without memory it is left for its reader to judge. */
-	return !buf || slo_spool_segment_data(fd, at, head, buf) == 0;
-}
-
-uint64_t slo_spool_segment_walk(int fd, uint64_t first, uint64_t size, bool whole,
-                                uint64_t *ret_last)
+int slo_spool_segment_walk(int fd, uint64_t first, uint64_t size, uint64_t *ret_size,
+                           uint64_t *ret_last)
 {
 	uint64_t at = SLO_SPOOL_SEGMENT_BYTES, position = first;
 	struct slo_spool_head head;
+	int r;
 
-	while (slo_spool_segment_head(fd, at, size, &head) == 0 && head.position == position &&
-	       (!whole || data_is_sound(fd, at, &head))) {
+	while ((r = slo_spool_segment_head(fd, at, size, &head)) == 0 &&
+	       head.position == position) {
 		at += SLO_SPOOL_HEAD_BYTES + head.len;
 		position++;
 	}
+	if (r < 0 && r != -ENODATA && r != -EBADMSG)
+		return r;
+	*ret_size = at;
 	*ret_last = position - 1;
-	return at;
+	return 0;
 }

@@ -43,10 +43,11 @@ int slo_spool_segment_head(int fd, uint64_t at, uint64_t size, struct slo_spool_
 int slo_spool_segment_data(int fd, uint64_t at, const struct slo_spool_head *head, uint8_t *buf);
 
 /*
- * Walks from the first record on; stops at the end, at an unsound record, and, where @whole, at unsound data. The size up
- * to there; *@ret_last is the last position (first - 1: none). Data are read through a buffer of the call's own.
+ * Walks from the first record on; stops at the end, and at an unsound head. Data are left to their reader to judge: a sound
+ * head says where the next one is. *@ret_size: up to there; *@ret_last: the last position (first - 1: none). 0, or a
+ * negative errno: it could not be read.
  */
-uint64_t slo_spool_segment_walk(int fd, uint64_t first, uint64_t size, bool whole,
-                                uint64_t *ret_last);
+int slo_spool_segment_walk(int fd, uint64_t first, uint64_t size, uint64_t *ret_size,
+                           uint64_t *ret_last);
 
 #endif

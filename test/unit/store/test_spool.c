@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -323,6 +324,185 @@ static void damage_costs_what_was_damaged(void **state)
 	slo_spool_freep(&s);
 }
 
+/* The process has no descriptor left until it is undone. */
+static struct rlimit no_more_descriptors(void)
+{
+	struct rlimit was;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, was.rlim_max }), 0);
+	return was;
+}
+
+static struct slo_spool *open_counted(uint64_t max_age_ms, uint64_t *lost)
+{
+	const struct slo_spool_config cfg = { .dir = dir,
+		                              .max_bytes = SLO_SPOOL_BYTES_MIN,
+		                              .max_age_ms = max_age_ms,
+		                              .on_lost = count_lost,
+		                              .user = lost };
+	struct slo_spool *s = NULL;
+
+	assert_int_equal(slo_spool_open(&s, &cfg, NULL), 0);
+	return s;
+}
+
+/* Of 1040 bytes: three in a segment. */
+static void put_big(struct slo_spool *s, unsigned int n)
+{
+	static const char big[1000];
+
+	while (n--)
+		assert_int_equal(slo_spool_append(s, 1, big, sizeof(big), false, NULL), 0);
+}
+
+static void what_cannot_be_opened_now_is_read_later(void **state)
+{
+	uint64_t lost = 0;
+	struct slo_spool *s = open_counted(0, &lost);
+	struct slo_spool_record r;
+	struct rlimit was;
+	int first, again;
+
+	(void)state;
+	put_big(s, 10);
+	was = no_more_descriptors();
+	first = slo_spool_peek(s, &r);
+	again = slo_spool_peek(s, &r);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(first, -EMFILE);
+	assert_int_equal(again, -EMFILE);
+	assert_int_equal(stats_of(s).unread, EMFILE);
+	assert_int_equal(stats_of(s).records, 10);
+	assert_int_equal(stats_of(s).damaged + lost, 0);
+	for (uint64_t i = 1; i <= 10; i++) {
+		assert_int_equal(slo_spool_peek(s, &r), 0);
+		assert_int_equal(r.position, i);
+		slo_spool_ack(s, i);
+	}
+	assert_int_equal(stats_of(s).unread, 0);
+	assert_empty(s);
+	slo_spool_freep(&s);
+}
+
+static void what_is_done_stays_done_where_nothing_can_be_opened(void **state)
+{
+	uint64_t lost = 0;
+	struct slo_spool *s = open_counted(0, &lost);
+	struct slo_spool_record r;
+	struct rlimit was;
+
+	(void)state;
+	put_big(s, 10);
+	was = no_more_descriptors();
+	slo_spool_ack(s, 5);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(stats_of(s).records, 5);
+	assert_int_equal(slo_spool_peek(s, &r), 0);
+	assert_int_equal(r.position, 6);
+	slo_spool_freep(&s);
+}
+
+/* The age of what cannot be read is not known: it goes when it could not be for as long. */
+static void what_cannot_be_read_for_long_is_given_up(void **state)
+{
+	uint64_t lost = 0;
+	struct slo_spool *s = open_counted(60000, &lost);
+	int64_t now = (int64_t)(slo_clock_realtime_ns() / SLO_NS_PER_MS);
+	struct slo_spool_stats st;
+	struct rlimit was;
+
+	(void)state;
+	put_big(s, 3);
+	was = no_more_descriptors();
+	slo_spool_expire(s, now);
+	slo_spool_expire(s, now + 60000);
+	st = stats_of(s);
+	slo_spool_expire(s, now + 60001);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(st.records, 3);
+	assert_int_equal(stats_of(s).dropped, 3);
+	assert_int_equal(lost, 3); /* the descriptor it is written through told of them */
+	assert_empty(s);
+	slo_spool_freep(&s);
+}
+
+static void segment_that_is_gone_is_counted(void **state)
+{
+	uint64_t lost = 0;
+	struct slo_spool *s = open_counted(0, &lost);
+	struct slo_spool_record r;
+	char path[128];
+
+	(void)state;
+	put_big(s, 10);
+	segment_path(path, sizeof(path), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(slo_spool_peek(s, &r), 0);
+	assert_int_equal(r.position, 4);
+	assert_int_equal(stats_of(s).damaged, 3);
+	slo_spool_freep(&s);
+}
+
+static void damage_is_stepped_over_at_a_restart(void **state)
+{
+	uint64_t lost = 0;
+	struct slo_spool *s = open_counted(0, &lost);
+	char path[128];
+
+	(void)state;
+	put(s, "first");
+	put(s, "second");
+	put(s, "third");
+	put(s, "fourth");
+	segment_path(path, sizeof(path), 0);
+	slo_spool_freep(&s);
+	flip(path, 16 + 40 + 5 + 40); /* data of the second */
+	s = open_counted(0, &lost);
+	assert_int_equal(stats_of(s).records, 4);
+	assert_int_equal(stats_of(s).torn_bytes, 0);
+	put(s, "fifth");
+	take(s, "first");
+	take(s, "third");
+	take(s, "fourth");
+	take(s, "fifth");
+	assert_empty(s);
+	assert_int_equal(stats_of(s).damaged, 1);
+	assert_int_equal(lost, 7); /* its tag */
+	slo_spool_freep(&s);
+}
+
+/* How many follow a broken head tells the next segment, where there is one. */
+static void what_a_restart_cuts_off_is_counted(void **state)
+{
+	uint64_t lost = 0;
+	struct slo_spool *s = open_counted(0, &lost);
+	struct slo_spool_record r;
+	char path[128];
+
+	(void)state;
+	put_big(s, 10);
+	slo_spool_freep(&s);
+	segment_path(path, sizeof(path), 0);
+	flip(path, 16 + 1040 + 8); /* head of the second */
+	segment_path(path, sizeof(path), 1);
+	flip(path, 0); /* the segment's own: 4 to 6 */
+	s = open_counted(0, &lost);
+	assert_int_equal(stats_of(s).damaged, 5);
+	assert_int_equal(stats_of(s).torn_bytes, 2 * 1040 + 3 * 1040);
+	assert_int_equal(stats_of(s).records, 5);
+	assert_int_equal(slo_spool_peek(s, &r), 0);
+	assert_int_equal(r.position, 1);
+	slo_spool_ack(s, 1);
+	assert_int_equal(slo_spool_peek(s, &r), 0);
+	assert_int_equal(r.position, 7);
+	slo_spool_freep(&s);
+	s = open_counted(0, &lost); /* counted once */
+	slo_spool_ack(s, 7);
+	assert_int_equal(stats_of(s).records, 3);
+	slo_spool_freep(&s);
+}
+
 static void files_of_others_are_refused_or_ignored(void **state)
 {
 	static const char *const names[] = { "0000000000000001.spool", "0000000000000005.spool",
@@ -519,6 +699,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(old_ones_are_given_up, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(torn_tail_is_cut_at_every_byte, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(damage_costs_what_was_damaged, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(what_cannot_be_opened_now_is_read_later, make_dir,
+		                                drop_dir),
+		cmocka_unit_test_setup_teardown(what_is_done_stays_done_where_nothing_can_be_opened,
+		                                make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(what_cannot_be_read_for_long_is_given_up, make_dir,
+		                                drop_dir),
+		cmocka_unit_test_setup_teardown(segment_that_is_gone_is_counted, make_dir,
+		                                drop_dir),
+		cmocka_unit_test_setup_teardown(damage_is_stepped_over_at_a_restart, make_dir,
+		                                drop_dir),
+		cmocka_unit_test_setup_teardown(what_a_restart_cuts_off_is_counted, make_dir,
+		                                drop_dir),
 		cmocka_unit_test_setup_teardown(files_of_others_are_refused_or_ignored, make_dir,
 		                                drop_dir),
 		cmocka_unit_test_setup_teardown(kill_loses_nothing_that_was_kept, make_dir,
