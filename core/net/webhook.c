@@ -52,14 +52,6 @@ struct slo_webhook {
 
 /* --- what waits ----------------------------------------------------------------------------------------------- */
 
-static void on_lost(void *user, uint32_t tag)
-{
-	struct slo_webhook *w = user;
-
-	(void)tag;
-	w->stats.dropped++;
-}
-
 static void forget_oldest(struct slo_webhook *w)
 {
 	struct waiting *one = w->oldest;
@@ -132,12 +124,26 @@ static int store(struct slo_webhook *w, const struct slo_notice *n, enum slo_not
 	return r;
 }
 
-/* The oldest message, whose strings are borrowed until it is acknowledged. False: none. */
+static void fail(struct slo_webhook *w, int64_t retry_after_ms)
+{
+	uint64_t now = slo_clock_monotonic_ns();
+
+	slo_backoff_fail(&w->backoff, now, retry_after_ms);
+	w->stats.open_circuit = w->backoff.failures >= BREAKER_FAILURES;
+	if (w->stats.open_circuit && w->backoff.not_before_ns < now + BREAKER_NS)
+		w->backoff.not_before_ns = now + BREAKER_NS;
+}
+
+/*
+ * The oldest message, whose strings are borrowed until it is acknowledged. False: none, or it cannot be read now: a younger
+ * one in memory would overtake it.
+ */
 static bool next_message(struct slo_webhook *w)
 {
 	struct slo_spool_record record;
+	int r = -ENOENT;
 
-	while (w->spool && slo_spool_peek(w->spool, &record) == 0) {
+	while (w->spool && (r = slo_spool_peek(w->spool, &record)) == 0) {
 		if (slo_webhook_message_decode(w->cfg.format, record.tag, record.data, record.len,
 		                               &w->flight.message)) {
 			w->flight.spooled = true;
@@ -146,6 +152,12 @@ static bool next_message(struct slo_webhook *w)
 		}
 		w->stats.dropped++; /* of another format: the configuration has changed */
 		slo_spool_ack(w->spool, record.position);
+	}
+	if (r != -ENOENT) {
+		(void)snprintf(w->stats.why, sizeof(w->stats.why),
+		               "the queue on disk cannot be read now: %s", strerror(-r));
+		fail(w, -1);
+		return false;
 	}
 	w->flight.spooled = false;
 	return w->oldest &&
@@ -163,16 +175,6 @@ static void acknowledge(struct slo_webhook *w)
 }
 
 /* --- sending -------------------------------------------------------------------------------------------------- */
-
-static void fail(struct slo_webhook *w, int64_t retry_after_ms)
-{
-	uint64_t now = slo_clock_monotonic_ns();
-
-	slo_backoff_fail(&w->backoff, now, retry_after_ms);
-	w->stats.open_circuit = w->backoff.failures >= BREAKER_FAILURES;
-	if (w->stats.open_circuit && w->backoff.not_before_ns < now + BREAKER_NS)
-		w->backoff.not_before_ns = now + BREAKER_NS;
-}
 
 static void bury(struct slo_webhook *w, const struct slo_http_reply *reply)
 {
@@ -313,6 +315,9 @@ void slo_webhook_stats(const struct slo_webhook *w, struct slo_webhook_stats *re
 		slo_spool_stats(w->spool, &st);
 	*ret = w->stats;
 	ret->waiting = st.records + w->in_memory;
+	ret->dropped += st.dropped + st.damaged;
+	ret->damaged = st.damaged;
+	ret->cut_bytes = st.torn_bytes;
 }
 
 void slo_webhook_drain(struct slo_webhook *w, uint64_t timeout_ms)
@@ -340,9 +345,7 @@ static int open_dir(struct slo_webhook *w, const struct slo_webhook_config *cfg,
 	char path[600];
 	const struct slo_spool_config spool = { .dir = path,
 		                                .max_bytes = cfg->spool_bytes,
-		                                .max_age_ms = cfg->spool_age_ms,
-		                                .on_lost = on_lost,
-		                                .user = w };
+		                                .max_age_ms = cfg->spool_age_ms };
 	const struct slo_sink_config sink = { .path = path, .max_bytes = DEAD_BYTES, .keep = 1 };
 	int r;
 

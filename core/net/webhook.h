@@ -36,6 +36,8 @@ struct slo_webhook_config {
 
 struct slo_webhook_stats {
 	uint64_t delivered, retried, dead, dropped; /* messages; dropped: past the caps */
+	uint64_t damaged; /* of those dropped, what was broken on disk */
+	uint64_t cut_bytes; /* of the queue on disk, when it was opened: they were broken */
 	uint64_t waiting; /* now */
 	bool disabled; /* 410 came */
 	bool open_circuit; /* five failures in a row: one try a minute until one succeeds */

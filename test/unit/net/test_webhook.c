@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -459,6 +460,30 @@ static void restart_sends_what_waited_without_a_secret_on_disk(void **state)
 }
 
 /* All of the small disk at @dir. */
+static void queue_that_cannot_be_read_now_is_sent_later(void **state)
+{
+	static const struct server_reply script[] = { { .text = STATUS("202") } };
+	struct rig rig = rig_of(SLO_WEBHOOK_GENERIC, script, 1, true);
+	struct slo_webhook_stats st;
+	struct rlimit was;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	send_kind(&rig, SLO_NOTICE_OPEN, "m1");
+	slo_webhook_freep(&rig.w);
+	open_webhook(&rig);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, was.rlim_max }), 0);
+	slo_webhook_tick(rig.w, slo_clock_monotonic_ns());
+	st = stats_of(&rig);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(st.waiting, 1);
+	assert_int_equal(st.dropped, 0);
+	assert_non_null(strstr(st.why, "queue on disk"));
+	slo_webhook_drain(rig.w, 5000);
+	assert_int_equal(stats_of(&rig).delivered, 1);
+	close_rig(&rig);
+}
+
 static void fill_disk(const char *dir)
 {
 	static const char zeros[4096];
@@ -612,6 +637,7 @@ int main(void)
 		cmocka_unit_test(five_failures_open_the_circuit),
 		cmocka_unit_test(gone_disables_and_refusals_are_buried),
 		cmocka_unit_test(restart_sends_what_waited_without_a_secret_on_disk),
+		cmocka_unit_test(queue_that_cannot_be_read_now_is_sent_later),
 		cmocka_unit_test(full_disk_is_told_and_the_message_goes_out),
 		cmocka_unit_test(an_end_does_not_overtake_its_beginning),
 		cmocka_unit_test(test_is_resolved_at_once),
