@@ -48,6 +48,9 @@ struct slo_otlp_exporter_stats {
 	uint64_t retried; /* requests sent again */
 	uint64_t queue_bytes, queue_batches; /* in memory now */
 	uint64_t spool_bytes, spool_batches; /* on disk now */
+	uint64_t spool_damaged; /* requests; their items are in dropped where the head was whole */
+	uint64_t spool_cut_bytes; /* when it was opened: they were broken */
+	int spool_unread; /* errno of the last attempt to read it, which is made again; 0: none */
 	bool failing; /* the last attempt failed */
 	char why[256]; /* of that, for people */
 };

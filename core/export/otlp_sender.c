@@ -419,6 +419,9 @@ void slo_otlp_sender_stats(const struct slo_otlp_sender *s, struct slo_otlp_expo
 	*ret = s->stats;
 	ret->spool_bytes = st.bytes;
 	ret->spool_batches = st.records;
+	ret->spool_damaged = st.damaged;
+	ret->spool_cut_bytes = st.torn_bytes;
+	ret->spool_unread = st.unread;
 }
 
 /* --- life ----------------------------------------------------------------------------------------------------- */

@@ -159,6 +159,7 @@ void slo_live_run(struct slo_live *l, int fd, uint64_t now_ns)
 		slo_otlp_exporter_tick(l->exporter, now_ns);
 	if (l->webhook)
 		slo_webhook_tick(l->webhook, now_ns);
+	slo_live_tell_tick(l);
 }
 
 void slo_live_tick(struct slo_live *l, uint64_t now_ns)

@@ -113,6 +113,14 @@ struct slo_live_counts {
 	uint64_t clock_steps; /* the clock was set by a second or more */
 };
 
+/* What the log last said of the webhook. */
+struct slo_live_told {
+	uint64_t ns; /* CLOCK_MONOTONIC; 0: nothing yet */
+	uint64_t dead, dropped, delivered;
+	bool disabled, open_circuit;
+	bool fails;
+};
+
 struct slo_live_input;
 struct slo_live_wait;
 struct slo_live_held;
@@ -180,6 +188,8 @@ struct slo_live {
 	struct slo_live_input *input; /* NULL: none */
 	struct slo_otlp_exporter *exporter; /* NULL: none */
 	struct slo_webhook *webhook; /* NULL: none */
+	struct slo_live_told webhook_told;
+	uint64_t spool_told_ns; /* CLOCK_MONOTONIC; 0: never */
 	char trace_id[33]; /* of the latest request that went bad */
 	struct slo_metrics *metrics;
 	struct slo_http_server *http; /* NULL: no /metrics */
@@ -303,6 +313,8 @@ struct slo_incident;
 void slo_live_incident_record(const struct slo_live *l, const struct slo_live_incident *in,
                               struct slo_incident *ret);
 int slo_live_tell_init(struct slo_live *l, struct slo_err *err);
+/* The log says where what is told does not arrive. */
+void slo_live_tell_tick(struct slo_live *l);
 /* Makes @client, once: only who sends something asks, for libcurl comes into memory with it. */
 int slo_live_client(struct slo_live *l, struct slo_err *err);
 

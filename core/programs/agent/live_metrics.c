@@ -157,6 +157,8 @@ static void fill_exporter(struct slo_live *l)
 		set(l, SLO_MET_EXPORTED, kinds[k], "dropped", (double)st.dropped[k]);
 	}
 	set(l, SLO_MET_EXPORTED, "request", "retried", (double)st.retried);
+	set(l, SLO_MET_EXPORTED, "request", "damaged", (double)st.spool_damaged);
+	set(l, SLO_MET_EXPORTED, "spool_byte", "cut", (double)st.spool_cut_bytes);
 	set(l, SLO_MET_EXPORT_QUEUE, "memory", NULL, (double)st.queue_bytes);
 	set(l, SLO_MET_EXPORT_QUEUE, "disk", NULL, (double)st.spool_bytes);
 }

@@ -13,6 +13,8 @@
 #include "core/programs/secret.h"
 #include "core/programs/webhook_config.h"
 
+#define TOLD_EVERY_NS (60 * SLO_NS_PER_SEC)
+
 static const struct {
 	const char *status; /* on the wire */
 	enum slo_notice_kind kind;
@@ -223,12 +225,116 @@ void slo_live_tell(struct slo_live *l, const struct slo_incident_track *track,
 	send(l, &n, &record);
 }
 
+/* --- what does not arrive ---------------------------------------------------------------------------------------- */
+
+static void warn_refused(const struct slo_live *l, const struct slo_webhook_stats *st)
+{
+	char dir[2 * SLO_CONFIG_TEXT_LEN];
+	bool kept = slo_live_path(l, "webhook", dir, sizeof(dir));
+
+	slo_log_warn("webhook: refused for good, %s%s%s: %s (are [webhook] url, format and secret "
+	             "those of the receiver? sloctl webhook test tries them) messages=%" PRIu64,
+	             kept ? "kept in " : "and lost, as there is no state_dir", kept ? dir : "",
+	             kept ? "/dead-letter.jsonl" : "", st->why, st->dead - l->webhook_told.dead);
+}
+
+static void warn_webhook(const struct slo_live *l, const struct slo_webhook_stats *st)
+{
+	const struct slo_live_told *t = &l->webhook_told;
+
+	if (st->disabled && !t->disabled)
+		slo_log_warn("webhook: the receiver is gone, nothing is sent to it until the next "
+		             "start: %s (set [webhook] url to one that is there, and restart) "
+		             "waiting=%" PRIu64,
+		             st->why, st->waiting);
+	else if (st->dead > t->dead)
+		warn_refused(l, st);
+	if (st->open_circuit && !t->open_circuit)
+		slo_log_warn("webhook: fails, and is tried again once a minute: %s (can [webhook] "
+		             "url be reached from here?) waiting=%" PRIu64,
+		             st->why, st->waiting);
+	if (st->dropped > t->dropped)
+		slo_log_warn(
+			"webhook: messages are lost, unsent%s%s (more than may wait, older than "
+			"[spool] max_age_ms, or damaged on disk) messages=%" PRIu64,
+			*st->why ? ": " : "", st->why, st->dropped - t->dropped);
+}
+
+/* Who waits to be told of incidents hears nothing of this otherwise. At most every minute. */
+static void tell_webhook(struct slo_live *l)
+{
+	struct slo_live_told *t = &l->webhook_told;
+	struct slo_webhook_stats st;
+	bool fails, works;
+
+	slo_webhook_stats(l->webhook, &st);
+	if (t->ns && l->now_ns - t->ns < TOLD_EVERY_NS)
+		return;
+	fails = (st.disabled && !t->disabled) || (st.open_circuit && !t->open_circuit) ||
+	        st.dead > t->dead || st.dropped > t->dropped;
+	works = t->fails && !fails && !st.disabled && !st.open_circuit &&
+	        st.delivered > t->delivered;
+	if (!fails && !works)
+		return;
+	if (fails)
+		warn_webhook(l, &st);
+	else
+		slo_log_info("webhook works again");
+	*t = (struct slo_live_told){ .ns = l->now_ns,
+		                     .dead = st.dead,
+		                     .dropped = st.dropped,
+		                     .delivered = st.delivered,
+		                     .disabled = st.disabled,
+		                     .open_circuit = st.open_circuit,
+		                     .fails = fails };
+}
+
+static void tell_spool(struct slo_live *l)
+{
+	struct slo_otlp_exporter_stats st;
+
+	slo_otlp_exporter_stats(l->exporter, &st);
+	if (!st.spool_unread || (l->spool_told_ns && l->now_ns - l->spool_told_ns < TOLD_EVERY_NS))
+		return;
+	l->spool_told_ns = l->now_ns;
+	slo_log_warn("export: what waits on disk cannot be read now, and is tried again: %s "
+	             "waiting_bytes=%" PRIu64,
+	             strerror(st.spool_unread), st.spool_bytes);
+}
+
+void slo_live_tell_tick(struct slo_live *l)
+{
+	if (l->exporter)
+		tell_spool(l);
+	if (l->webhook)
+		tell_webhook(l);
+}
+
+/* What a restart has found broken; nothing is said of what is whole. */
+static void tell_cut(const char *whose, uint64_t bytes, uint64_t records)
+{
+	if (bytes || records)
+		slo_log_warn(
+			"%s: what waited on disk was broken in part, the rest is sent: a crash, "
+			"or a disk that fails cut_bytes=%" PRIu64 " lost_records=%" PRIu64,
+			whose, bytes, records);
+}
+
+static void tell_export_cut(const struct slo_live *l)
+{
+	struct slo_otlp_exporter_stats st;
+
+	slo_otlp_exporter_stats(l->exporter, &st);
+	tell_cut("export", st.spool_cut_bytes, st.spool_damaged);
+}
+
 /* --- setting up ------------------------------------------------------------------------------------------------- */
 
 static int open_webhook(struct slo_live *l, struct slo_err *err)
 {
 	const struct slo_config *cfg = l->cfg;
 	char secret[SLO_CONFIG_TEXT_LEN], dir[2 * SLO_CONFIG_TEXT_LEN];
+	struct slo_webhook_stats st;
 	struct slo_webhook_config w;
 	int r;
 
@@ -247,7 +353,12 @@ static int open_webhook(struct slo_live *l, struct slo_err *err)
 		w.dir = dir;
 	r = slo_webhook_new(&l->webhook, &w, err);
 	explicit_bzero(secret, sizeof(secret));
-	return r < 0 ? slo_err_wrap(err, r, "[webhook]") : 0;
+	if (r < 0)
+		return slo_err_wrap(err, r, "[webhook]");
+	slo_webhook_stats(l->webhook, &st);
+	tell_cut("webhook", st.cut_bytes, st.damaged);
+	l->webhook_told.dropped = st.damaged;
+	return 0;
 }
 
 static bool wants_export(const struct slo_live *l)
@@ -296,6 +407,8 @@ static int open_exporter(struct slo_live *l, struct slo_err *err)
 	r = slo_otlp_exporter_new(&l->exporter, &x, err);
 	if (r == 0 && *ignored.msg)
 		slo_log_warn("otlp: %s", ignored.msg);
+	if (r == 0)
+		tell_export_cut(l);
 	return r;
 }
 
