@@ -3,8 +3,8 @@
 
 #include <bpf/bpf.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,68 +15,100 @@
 
 #define PROGRAMS_MAX 64
 
-static DIR *open_dir(int root, const char *path)
-{
-	int fd = slo_host_open(root, path, O_RDONLY | O_DIRECTORY);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir)
-		slo_closep(&fd);
-	return dir;
-}
-
 static void close_dirp(DIR **dir)
 {
 	if (*dir)
 		(void)closedir(*dir);
 }
 
-/* @path: of a descriptor's fdinfo. */
-static bool is_program(int root, const char *path, uint32_t id)
+/* A stream, or NULL with negative errno in @ret_code. */
+static DIR *open_dir(int root, const char *path, int *ret_code)
 {
-	char text[512];
-	const char *line;
-	uint64_t found;
+	int fd = slo_host_open(root, path, O_RDONLY | O_DIRECTORY);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (slo_host_read(root, path, text, sizeof(text)) <= 0)
-		return false;
-	line = strstr(text, "prog_id:\t");
-	return line && slo_text_u64(line + strlen("prog_id:\t"), 10, &found) == 0 && found == id;
+	*ret_code = fd < 0 ? fd : dir ? 0 : -errno;
+	if (!dir)
+		slo_closep(&fd);
+	return dir;
 }
 
-/* @own: our descriptor of the program, which does not count. */
-static bool holds(int root, uint64_t pid, uint32_t id, int own)
+/* What fdinfo says of the program: a line of its own. */
+struct mark {
+	char line[32];
+};
+
+static void mark_tag(struct mark *m, const uint8_t tag[BPF_TAG_SIZE])
+{
+	int at = snprintf(m->line, sizeof(m->line), "prog_tag:\t");
+
+	for (int i = 0; i < BPF_TAG_SIZE; i++)
+		at += snprintf(m->line + at, sizeof(m->line) - (size_t)at, "%02x", tag[i]);
+}
+
+/* False where this process's own descriptor cannot be looked at. */
+static bool find_mark(int root, const struct slo_stale_prog *p, struct mark *ret)
+{
+	char path[64], text[512];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", p->own);
+	if (slo_host_read(root, path, text, sizeof(text)) <= 0)
+		return false;
+	if (strstr(text, "prog_id:\t"))
+		(void)snprintf(ret->line, sizeof(ret->line), "prog_id:\t%u", p->id);
+	else if (strstr(text, "prog_tag:\t"))
+		mark_tag(ret, p->tag);
+	else
+		return false;
+	return true;
+}
+
+/* @text has the whole line. */
+static bool has_line(const char *text, const char *line)
+{
+	const char *at = strstr(text, line);
+
+	return at && (at == text || at[-1] == '\n') && strchr("\n", at[strlen(line)]);
+}
+
+/* Negative errno: that cannot be told. */
+static int holds(int root, uint64_t pid, const struct mark *m, int own)
 {
 	slo_cleanup(close_dirp) DIR *dir = NULL;
-	char path[96];
+	char path[96], text[512];
 	struct dirent *e;
 	uint64_t fd;
+	int r;
 
 	(void)snprintf(path, sizeof(path), "/proc/%llu/fdinfo", (unsigned long long)pid);
-	dir = open_dir(root, path);
+	dir = open_dir(root, path, &r);
 	while (dir && (e = readdir(dir))) {
 		if (slo_text_u64(e->d_name, 10, &fd) ||
 		    (pid == (uint64_t)getpid() && fd == (uint64_t)own))
 			continue;
 		(void)snprintf(path, sizeof(path), "/proc/%llu/fdinfo/%llu",
 		               (unsigned long long)pid, (unsigned long long)fd);
-		if (is_program(root, path, id))
-			return true;
+		if (slo_host_read(root, path, text, sizeof(text)) > 0 && has_line(text, m->line))
+			return 1;
 	}
-	return false;
+	/* A process that ended meanwhile holds nothing. */
+	return r == -EACCES || r == -EPERM ? r : 0;
 }
 
-static bool is_held(int root, uint32_t id, int own)
+bool slo_stale_is_held(int root, const struct slo_stale_prog *p)
 {
-	slo_cleanup(close_dirp) DIR *dir = open_dir(root, "/proc");
+	slo_cleanup(close_dirp) DIR *dir = NULL;
+	struct mark mark;
 	struct dirent *e;
 	uint64_t pid;
+	int r;
 
+	dir = open_dir(root, "/proc", &r);
 	/* Nothing can be told: then nothing is taken away. */
-	if (!dir)
+	if (!dir || !find_mark(root, p, &mark))
 		return true;
 	while ((e = readdir(dir))) {
-		if (slo_text_u64(e->d_name, 10, &pid) == 0 && holds(root, pid, id, own))
+		if (slo_text_u64(e->d_name, 10, &pid) == 0 && holds(root, pid, &mark, p->own))
 			return true;
 	}
 	return false;
@@ -92,10 +124,14 @@ unsigned int slo_stale_detach(int root, int cgroup, enum bpf_attach_type type, c
 	for (uint32_t i = 0; i < count && i < PROGRAMS_MAX; i++) {
 		slo_cleanup(slo_closep) int fd = bpf_prog_get_fd_by_id(ids[i]);
 		struct bpf_prog_info info = { 0 };
+		struct slo_stale_prog p = { .id = ids[i], .own = fd };
 		uint32_t len = sizeof(info);
 
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ||
-		    strcmp(info.name, name) != 0 || is_held(root, ids[i], fd))
+		    strcmp(info.name, name) != 0)
+			continue;
+		memcpy(p.tag, info.tag, sizeof(p.tag));
+		if (slo_stale_is_held(root, &p))
 			continue;
 		detached += bpf_prog_detach2(fd, cgroup, type) == 0;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Needs root and cgroup2: skipped elsewhere. The leftover is real: a program attached by nobody who lives. */
+/* The leftover is real: a program attached by nobody who lives. That needs root and cgroup2: skipped elsewhere. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,6 +19,7 @@
 #include "compat/cgroup.h"
 #include "compat/host.h"
 #include "core/base/base.h"
+#include "test/unit/compat/fixture.h"
 
 static int load(void)
 {
@@ -39,16 +40,29 @@ static unsigned int attached(int cgroup)
 	return bpf_prog_query(cgroup, BPF_CGROUP_INET_EGRESS, 0, &flags, ids, &count) ? 0 : count;
 }
 
+/* A host of this process alone, so that no other hides what it holds. */
+static void link_process(const struct scratch *s)
+{
+	char path[64], target[64];
+
+	make_dirs(s->root, "proc");
+	assert_int_equal(symlinkat("/proc/self", s->root, "proc/self"), 0);
+	(void)snprintf(path, sizeof(path), "proc/%d", (int)getpid());
+	(void)snprintf(target, sizeof(target), "/proc/%d", (int)getpid());
+	assert_int_equal(symlinkat(target, s->root, path), 0);
+}
+
 static void only_what_nobody_holds_is_taken_away(void **state)
 {
-	slo_cleanup(slo_closep) int root = slo_host_open_root(NULL, NULL);
-	slo_cleanup(slo_closep) int top = slo_cgroup2_open_root(root, NULL, 0, NULL);
+	const struct scratch *s = *state;
+	slo_cleanup(slo_closep) int host = slo_host_open_root(NULL, NULL);
+	slo_cleanup(slo_closep) int top = slo_cgroup2_open_root(host, NULL, 0, NULL);
 	slo_cleanup(slo_closep) int cgroup = -1, prog = -1;
 	char name[64];
 	pid_t child;
-	int status;
+	int status, root = s->root;
 
-	(void)state;
+	link_process(s);
 	(void)snprintf(name, sizeof(name), "slo-test-stale-%d", (int)getpid());
 	if (top < 0 || mkdirat(top, name, 0700))
 		skip();
@@ -75,10 +89,85 @@ static void only_what_nobody_holds_is_taken_away(void **state)
 	assert_int_equal(unlinkat(top, name, AT_REMOVEDIR), 0);
 }
 
+/* --- who holds it ----------------------------------------------------------------------------------------------- */
+
+#define KIND "pos:\t0\nflags:\t02000002\nmnt_id:\t13\nprog_type:\t8\nprog_jited:\t1\n"
+#define TAG "prog_tag:\t0123456789abcdef\n"
+
+static const struct slo_stale_prog leftover = {
+	.id = 12, .own = 7, .tag = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef }
+};
+
+static void holder_is_known_by_the_programs_id(void **state)
+{
+	const struct scratch *s = *state;
+
+	put_file(s->root, "proc/self/fdinfo/7", KIND TAG "memlock:\t4096\nprog_id:\t12\n");
+	/* Another load of the same instructions, and an id that begins alike. */
+	put_file(s->root, "proc/41/fdinfo/3", KIND TAG "memlock:\t4096\nprog_id:\t120\n");
+	assert_false(slo_stale_is_held(s->root, &leftover));
+	put_file(s->root, "proc/42/fdinfo/9", KIND TAG "memlock:\t4096\nprog_id:\t12\n");
+	assert_true(slo_stale_is_held(s->root, &leftover));
+}
+
+/* 4.15 to 4.17. */
+static void holder_is_known_by_the_tag_where_there_is_no_id(void **state)
+{
+	const struct scratch *s = *state;
+
+	put_file(s->root, "proc/self/fdinfo/7", KIND TAG "memlock:\t4096\n");
+	put_file(s->root, "proc/41/fdinfo/3", KIND "prog_tag:\tfedcba9876543210\nmemlock:\t4096\n");
+	assert_false(slo_stale_is_held(s->root, &leftover));
+	put_file(s->root, "proc/42/fdinfo/9", KIND TAG "memlock:\t4096\n");
+	assert_true(slo_stale_is_held(s->root, &leftover));
+}
+
+/* Root looks into every folder, so by another user. */
+static bool is_held_to_others(const struct scratch *s)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (geteuid() == 0 && setuid(65534))
+			_exit(2);
+		_exit(slo_stale_is_held(s->root, &leftover));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	return WEXITSTATUS(status) == 1;
+}
+
+static void what_cannot_be_told_is_held(void **state)
+{
+	const struct scratch *s = *state;
+	const char *const hidden = "proc/41/fdinfo";
+
+	assert_int_equal(chmod(s->path, 0755), 0);
+	assert_true(slo_stale_is_held(s->root, &leftover));
+	make_dirs(s->root, "proc");
+	/* Our own descriptor is not there. */
+	assert_true(slo_stale_is_held(s->root, &leftover));
+	put_file(s->root, "proc/self/fdinfo/7", KIND TAG "prog_id:\t12\n");
+	put_file(s->root, "proc/41/fdinfo/3", KIND TAG "prog_id:\t13\n");
+	assert_false(is_held_to_others(s));
+	assert_int_equal(fchmodat(s->root, hidden, 0, 0), 0);
+	assert_true(is_held_to_others(s));
+	assert_int_equal(fchmodat(s->root, hidden, 0755, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_what_nobody_holds_is_taken_away),
+		cmocka_unit_test_setup_teardown(only_what_nobody_holds_is_taken_away, scratch_setup,
+		                                scratch_teardown),
+		cmocka_unit_test_setup_teardown(holder_is_known_by_the_programs_id, scratch_setup,
+		                                scratch_teardown),
+		cmocka_unit_test_setup_teardown(holder_is_known_by_the_tag_where_there_is_no_id,
+		                                scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_told_is_held, scratch_setup,
+		                                scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
