@@ -200,7 +200,8 @@ static __always_inline int conn_call(void *uaddr, __u8 family)
 		bpf_probe_read(call.daddr, 16, (char *)uaddr + 8);
 		call.family = slo_unmap(call.daddr);
 	}
-	conn_calls.update(&thread, &call);
+	if (conn_calls.update(&thread, &call))
+		slo_stat_inc(SLO_ABI_CONNECT_ERRORS, inflight_full);
 	return 0;
 }
 

@@ -106,7 +106,8 @@ static __always_inline void dns_learn_resolver(void)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u8 yes = 1;
 
-	dns_resolvers.update(&tgid, &yes);
+	if (dns_resolvers.update(&tgid, &yes))
+		slo_stat_inc(SLO_ABI_DNS_LATENCY, inflight_full);
 }
 
 /*
@@ -254,7 +255,8 @@ static __always_inline void dns_read(void *ctx, struct sock *sk, struct sk_buff 
 		return;
 	key.cookie = (__u64)sk;
 	if (p.paged && dns_read_copy(&h)) {
-		dns_unread.update(&key.cookie, &yes);
+		if (dns_unread.update(&key.cookie, &yes))
+			slo_stat_inc(SLO_ABI_DNS_LATENCY, inflight_full);
 		return;
 	}
 	if (!p.paged)
@@ -300,9 +302,19 @@ int dns_arrive_kp(struct pt_regs *ctx)
 	slo_read(&head, &skb->head);
 	slo_read(&transport, &skb->transport_header);
 	slo_read(&source, &((struct udphdr *)(head + transport))->source);
-	if (source == htons(DNS_PORT))
-		dns_arrived.update(&key, &now);
+	if (source == htons(DNS_PORT) && dns_arrived.update(&key, &now))
+		slo_stat_inc(SLO_ABI_DNS_LATENCY, inflight_full);
 	return 0;
+}
+
+/* What a reader wanted where is of no use once it has it; without an LRU map the threads of a busy host would fill it. */
+static __always_inline void dns_read_is_over(void)
+{
+#if !SLO_HAVE_LRU
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	dns_readers.delete(&thread);
+#endif
 }
 
 /* A negative length is a look that leaves the packet where it is (MSG_PEEK). */
@@ -311,6 +323,7 @@ int dns_read_kp(struct pt_regs *ctx)
 	if ((int)PT_REGS_PARM3(ctx) < 0)
 		return 0;
 	dns_read(ctx, (struct sock *)PT_REGS_PARM1(ctx), (struct sk_buff *)PT_REGS_PARM2(ctx));
+	dns_read_is_over();
 	return 0;
 }
 
@@ -318,6 +331,7 @@ int dns_read_kp(struct pt_regs *ctx)
 int dns_read_old_kp(struct pt_regs *ctx)
 {
 	dns_read(ctx, (struct sock *)PT_REGS_PARM1(ctx), (struct sk_buff *)PT_REGS_PARM2(ctx));
+	dns_read_is_over();
 	return 0;
 }
 
@@ -336,7 +350,8 @@ int dns_recv_kp(struct pt_regs *ctx)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
 	bpf_probe_read(&iov, sizeof(iov), &msg->msg_iter.iov);
 	bpf_probe_read(&to, sizeof(to), &iov->iov_base);
-	dns_readers.update(&thread, &to);
+	if (dns_readers.update(&thread, &to))
+		slo_stat_inc(SLO_ABI_DNS_LATENCY, inflight_full);
 #endif
 	return 0;
 }

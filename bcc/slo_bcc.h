@@ -7,7 +7,7 @@
  * Everything lies on the stack, for the verifiers of 4.4 to 4.10 take a map's key, a new value and an event from nowhere
  * else. Attached are kprobes, tracepoints and (from 4.17) raw tracepoints.
  *
- * Given by the agent, as this kernel has it: SLO_LRU ("lru_hash" or "hash"), SLO_STATS ("percpu_array" or "array"),
+ * Given by the agent, as this kernel has it: SLO_LRU ("lru_hash" or "hash"), SLO_HAVE_LRU, SLO_STATS ("percpu_array" or "array"),
  * SLO_HAVE_TASK, SLO_CGROUP_V1, and SLO_OFF_*: where a tracepoint's fields are in its record.
  */
 #ifndef SLO_BCC_H

@@ -29,7 +29,8 @@ static __always_inline void slo_sock_listens(void *ctx, struct sock *sk)
 
 	slo_listener_key(&l, sk);
 	slo_sock_owner(ctx, sk, &o);
-	slo_listeners.update(&l, &o);
+	if (slo_listeners.update(&l, &o))
+		slo_stat_inc(SLO_ABI_TCP_RETRANSMITS, inflight_full);
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "backends/backends.h"
 #include "backends/bcc/hooks.h"
 #include "backends/bcc/obtain.h"
+#include "backends/bcc/relieve.h"
 #include "backends/dns.h"
 #include "backends/feed.h"
 #include "backends/shared.h"
@@ -23,6 +24,7 @@ struct bcc_be {
 	struct slo_bcc_program program;
 	struct slo_bcc_hooks hooks;
 	struct slo_dns dns;
+	unsigned int relieved; /* turn of slo_bcc_relieve() */
 };
 
 static bool lives_in_v1(int root)
@@ -337,6 +339,8 @@ static int bcc_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 	(void)err;
 	if (be->feed.served & SLO_SIG_BIT(SLO_SIG_DNS_LATENCY))
 		count += (int)slo_dns_sweep(&be->dns, now_ns, slo_feed_on_own, &be->feed);
+	if (be->program.bytes)
+		(void)slo_bcc_relieve(&be->program, be->feed.root, &be->relieved);
 	return count;
 }
 

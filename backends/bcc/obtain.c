@@ -63,10 +63,12 @@ static void add_fields(struct slo_bcc_want *w, int root)
 /* What this kernel has, found by trying; the texts compile to what goes with it. */
 static void fill_want(struct slo_bcc_want *w, int root, bool cgroup_v1)
 {
+	bool has_lru = has_map(BPF_MAP_TYPE_LRU_HASH);
 	bool has_task =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task, NULL) == 1;
 
-	slo_bcc_flag(w, "-DSLO_LRU=\"%s\"", has_map(BPF_MAP_TYPE_LRU_HASH) ? "lru_hash" : "hash");
+	slo_bcc_flag(w, "-DSLO_LRU=\"%s\"", has_lru ? "lru_hash" : "hash");
+	slo_bcc_flag(w, "-DSLO_HAVE_LRU=%d", has_lru);
 	slo_bcc_flag(w, "-DSLO_STATS=\"%s\"",
 	             has_map(BPF_MAP_TYPE_PERCPU_ARRAY) ? "percpu_array" : "array");
 	slo_bcc_flag(w, "-DSLO_HAVE_TASK=%d", has_task);
