@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -79,11 +80,18 @@ int slo_bcc_program_prog(struct slo_bcc_program *p, const char *name, struct slo
 /* --- the helper's run ---------------------------------------------------------------------------------------- */
 
 /* Only async-signal-safe calls: the agent may have threads (curl's). */
-static void become_helper(const char *helper, int request_fd, int socket)
+static void become_helper(const char *helper, int request_fd, int socket, int failed)
 {
 	static char name[] = "llm-slo-bcc";
 	static char *const no_args[] = { name, NULL };
+	int code;
 
+	/* A group of its own, so that what it starts ends with it; and neither outlives the agent. */
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Out of the way of the two. */
+	socket = fcntl(socket, F_DUPFD_CLOEXEC, SLO_BCC_SOCKET_FD + 1);
+	failed = fcntl(failed, F_DUPFD_CLOEXEC, SLO_BCC_SOCKET_FD + 1);
 	/* dup2() clears close-on-exec, but not where it has nothing to do. */
 	if (dup2(request_fd, STDIN_FILENO) < 0 || dup2(socket, SLO_BCC_SOCKET_FD) < 0 ||
 	    fcntl(STDIN_FILENO, F_SETFD, 0) || fcntl(SLO_BCC_SOCKET_FD, F_SETFD, 0))
@@ -91,7 +99,9 @@ static void become_helper(const char *helper, int request_fd, int socket)
 	if (lseek(STDIN_FILENO, 0, SEEK_SET) < 0)
 		_exit(126);
 	(void)execv(helper, no_args);
-	_exit(errno == ENOENT ? 127 : 126);
+	code = errno;
+	(void)!write(failed, &code, sizeof(code));
+	_exit(126);
 }
 
 /* One message and its descriptors. Their number, or negative errno. */
@@ -173,11 +183,28 @@ static int take(struct slo_bcc_program *p, const struct slo_bcc_reply *reply, co
 	return r;
 }
 
+/* @code: of execve(), 0 where it went well. */
+static int not_started(const char *helper, int code, struct slo_err *err)
+{
+	if (code != ENOENT)
+		return slo_err_set(err, -code, "%s: %s", helper, strerror(code));
+	return access(helper, F_OK)
+	               ? slo_err_set(err, -code,
+	                             "%s: not there; install the package llm-slo-agent-bcc", helper)
+	               : slo_err_set(err, -ENOEXEC,
+	                             "%s: its loader is not there: it is of another libc or "
+	                             "architecture than this system",
+	                             helper);
+}
+
 static int ended(const char *helper, int status, struct slo_err *err)
 {
+	/* ld.so's code. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return slo_err_set(err, -ENOENT,
-		                   "%s: not there; install the package llm-slo-agent-bcc", helper);
+		return slo_err_set(err, -ENOEXEC,
+		                   "%s: a library it needs is missing (ldd tells which): install "
+		                   "the package libbpfcc (bcc on RPM systems)",
+		                   helper);
 	if (WIFEXITED(status))
 		return slo_err_set(err, -ENOEXEC,
 		                   "%s: ended with code %d and no answer (does it run by hand? "
@@ -187,50 +214,93 @@ static int ended(const char *helper, int status, struct slo_err *err)
 	                   WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
-static int converse(struct slo_bcc_program *p, int socket, const char *helper, pid_t pid,
-                    int timeout_ms, struct slo_err *err)
+struct helper_run {
+	const char *path;
+	pid_t pid;
+	int socket; /* ours, owned */
+	int failed; /* pipe with errno of execve(), owned */
+};
+
+static void end_run(struct helper_run *h)
 {
-	struct pollfd ready = { .fd = socket, .events = POLLIN };
+	slo_closep(&h->socket);
+	slo_closep(&h->failed);
+}
+
+/* The helper's wait status, after which nothing of it runs any more. While it is not waited for, its number is its own. */
+static int reap(const struct helper_run *h)
+{
+	siginfo_t info;
+	int status = 0;
+
+	while (waitid(P_PID, (id_t)h->pid, &info, WEXITED | WNOWAIT) && errno == EINTR)
+		;
+	(void)kill(-h->pid, SIGKILL);
+	while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static int converse(struct slo_bcc_program *p, const struct helper_run *h, int timeout_ms,
+                    struct slo_err *err)
+{
+	struct pollfd ready = { .fd = h->socket, .events = POLLIN };
 	struct slo_bcc_reply reply;
-	int fds[FDS_MAX] = { 0 }, count, status = 0;
+	int fds[FDS_MAX] = { 0 }, count, status, code = 0;
 	int r = poll(&ready, 1, timeout_ms);
 
 	if (r == 0) {
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, &status, 0);
-		return slo_err_set(err, -ETIMEDOUT, "%s: not done after %d s; ended", helper,
+		(void)kill(-h->pid, SIGKILL);
+		(void)reap(h);
+		return slo_err_set(err, -ETIMEDOUT, "%s: not done after %d s; ended", h->path,
 		                   timeout_ms / 1000);
 	}
-	count = receive(socket, &reply, fds);
-	(void)waitpid(pid, &status, 0);
+	count = receive(h->socket, &reply, fds);
+	status = reap(h);
+	if (count < 0 && read(h->failed, &code, sizeof(code)) == sizeof(code))
+		return not_started(h->path, code, err);
 	if (count < 0)
-		return ended(helper, status, err);
+		return ended(h->path, status, err);
 	if (reply.code)
 		return slo_err_set(err, reply.code < 0 ? reply.code : -EPROTO, "%s", reply.why);
 	return take(p, &reply, fds, count, err);
 }
 
+static int start(struct helper_run *h, int request_fd, struct slo_err *err)
+{
+	slo_cleanup(slo_closep) int theirs = -1;
+	slo_cleanup(slo_closep) int fails = -1;
+	int pair[2], ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return slo_err_set(err, -errno, "socket for %s: %s", h->path, strerror(errno));
+	h->socket = pair[0];
+	theirs = pair[1];
+	if (pipe2(ends, O_CLOEXEC))
+		return slo_err_set(err, -errno, "pipe for %s: %s", h->path, strerror(errno));
+	h->failed = ends[0];
+	fails = ends[1];
+	h->pid = fork();
+	if (h->pid < 0)
+		return slo_err_set(err, -errno, "starting %s: %s", h->path, strerror(errno));
+	if (h->pid == 0)
+		become_helper(h->path, request_fd, theirs, fails);
+	/* Whichever is first; EACCES: it runs already, in its group. */
+	(void)setpgid(h->pid, h->pid);
+	return 0;
+}
+
 int slo_bcc_run_helper(struct slo_bcc_program *ret, const char *helper, int request_fd,
                        int timeout_ms, struct slo_err *err)
 {
-	slo_cleanup(slo_closep) int ours = -1;
-	slo_cleanup(slo_closep) int theirs = -1;
+	slo_cleanup(end_run) struct helper_run h = { .path = helper, .socket = -1, .failed = -1 };
 	struct slo_bcc_program p;
-	int pair[2], r;
-	pid_t pid;
+	int r = start(&h, request_fd, err);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return slo_err_set(err, -errno, "socket for %s: %s", helper, strerror(errno));
-	ours = pair[0];
-	theirs = pair[1];
-	pid = fork();
-	if (pid < 0)
-		return slo_err_set(err, -errno, "starting %s: %s", helper, strerror(errno));
-	if (pid == 0)
-		become_helper(helper, request_fd, theirs);
-	slo_closep(&theirs);
+	if (r < 0)
+		return r;
 	slo_bcc_program_init(&p);
-	r = converse(&p, ours, helper, pid, timeout_ms, err);
+	r = converse(&p, &h, timeout_ms, err);
 	if (r < 0) {
 		slo_bcc_program_fini(&p);
 		return r;

@@ -16,7 +16,6 @@
 #include <cmocka.h>
 
 #include "backends/bcc/cache.h"
-#include "backends/bcc/rows.h"
 
 static const struct slo_bcc_kernel kernel = { .release = "5.10.0-1-test",
 	                                      .build = "#1 SMP 2026",
@@ -338,6 +337,52 @@ static void helper_that_hangs_is_ended(void **state)
 	assert_int_equal(run(*state, "exec sleep 100", 300, &err), -ETIMEDOUT);
 }
 
+/* What ld.so ends with; a helper that is there must not be told to be installed. */
+static void helper_without_its_library_names_the_librarys_package(void **state)
+{
+	struct slo_err err = { 0 };
+
+	assert_int_equal(run(*state, "exit 127", 20000, &err), -ENOEXEC);
+	assert_non_null(strstr(err.msg, "libbpfcc"));
+	assert_null(strstr(err.msg, "not there"));
+}
+
+/* Not one that is dead and not yet waited for. */
+static bool is_running(const char *pid)
+{
+	char path[64], text[256] = "";
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.*s/stat", (int)strcspn(pid, "\n"), pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	(void)!read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	return *text && !strstr(text, ") Z");
+}
+
+/* The child holds the socket, as the compiler did. */
+static void what_a_helper_started_ends_with_it(void **state)
+{
+	const struct folder *f = *state;
+	struct slo_err err = { 0 };
+	char script[200], path[64], text[16] = "";
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/pid", f->path);
+	(void)snprintf(script, sizeof(script), "sleep 100 & echo $! > %s; wait", path);
+	assert_int_equal(run(f, script, 1000, &err), -ETIMEDOUT);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+	/* Whose child it became reaps it when it comes to it. */
+	for (int i = 0; i < 100 && is_running(text); i++)
+		(void)usleep(20000);
+	assert_false(is_running(text));
+}
+
 static void helper_that_is_not_there_names_the_package(void **state)
 {
 	struct slo_err err = { 0 };
@@ -351,34 +396,7 @@ static void helper_that_is_not_there_names_the_package(void **state)
 	(void)close(request);
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------------- */
-
-static void every_row_is_whole(void **state)
-{
-	size_t count;
-	const struct slo_bcc_rung *rungs = slo_bcc_rungs(&count);
-	unsigned int seen = 0;
-
-	(void)state;
-	for (size_t i = 0; i < count; i++) {
-		assert_in_range(rungs[i].obj, 0, SLO_BCC_OBJ_MAX_ - 1);
-		assert_in_range(rungs[i].needs, 1, SLO_BCC_RUNG_HOOKS);
-		assert_non_null(rungs[i].mechanism);
-		assert_non_null(rungs[i].hooks);
-		assert_non_null(rungs[i].note);
-		seen |= 1U << rungs[i].obj;
-		for (int k = 0; k < SLO_BCC_RUNG_EXTRAS && rungs[i].extra[k].missing; k++)
-			assert_in_range(rungs[i].extra[k].hooks, 1, 3);
-	}
-	assert_int_equal(seen, (1U << SLO_BCC_OBJ_MAX_) - 1);
-	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
-		const struct slo_bcc_hook_row *row = slo_bcc_hook_row((enum slo_bcc_hook)i);
-
-		assert_non_null(row->prog);
-		assert_true(row->kind != SLO_BCC_TRACEPOINT || strchr(row->target, '/'));
-		assert_true(strlen(row->prog) < SLO_BCC_NAME_LEN);
-	}
-}
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {
@@ -386,33 +404,22 @@ int main(void)
 		cmocka_unit_test(key_names_flags_kernel_and_build),
 		cmocka_unit_test(headers_and_root_are_no_part_of_the_key),
 		cmocka_unit_test(request_holds_every_text),
-		cmocka_unit_test_setup_teardown(what_was_stored_is_loaded, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(entry_of_another_key_is_refused, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(entry_of_another_kernel_is_refused, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(corrupted_entry_is_refused_and_then_replaced,
-		                                make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(entry_that_was_cut_short_is_refused, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(two_agents_at_once_never_see_half_an_entry,
-		                                make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(entry_that_others_may_write_is_refused, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(no_entry_is_no_error_of_its_own, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(helper_that_says_nothing_is_an_error, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(helper_that_talks_nonsense_is_an_error, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(helper_that_is_killed_is_an_error, make_folder,
-		                                remove_folder),
-		cmocka_unit_test_setup_teardown(helper_that_hangs_is_ended, make_folder,
-		                                remove_folder),
+		IN_FOLDER(what_was_stored_is_loaded),
+		IN_FOLDER(entry_of_another_key_is_refused),
+		IN_FOLDER(entry_of_another_kernel_is_refused),
+		IN_FOLDER(corrupted_entry_is_refused_and_then_replaced),
+		IN_FOLDER(entry_that_was_cut_short_is_refused),
+		IN_FOLDER(two_agents_at_once_never_see_half_an_entry),
+		IN_FOLDER(entry_that_others_may_write_is_refused),
+		IN_FOLDER(no_entry_is_no_error_of_its_own),
+		IN_FOLDER(helper_that_says_nothing_is_an_error),
+		IN_FOLDER(helper_that_talks_nonsense_is_an_error),
+		IN_FOLDER(helper_that_is_killed_is_an_error),
+		IN_FOLDER(helper_that_hangs_is_ended),
+		IN_FOLDER(helper_without_its_library_names_the_librarys_package),
+		IN_FOLDER(what_a_helper_started_ends_with_it),
 		cmocka_unit_test(folder_that_cannot_be_made_is_told),
 		cmocka_unit_test(helper_that_is_not_there_names_the_package),
-		cmocka_unit_test(every_row_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,9 +67,37 @@ static void maps_of_the_table_stand_in_the_texts(void **state)
 	}
 }
 
+static void every_row_is_whole(void **state)
+{
+	size_t count;
+	const struct slo_bcc_rung *rungs = slo_bcc_rungs(&count);
+	unsigned int seen = 0;
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		assert_in_range(rungs[i].obj, 0, SLO_BCC_OBJ_MAX_ - 1);
+		assert_in_range(rungs[i].needs, 1, SLO_BCC_RUNG_HOOKS);
+		assert_non_null(rungs[i].mechanism);
+		assert_non_null(rungs[i].hooks);
+		assert_non_null(rungs[i].note);
+		seen |= 1U << rungs[i].obj;
+		for (int k = 0; k < SLO_BCC_RUNG_EXTRAS && rungs[i].extra[k].missing; k++)
+			assert_in_range(rungs[i].extra[k].hooks, 1, 3);
+	}
+	assert_int_equal(seen, (1U << SLO_BCC_OBJ_MAX_) - 1);
+	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
+		const struct slo_bcc_hook_row *row = slo_bcc_hook_row((enum slo_bcc_hook)i);
+
+		assert_non_null(row->prog);
+		assert_true(row->kind != SLO_BCC_TRACEPOINT || strchr(row->target, '/'));
+		assert_true(strlen(row->prog) < SLO_BCC_NAME_LEN);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_is_whole),
 		cmocka_unit_test_setup_teardown(delays_are_kept_unless_the_host_says_otherwise,
 		                                scratch_setup, scratch_teardown),
 		cmocka_unit_test(maps_of_the_table_stand_in_the_texts),
