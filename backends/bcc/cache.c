@@ -221,6 +221,13 @@ int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k, co
 	return 0;
 }
 
+bool slo_bcc_is_worth_another_try(const struct slo_bcc_image_head *head)
+{
+	uint32_t now = *head->left_out ? slo_bcc_include_changed(head->include) : 0;
+
+	return now && now != head->changed_s;
+}
+
 static int make_folder(const char *state_dir, char path[PATH_LEN])
 {
 	(void)snprintf(path, PATH_LEN, "%.300s", state_dir);

@@ -7,6 +7,8 @@
 #ifndef SLO_BCC_CACHE_H
 #define SLO_BCC_CACHE_H
 
+#include <stdbool.h>
+
 #include "backends/bcc/handover.h"
 
 #define SLO_BCC_FLAGS_MAX 32
@@ -43,6 +45,12 @@ int slo_bcc_request(const struct slo_bcc_want *w, const char *key, struct slo_er
  */
 int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k, const char *key,
                        struct slo_bcc_program *ret, struct slo_err *err);
+/*
+ * Does it lack files, and did the headers change since that was found? Then compiling anew may give them; what can no longer
+ * be told is no reason to.
+ */
+bool slo_bcc_is_worth_another_try(const struct slo_bcc_image_head *head);
+
 /* Whole or not at all; two agents at once write the same. 0 or negative errno. */
 int slo_bcc_cache_store(const char *state_dir, const struct slo_bcc_kernel *k, const char *key,
                         const struct slo_bcc_program *p, struct slo_err *err);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LOG_BYTES 65536U
 /* BPF_LD | BPF_IMM | BPF_DW, of which the first two are 0 */
@@ -69,7 +70,8 @@ static int check_parts(const struct slo_bcc_image *img, struct slo_err *err)
 	const struct slo_bcc_image_head *h = img->head;
 
 	if (!is_text(h->release, sizeof(h->release)) || !is_text(h->key, sizeof(h->key)) ||
-	    !is_text(h->config, sizeof(h->config)) || !is_text(h->left_out, sizeof(h->left_out)))
+	    !is_text(h->config, sizeof(h->config)) || !is_text(h->left_out, sizeof(h->left_out)) ||
+	    !is_text(h->include, sizeof(h->include)))
 		return damaged(err, "a text without an end");
 	for (uint32_t i = 0; i < h->map_count; i++) {
 		if (!is_text(img->maps[i].name, sizeof(img->maps[i].name)))
@@ -112,6 +114,25 @@ int slo_bcc_file_digest(const char *path, char ret_hex[SLO_SHA256_HEX_SIZE])
 	slo_cleanup(slo_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : slo_sha256_fd_hex(fd, ret_hex);
+}
+
+uint32_t slo_bcc_include_changed(const char *include)
+{
+	static const char *const folders[] = { "", "/..", "/../net", "/../asm-generic",
+		                               "/../uapi/linux" };
+	char path[SLO_BCC_FOLDER_LEN + 32];
+	struct stat st;
+	uint32_t last = 0;
+
+	if (stat(include, &st))
+		return 0;
+	/* What a package brings anew it renames into place: with old times of its own, but not the folder's ctime. */
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(folders); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", include, folders[i]);
+		if (stat(path, &st) == 0 && (uint32_t)st.st_ctim.tv_sec > last)
+			last = (uint32_t)st.st_ctim.tv_sec;
+	}
+	return last;
 }
 
 int slo_bcc_image_find_map(const struct slo_bcc_image *img, const char *name)

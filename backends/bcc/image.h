@@ -12,12 +12,13 @@
 #include "core/base/err.h"
 #include "core/base/sha256.h"
 
-#define SLO_BCC_IMAGE_MAGIC "SLOBCC1"
+#define SLO_BCC_IMAGE_MAGIC "SLOBCC2"
 #define SLO_BCC_MAPS_MAX 32
 #define SLO_BCC_PROGS_MAX 48
 #define SLO_BCC_INSNS_MAX (1U << 18)
 #define SLO_BCC_NAME_LEN 32
 #define SLO_BCC_RELEASE_LEN 72
+#define SLO_BCC_FOLDER_LEN 128
 
 /* Followed by the maps, the programs, the instructions. Texts end with a NUL. */
 struct slo_bcc_image_head {
@@ -29,10 +30,11 @@ struct slo_bcc_image_head {
 	uint32_t kern_version; /* LINUX_VERSION_CODE; kernels before 5.0 ask for it */
 	uint32_t compile_ms;
 	uint32_t peak_kb; /* of the helper */
-	uint32_t pad;
+	uint32_t changed_s; /* of the folder below; 0 unknown */
 	char release[SLO_BCC_RELEASE_LEN]; /* of the headers */
 	char key[SLO_SHA256_HEX_SIZE + 7]; /* of what was asked for */
 	char config[SLO_SHA256_HEX_SIZE + 7]; /* of the headers' autoconf.h; "" unknown */
+	char include[SLO_BCC_FOLDER_LEN]; /* the headers' include/linux; "" too long to say */
 	char left_out[256]; /* files that did not compile, and why; "" none */
 	uint8_t digest[SLO_SHA256_BYTES]; /* of all, this field zero */
 };
@@ -77,6 +79,9 @@ int slo_bcc_image_load(const struct slo_bcc_image *img, uint32_t i, const int *m
 #define SLO_BCC_AUTOCONF "/build/include/generated/autoconf.h"
 /* SHA-256 of a file. 0 or negative errno. */
 int slo_bcc_file_digest(const char *path, char ret_hex[SLO_SHA256_HEX_SIZE]);
+
+/* When a folder include/linux or one of its neighbours changed last, seconds since 1970; 0: it is not there. */
+uint32_t slo_bcc_include_changed(const char *include);
 
 /* -1 where there is none. */
 int slo_bcc_image_find_map(const struct slo_bcc_image *img, const char *name);

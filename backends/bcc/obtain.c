@@ -146,13 +146,61 @@ static int check_tracefs(int root, struct slo_err *err)
 	return r == -ENOENT || r > 0 ? 0 : r;
 }
 
+/* Why there is no program. An entry that was refused is the nearer cause, and so is what hides it. */
+static int refuse(int code, const struct slo_err *failed, const struct slo_err *untraced,
+                  const struct slo_err *miss, struct slo_err *err)
+{
+	const struct slo_err *nearer =
+		untraced->code && untraced->code != -ENOENT ? untraced : miss;
+
+	(void)slo_err_set(err, code, "%s", failed->msg);
+	return nearer->code && nearer->code != -ENOENT
+	               ? slo_err_wrap(err, code, "%.190s", nearer->msg)
+	               : code;
+}
+
+/* The entry of the cache; true where nothing better can be had. */
+static bool is_cached(const struct slo_backend_config *cfg, const struct slo_bcc_kernel *kernel,
+                      const char *key, struct slo_bcc_program *ret, struct slo_err *miss)
+{
+	if (!cfg->state_dir || slo_bcc_cache_load(cfg->state_dir, kernel, key, ret, miss) < 0)
+		return false;
+	return !slo_bcc_is_worth_another_try(ret->image.head);
+}
+
+static void keep(const struct slo_backend_config *cfg, const struct slo_bcc_kernel *kernel,
+                 const char *key, const struct slo_bcc_program *p, char ret_note[160])
+{
+	struct slo_err err = { 0 };
+
+	if (!cfg->state_dir)
+		(void)snprintf(ret_note, 160, "compiled program not kept: no state_dir");
+	else if (slo_bcc_cache_store(cfg->state_dir, kernel, key, p, &err) < 0)
+		(void)snprintf(ret_note, 160, "compiled program not kept: %.120s", err.msg);
+}
+
+/* @p: what the cache had, or nothing yet. Stays where compiling fails. */
+static int compile_better(const struct slo_backend_config *cfg, const struct slo_bcc_want *want,
+                          const char *key, struct slo_bcc_program *p, struct slo_err *err)
+{
+	struct slo_bcc_program made;
+	int r = compile(cfg, want, key, &made, err);
+
+	if (r < 0)
+		return r;
+	slo_bcc_program_fini(p);
+	*p = made;
+	return 0;
+}
+
 int slo_bcc_obtain(const struct slo_backend_config *cfg, int root, bool cgroup_v1,
                    struct slo_bcc_program *ret, char ret_note[160], struct slo_err *err)
 {
 	char key[SLO_SHA256_HEX_SIZE], path[PATH_MAX];
 	struct slo_bcc_want want = { .headers = cfg->kernel_headers, .root = path };
-	struct slo_err miss = { 0 }, kept = { 0 }, untraced = { 0 };
+	struct slo_err miss = { 0 }, untraced = { 0 }, failed = { 0 };
 	struct slo_bcc_kernel kernel;
+	struct slo_bcc_program p;
 	int r = check_privilege(err);
 
 	if (r < 0)
@@ -165,18 +213,14 @@ int slo_bcc_obtain(const struct slo_backend_config *cfg, int root, bool cgroup_v
 	slo_bcc_kernel_read(&kernel);
 	fill_want(&want, root, cgroup_v1);
 	slo_bcc_key(&want, &kernel, key);
-	if (cfg->state_dir && slo_bcc_cache_load(cfg->state_dir, &kernel, key, ret, &miss) == 0)
-		return 0;
-	r = compile(cfg, &want, key, ret, err);
-	/* An entry that was refused is the nearer cause, and so is what hides it. */
-	if (r < 0 && untraced.code && untraced.code != -ENOENT)
-		return slo_err_wrap(err, r, "%.190s", untraced.msg);
-	if (r < 0)
-		return miss.code && miss.code != -ENOENT ? slo_err_wrap(err, r, "%.190s", miss.msg)
-		                                         : r;
-	if (cfg->state_dir && slo_bcc_cache_store(cfg->state_dir, &kernel, key, ret, &kept) < 0)
-		(void)snprintf(ret_note, 160, "compiled program not kept: %.120s", kept.msg);
-	else if (!cfg->state_dir)
-		(void)snprintf(ret_note, 160, "compiled program not kept: no state_dir");
+	slo_bcc_program_init(&p);
+	if (!is_cached(cfg, &kernel, key, &p, &miss)) {
+		r = compile_better(cfg, &want, key, &p, &failed);
+		if (r < 0 && !p.bytes)
+			return refuse(r, &failed, &untraced, &miss, err);
+		if (r == 0)
+			keep(cfg, &kernel, key, &p, ret_note);
+	}
+	*ret = p;
 	return 0;
 }

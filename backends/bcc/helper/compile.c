@@ -3,15 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include "backends/bcc/handover.h"
 #include "backends/bcc/helper/helper.h"
 #include "core/base/clock.h"
 
@@ -209,72 +212,91 @@ static int compile_here(const struct compile_run *run)
 	return m.bcc ? write_image(&m, run->image) : -ENOEXEC;
 }
 
+/* Never returns. What is neither the text nor the compiler is told apart: it may go the next time. */
+static void be_child(const struct compile_run *run, pid_t helper)
+{
+	int r;
+
+	/* It is of no use without the helper, and must not hold the socket whose end says that the helper ended. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != helper)
+		_exit(SLO_COMPILE_NOT_BEGUN);
+	(void)close(SLO_BCC_SOCKET_FD);
+	(void)dup2(run->output, STDOUT_FILENO);
+	(void)dup2(run->output, STDERR_FILENO);
+	r = compile_here(run);
+	if (!r || r == -ENOEXEC || r == -E2BIG || r == -EBADMSG)
+		_exit(r ? 1 : 0);
+	(void)dprintf(STDERR_FILENO, "%s\n", strerror(-r));
+	_exit(SLO_COMPILE_NOT_BEGUN);
+}
+
 /* --- in the parent --------------------------------------------------------------------------------------------- */
 
-static int run_child(struct compile_run *run)
+static int run_child(struct compile_run *run, struct slo_err *err)
 {
 	uint64_t begin = slo_clock_monotonic_ns();
 	struct rusage used = { 0 };
+	pid_t pid, helper = getpid();
 	int status = 0;
-	pid_t pid;
 
 	if (ftruncate(run->image, 0) || ftruncate(run->output, 0) ||
 	    lseek(run->image, 0, SEEK_SET) || lseek(run->output, 0, SEEK_SET))
-		return -errno;
+		return slo_err_set(err, -errno, "compiling: %s", strerror(errno));
 	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		(void)dup2(run->output, STDOUT_FILENO);
-		(void)dup2(run->output, STDERR_FILENO);
-		_exit(compile_here(run) < 0);
-	}
-	if (wait4(pid, &status, 0, &used) < 0)
-		return -errno;
+	if (pid == 0)
+		be_child(run, helper);
+	if (pid < 0 || wait4(pid, &status, 0, &used) < 0)
+		return slo_err_set(err, -errno, "compiling: %s", strerror(errno));
 	run->took_ms += (uint32_t)((slo_clock_monotonic_ns() - begin) / SLO_NS_PER_MS);
 	if ((uint32_t)used.ru_maxrss > run->peak_kb)
 		run->peak_kb = (uint32_t)used.ru_maxrss;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ENOEXEC;
+	return slo_compile_outcome(status, run->output, err);
 }
 
-/* The first error of what the compiler said. */
-static void complaint(int output, char *ret, size_t size)
-{
-	char text[8192];
-	ssize_t n = pread(output, text, sizeof(text) - 1, 0);
-	char *at;
-
-	text[n > 0 ? n : 0] = '\0';
-	at = strstr(text, "error: ");
-	if (!at)
-		at = text;
-	at[strcspn(at, "\n")] = '\0';
-	(void)snprintf(ret, size, "%s", *at ? at : "the compiler said nothing");
-}
-
-/* Something in one file does not go with this kernel: each by itself, then those that do, together. */
-static int compile_what_goes(struct compile_run *run, char *left_out, size_t size)
+/*
+ * Something in one file does not go with this kernel: each by itself, then those that do, together. -ENOEXEC: none does;
+ * another code with @err.
+ */
+static int compile_what_goes(struct compile_run *run, char *left_out, size_t size,
+                             struct slo_err *err)
 {
 	unsigned int all = run->files, good = 0;
 	size_t used = 0;
 
 	for (unsigned int i = 0; i < run->req->file_count; i++) {
 		char why[160];
+		int r;
 
 		if (!(all & 1U << i))
 			continue;
 		run->files = 1U << i;
-		if (run_child(run) == 0) {
+		r = run_child(run, err);
+		if (r == 0) {
 			good |= 1U << i;
 			continue;
 		}
-		complaint(run->output, why, sizeof(why));
+		if (r != -ENOEXEC)
+			return r;
+		slo_compile_complaint(run->output, why, sizeof(why));
 		if (used < size)
 			used += (size_t)snprintf(left_out + used, size - used, "%s%s: %s",
 			                         used ? "; " : "", run->req->file[i].name, why);
 	}
 	run->files = good;
-	return good ? run_child(run) : -ENOEXEC;
+	return good ? run_child(run, err) : -ENOEXEC;
+}
+
+/* Where the headers are for good, which a tree of links is not. */
+static void note_include(const struct compile_run *run, struct slo_bcc_image_head *head)
+{
+	char path[PATH_MAX], real[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%.4000s/include/linux", run->headers->path);
+	if (!realpath(path, real) || strlen(real) >= sizeof(head->include))
+		return;
+	(void)snprintf(head->include, sizeof(head->include), "%.127s", real);
+	head->changed_s = slo_bcc_include_changed(real);
 }
 
 static int seal(const struct compile_run *run, const char *left_out)
@@ -300,6 +322,7 @@ static int seal(const struct compile_run *run, const char *left_out)
 	(void)snprintf(path, sizeof(path), "%.4000s/include/generated/autoconf.h",
 	               run->headers->path);
 	(void)slo_bcc_file_digest(path, head->config);
+	note_include(run, head);
 	slo_bcc_image_seal(head);
 	return munmap(head, (size_t)st.st_size) ? -errno : 0;
 }
@@ -322,11 +345,14 @@ int slo_compile(const struct slo_request *req, const struct slo_headers *headers
 	}
 	if (r < 0)
 		return slo_err_set(err, r, "files in %s: %s", scratch, strerror(-r));
-	if (run_child(&run) < 0 && compile_what_goes(&run, left_out, sizeof(left_out)) < 0) {
-		r = -ENOEXEC;
+	r = run_child(&run, err);
+	if (r == -ENOEXEC)
+		r = compile_what_goes(&run, left_out, sizeof(left_out), err);
+	if (r == -ENOEXEC)
 		return slo_err_set(err, r, "compiling with the headers in %.60s: %.170s",
 		                   headers->from, left_out);
-	}
+	if (r < 0)
+		return r;
 	r = seal(&run, left_out);
 	if (r < 0)
 		return slo_err_set(err, r, "compiled program: %s", strerror(-r));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -194,33 +195,48 @@ static int run(char *const argv[])
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ENOEXEC;
 }
 
-/* The kernel's own copy (CONFIG_IKHEADERS), which is of this kernel by its nature. */
-static int unpack_kheaders(const char *scratch, struct slo_headers *ret)
+static unsigned long long free_mb(const char *dir)
 {
-	char folder[PATH_MAX];
+	struct statvfs fs;
+
+	return statvfs(dir, &fs) ? 0 : (unsigned long long)fs.f_bavail * fs.f_frsize >> 20;
+}
+
+int slo_headers_unpack(const char *archive, const char *scratch, struct slo_headers *ret,
+                       struct slo_err *err)
+{
+	char folder[PATH_MAX], file[PATH_MAX];
+	char *tar[] = {
+		(char[]){ "tar" }, (char[]){ "-xf" }, file, (char[]){ "-C" }, folder, NULL
+	};
+	int r;
+
+	(void)snprintf(file, sizeof(file), "%s", archive);
+	(void)snprintf(folder, sizeof(folder), "%.4000s/kernel", scratch);
+	r = make_folders(folder);
+	if (!r)
+		r = run(tar);
+	if (r < 0)
+		return slo_err_set(err, -EIO,
+		                   "kernel headers of %.80s could not be unpacked in %.60s (tar "
+		                   "with xz needed, %llu MB free)",
+		                   archive, scratch, free_mb(scratch));
+	(void)snprintf(ret->path, sizeof(ret->path), "%s", folder);
+	(void)snprintf(ret->from, sizeof(ret->from), "%s", archive);
+	return 0;
+}
+
+/* The kernel's own copy (CONFIG_IKHEADERS), which is of this kernel by its nature. -ENOENT: there is none. */
+static int unpack_kheaders(const char *scratch, struct slo_headers *ret, struct slo_err *err)
+{
 	char *modprobe[] = { (char[]){ "modprobe" }, (char[]){ "-q" }, (char[]){ "kheaders" },
 		             NULL };
-	char *tar[] = { (char[]){ "tar" },
-		        (char[]){ "-xf" },
-		        (char[]){ KHEADERS },
-		        (char[]){ "-C" },
-		        folder,
-		        NULL };
-	int r;
 
 	if (access(KHEADERS, R_OK))
 		(void)run(modprobe);
 	if (access(KHEADERS, R_OK))
 		return -ENOENT;
-	(void)snprintf(folder, sizeof(folder), "%s/kernel", scratch);
-	r = make_folders(folder);
-	if (!r)
-		r = run(tar);
-	if (r < 0)
-		return r;
-	(void)snprintf(ret->path, sizeof(ret->path), "%s", folder);
-	(void)snprintf(ret->from, sizeof(ret->from), "%s", KHEADERS);
-	return 0;
+	return slo_headers_unpack(KHEADERS, scratch, ret, err);
 }
 
 static int mismatch(const char *dir, const char *have, const char *running, struct slo_err *err)
@@ -283,6 +299,7 @@ int slo_headers_find(const struct slo_request *req, const char *scratch, struct 
 	char path[PATH_MAX], have[SLO_BCC_RELEASE_LEN];
 	struct slo_err other = { 0 };
 	struct utsname u;
+	int r;
 
 	(void)uname(&u);
 	if (named && *named)
@@ -296,8 +313,9 @@ int slo_headers_find(const struct slo_request *req, const char *scratch, struct 
 			return lay_out(path, req->root, scratch, ret, err);
 		(void)mismatch(path, have, u.release, &other);
 	}
-	if (unpack_kheaders(scratch, ret) == 0)
-		return 0;
+	r = unpack_kheaders(scratch, ret, err);
+	if (r != -ENOENT)
+		return r;
 	if (other.code) {
 		*err = other;
 		return other.code;

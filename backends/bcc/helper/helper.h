@@ -40,12 +40,41 @@ struct slo_headers {
 
 /*
  * Finds the headers of the running kernel and lays them out below @scratch where they are split. -ENOENT: none, and @err
- * names the package; -ESTALE: those that were named, or the only ones there are, belong to another release.
+ * names the package; -ESTALE: those that were named, or the only ones there are, belong to another release; -EIO, -ENOSPC:
+ * there is no getting at them below @scratch.
  */
 int slo_headers_find(const struct slo_request *req, const char *scratch, struct slo_headers *ret,
                      struct slo_err *err);
 
-/* Writes the request's headers below @scratch, compiles its programs in a child and seals the image in memory file @ret_fd. */
+/* Unpacks @archive into @scratch/kernel. 0, or -EIO: the place is too small, or tar or xz is missing. */
+int slo_headers_unpack(const char *archive, const char *scratch, struct slo_headers *ret,
+                       struct slo_err *err);
+
+/*
+ * A folder of one's own in @parent, which slo_scratch_sweep() lets alone while it is locked. Descriptor of the lock, the
+ * caller's, or negative errno.
+ */
+int slo_scratch_make(const char *parent, char path[PATH_MAX]);
+void slo_scratch_remove(const char *path, int *lock);
+/* Removes what helpers that did not end by themselves left in @parent. */
+void slo_scratch_sweep(const char *parent);
+
+/* Exit code of the compiler's process where the compiler was not reached; it printed why. */
+#define SLO_COMPILE_NOT_BEGUN 3
+
+/*
+ * Of the compiler's wait status, and file @output of what it said: 0; -ENOEXEC: the text does not go with this kernel; -EINTR
+ * or another code, with @err: it may the next time.
+ */
+int slo_compile_outcome(int status, int output, struct slo_err *err);
+/* The first error of what the compiler said. */
+void slo_compile_complaint(int output, char *ret, size_t size);
+
+/*
+ * Writes the request's headers below @scratch, compiles its programs in a child and seals the image in memory file @ret_fd.
+ * Files that do not go with this kernel are left out, and the image says so. What fails for a passing reason fails whole:
+ * -EINTR by a signal, -ENOMEM, -ENOSPC and others.
+ */
 int slo_compile(const struct slo_request *req, const struct slo_headers *headers,
                 const char *scratch, int *ret_fd, struct slo_err *err);
 

@@ -2,7 +2,6 @@
 /* llm-slo-bcc: compiles the agent's programs for the running kernel, loads them, hands all over and ends, LLVM with it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,7 @@
 #define REQUEST_MAX (4U << 20)
 #define FDS_MAX (1 + SLO_BCC_MAPS_MAX + SLO_BCC_PROGS_MAX)
 
-static const char *const scratch_places[] = { "/run/llm-slo-bcc.XXXXXX", "/tmp/llm-slo-bcc.XXXXXX",
-	                                      "/dev/shm/llm-slo-bcc.XXXXXX" };
+static const char *const scratch_places[] = { "/run", "/tmp", "/dev/shm" };
 
 static void usage(FILE *out)
 {
@@ -26,25 +24,6 @@ static void usage(FILE *out)
 		"Compiles programs for the running kernel. Started by llm-slo-agent, which hands it\n"
 		"the request and a socket; by hand it is of no use. Version " SLO_VERSION "\n",
 		out);
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	(void)remove(path);
-	return 0;
-}
-
-static char *make_scratch(char *path, size_t size)
-{
-	for (size_t i = 0; i < SLO_ARRAY_SIZE(scratch_places); i++) {
-		(void)snprintf(path, size, "%s", scratch_places[i]);
-		if (mkdtemp(path))
-			return path;
-	}
-	return NULL;
 }
 
 static char *read_request(size_t *ret_size)
@@ -121,18 +100,49 @@ static size_t list_fds(int image_fd, const struct slo_bcc_program *p, int fds[FD
 	return count;
 }
 
-static int compile(const char *scratch, int *ret_image, struct slo_err *err)
+static int compile_in(const char *place, const struct slo_request *req, int *ret_image,
+                      struct slo_err *err)
 {
 	struct slo_headers headers;
+	char scratch[PATH_MAX];
+	int lock = slo_scratch_make(place, scratch);
+	int r;
+
+	if (lock < 0)
+		return slo_err_set(err, -EIO, "no folder for temporary files in %s: %s", place,
+		                   strerror(-lock));
+	r = slo_headers_find(req, scratch, &headers, err);
+	if (!r)
+		r = slo_compile(req, &headers, scratch, ret_image, err);
+	slo_scratch_remove(scratch, &lock);
+	return r;
+}
+
+/* Could it be the place's fault? */
+static bool is_of_place(int code)
+{
+	return code == -EIO || code == -ENOSPC || code == -EDQUOT;
+}
+
+static int compile(int *ret_image, struct slo_err *err)
+{
 	struct slo_request req;
+	struct slo_err first = { 0 };
 	size_t size;
 	char *text = read_request(&size);
 	int r = text ? slo_request_parse(text, size, &req, err) : -ENOMEM;
 
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(scratch_places); i++)
+		slo_scratch_sweep(scratch_places[i]);
 	if (!r)
-		r = slo_headers_find(&req, scratch, &headers, err);
-	if (!r)
-		r = slo_compile(&req, &headers, scratch, ret_image, err);
+		r = compile_in(scratch_places[0], &req, ret_image, err);
+	if (r < 0 && err)
+		first = *err;
+	for (size_t i = 1; is_of_place(r) && i < SLO_ARRAY_SIZE(scratch_places); i++)
+		r = compile_in(scratch_places[i], &req, ret_image, err);
+	/* The place that should have served is the one to repair. */
+	if (is_of_place(r))
+		*err = first;
 	free(text);
 	return r;
 }
@@ -143,7 +153,6 @@ int main(int argc, char **argv)
 	struct slo_bcc_reply reply = { .magic = SLO_BCC_REPLY_MAGIC };
 	struct slo_bcc_program p;
 	struct slo_err err = { 0 };
-	char scratch[64];
 	int fds[FDS_MAX], r;
 
 	if (argc > 1) {
@@ -156,16 +165,10 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	/* Not for tar and modprobe: its end says that this process ended. */
+	(void)fcntl(SLO_BCC_SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	slo_bcc_program_init(&p);
-	if (make_scratch(scratch, sizeof(scratch))) {
-		r = compile(scratch, &image, &err);
-		(void)nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	} else {
-		r = slo_err_set(&err, -errno,
-		                "no folder for temporary files in /run, /tmp or "
-		                "/dev/shm: %s",
-		                strerror(errno));
-	}
+	r = compile(&image, &err);
 	if (!r)
 		r = load_all(image, &p, &reply, &err);
 	reply.code = r;

@@ -284,6 +284,34 @@ static void folder_that_cannot_be_made_is_told(void **state)
 	assert_non_null(strstr(err.msg, "/dev/null/state"));
 }
 
+/* --- an entry that lacks files ------------------------------------------------------------------------------- */
+
+static void entry_without_a_file_is_made_anew_when_headers_change(void **state)
+{
+	const struct folder *f = *state;
+	struct slo_bcc_image_head head = { .left_out = "bcc/dns.bcc.c: error" };
+
+	(void)snprintf(head.include, sizeof(head.include), "%s", f->path);
+	head.changed_s = slo_bcc_include_changed(f->path);
+	assert_true(head.changed_s > 0);
+	assert_false(slo_bcc_is_worth_another_try(&head));
+	/* As a header that came since. */
+	head.changed_s--;
+	assert_true(slo_bcc_is_worth_another_try(&head));
+	head.left_out[0] = '\0';
+	assert_false(slo_bcc_is_worth_another_try(&head));
+}
+
+static void entry_without_a_file_stays_where_headers_are_gone(void **state)
+{
+	struct slo_bcc_image_head head = { .left_out = "bcc/dns.bcc.c: error",
+		                           .include = "/nonexistent/include/linux",
+		                           .changed_s = 1 };
+
+	(void)state;
+	assert_false(slo_bcc_is_worth_another_try(&head));
+}
+
 /* --- the helper ------------------------------------------------------------------------------------------------- */
 
 static int run(const struct folder *f, const char *script, int timeout_ms, struct slo_err *err)
@@ -418,6 +446,8 @@ int main(void)
 		IN_FOLDER(helper_that_hangs_is_ended),
 		IN_FOLDER(helper_without_its_library_names_the_librarys_package),
 		IN_FOLDER(what_a_helper_started_ends_with_it),
+		IN_FOLDER(entry_without_a_file_is_made_anew_when_headers_change),
+		cmocka_unit_test(entry_without_a_file_stays_where_headers_are_gone),
 		cmocka_unit_test(folder_that_cannot_be_made_is_told),
 		cmocka_unit_test(helper_that_is_not_there_names_the_package),
 	};
