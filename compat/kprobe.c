@@ -77,10 +77,12 @@ static int explain(int code, const char *symbol, struct slo_err *err)
 	                           : "");
 }
 
-static void undefine(struct slo_kprobe *k, int tracefs)
+void slo_kprobe_undefine(struct slo_kprobe *k, int tracefs)
 {
 	char line[256];
 
+	if (!*k->name)
+		return;
 	(void)snprintf(line, sizeof(line), "-:" GROUP "/%s\n", k->name);
 	(void)define_line(tracefs, line);
 	k->name[0] = '\0';
@@ -103,7 +105,7 @@ static int define_by_tracefs(struct slo_kprobe *k, int tracefs, struct slo_err *
 	}
 	r = slo_tracefs_event_id_in(tracefs, GROUP, k->name, err);
 	if (r < 0) {
-		undefine(k, tracefs);
+		slo_kprobe_undefine(k, tracefs);
 		return r;
 	}
 	k->id = r;
@@ -148,8 +150,7 @@ static int define(struct slo_kprobe *ret, uint32_t pmu, int tracefs, const char 
 		return r;
 	fd = slo_kprobe_open(&k);
 	if (fd < 0) {
-		if (!pmu)
-			undefine(&k, tracefs);
+		slo_kprobe_undefine(&k, tracefs);
 		return explain(fd, symbol, err);
 	}
 	*ret = k;
@@ -157,17 +158,13 @@ static int define(struct slo_kprobe *ret, uint32_t pmu, int tracefs, const char 
 	return 0;
 }
 
-int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, int *ret_fd,
-                      struct slo_err *err)
+int slo_kprobe_define(struct slo_kprobe *ret, int root, int tracefs, const char *symbol,
+                      int *ret_fd, struct slo_err *err)
 {
-	/* Opened once: where it is not mounted, each time may be a child's mount. */
-	slo_cleanup(slo_closep) int tracefs = -1;
 	char variant[SLO_KPROBE_SYMBOL_LEN];
 	uint32_t pmu = pmu_type(root);
 	int r;
 
-	if (!pmu)
-		tracefs = slo_tracefs_dir(root, NULL);
 	/* Before all symbols of the kernel are looked through for each function: 30 ms. */
 	if (!pmu && (tracefs < 0 || !slo_hostfile_exists(tracefs, LIST)))
 		return slo_err_set(err, -ENOTSUP,
@@ -178,16 +175,6 @@ int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, int 
 	if (r != -ENOENT || find_variant(root, symbol, variant) < 0)
 		return r;
 	return define(ret, pmu, tracefs, variant, ret_fd, err);
-}
-
-void slo_kprobe_undefine(struct slo_kprobe *k, int root)
-{
-	slo_cleanup(slo_closep) int tracefs = -1;
-
-	if (!*k->name)
-		return;
-	tracefs = slo_tracefs_dir(root, NULL);
-	undefine(k, tracefs);
 }
 
 /* "p:llm_slo/p123_function function" of a process that is no more: its name, ended; else NULL. */
@@ -206,14 +193,13 @@ static char *stale_name(char *line)
 	return name;
 }
 
-int slo_kprobe_sweep(int root)
+int slo_kprobe_sweep(int tracefs)
 {
 	slo_cleanup(slo_freep) char *list = malloc(LIST_BYTES);
-	slo_cleanup(slo_closep) int tracefs = slo_tracefs_dir(root, NULL);
 	char *save = NULL;
 	int count = 0;
 
-	if (!list || tracefs < 0 || slo_host_read(tracefs, LIST, list, LIST_BYTES) <= 0)
+	if (!list || slo_host_read(tracefs, LIST, list, LIST_BYTES) <= 0)
 		return 0;
 	for (char *line = strtok_r(list, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char command[256];

@@ -19,14 +19,14 @@ struct slo_kprobe {
 };
 
 /*
- * Finds the way and, where it is tracefs, defines the event; takes a variant that gcc made of the function ("x.isra.0"). 0, or -ENOENT (no such function,
+ * Finds the way and, where it is @tracefs (slo_tracefs_dir(), or negative), defines the event; takes a variant that gcc made of the function ("x.isra.0"). 0, or -ENOENT (no such function,
  * or it is inlined), -ENOTSUP (no kprobes in this kernel), -EACCES, ... with @err, and nothing left behind. @ret_fd is as of slo_kprobe_open(), which
  * need not be called for the first one: each costs the kernel a wait for all CPUs.
  */
-int slo_kprobe_define(struct slo_kprobe *ret, int root, const char *symbol, int *ret_fd,
-                      struct slo_err *err);
+int slo_kprobe_define(struct slo_kprobe *ret, int root, int tracefs, const char *symbol,
+                      int *ret_fd, struct slo_err *err);
 /* Removes what define() made, once no perf event uses it. Safe on a zeroed one. */
-void slo_kprobe_undefine(struct slo_kprobe *k, int root);
+void slo_kprobe_undefine(struct slo_kprobe *k, int tracefs);
 
 /* Perf event that fires programs attached to it on all CPUs. Fd or negative errno. */
 int slo_kprobe_open(const struct slo_kprobe *k);
@@ -34,7 +34,7 @@ int slo_kprobe_open(const struct slo_kprobe *k);
 /* Before 4.17 tracefs is the only way. */
 bool slo_kprobe_needs_tracefs(int root);
 
-/* Removes the events in tracefs of agents that are gone. Their number; 0 where there is no tracefs. */
-int slo_kprobe_sweep(int root);
+/* Removes the events in @tracefs of agents that are gone. Their number; 0 where it is negative. */
+int slo_kprobe_sweep(int tracefs);
 
 #endif

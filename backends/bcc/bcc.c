@@ -81,8 +81,7 @@ static struct bcc_be *new_be(const struct slo_backend_config *cfg)
 		return NULL;
 	slo_feed_init(&be->feed, cfg);
 	be->feed.own[SLO_SIG_DNS_LATENCY] = &be->dns.stats;
-	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++)
-		be->hooks.hook[i].prog = be->hooks.hook[i].link = -1;
+	slo_bcc_hooks_init(&be->hooks);
 	slo_bcc_program_init(&be->program);
 	return be;
 }
@@ -171,7 +170,7 @@ static int attach(struct bcc_be **ret_be, const struct slo_backend_config *cfg,
 	if (!r)
 		r = slo_feed_open_root(&be->feed, cfg, &local);
 	if (!r)
-		slo_bcc_hooks_init(&be->hooks, be->feed.root);
+		slo_bcc_hooks_start(&be->hooks, be->feed.root);
 	if (!r && (cfg->signals & all_signals()))
 		r = slo_bcc_obtain(cfg, be->feed.root, lives_in_v1(be->feed.root), &be->program,
 		                   note, &local);

@@ -11,13 +11,19 @@
 #include "compat/hostfile.h"
 #include "compat/tracefs.h"
 
-void slo_bcc_hooks_init(struct slo_bcc_hooks *h, int root)
+void slo_bcc_hooks_init(struct slo_bcc_hooks *h)
 {
 	memset(h, 0, sizeof(*h));
-	h->root = root;
+	h->root = h->tracefs = -1;
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++)
 		h->hook[i].prog = h->hook[i].link = -1;
-	(void)slo_kprobe_sweep(root);
+}
+
+void slo_bcc_hooks_start(struct slo_bcc_hooks *h, int root)
+{
+	h->root = root;
+	h->tracefs = slo_kprobe_needs_tracefs(root) ? slo_tracefs_dir(root, NULL) : -1;
+	(void)slo_kprobe_sweep(h->tracefs);
 }
 
 void slo_bcc_hooks_fini(struct slo_bcc_hooks *h)
@@ -25,8 +31,9 @@ void slo_bcc_hooks_fini(struct slo_bcc_hooks *h)
 	for (int i = 0; i < SLO_BCC_HOOK_MAX_; i++) {
 		slo_closep(&h->hook[i].link);
 		slo_perf_spares_fini(&h->hook[i].perf);
-		slo_kprobe_undefine(&h->hook[i].kprobe, h->root);
+		slo_kprobe_undefine(&h->hook[i].kprobe, h->tracefs);
 	}
+	slo_closep(&h->tracefs);
 }
 
 static int event_id(const struct slo_bcc_hooks *h, const char *target, struct slo_err *err)
@@ -35,6 +42,8 @@ static int event_id(const struct slo_bcc_hooks *h, const char *target, struct sl
 	char category[32];
 
 	(void)snprintf(category, sizeof(category), "%.*s", (int)(slash - target), target);
+	if (h->tracefs >= 0)
+		return slo_tracefs_event_id_in(h->tracefs, category, slash + 1, err);
 	return slo_tracefs_event_id(h->root, category, slash + 1, err);
 }
 
@@ -57,7 +66,8 @@ static int open_event(struct slo_bcc_hooks *h, enum slo_bcc_hook id, struct slo_
 	} else {
 		int fd = -1;
 
-		r = slo_kprobe_define(&h->hook[id].kprobe, h->root, row->target, &fd, err);
+		r = slo_kprobe_define(&h->hook[id].kprobe, h->root, h->tracefs, row->target, &fd,
+		                      err);
 		return r < 0 ? r : fd;
 	}
 	return r < 0 ? slo_err_set(err, r, "perf event for %s: %s", row->target, strerror(-r)) : r;

@@ -19,10 +19,13 @@ struct slo_bcc_hooks {
 	const struct slo_bcc_rung *rung[SLO_BCC_OBJ_MAX_]; /* that serves; NULL: none */
 	unsigned int extras[SLO_BCC_OBJ_MAX_]; /* bit i: its optional part i is in */
 	int root; /* dirfd of the host's root, borrowed */
+	int tracefs; /* where kprobes go by it: what they are removed by when the right to mount one may be gone; else -1 */
 };
 
-/* Sweeps what dead agents left in tracefs. */
-void slo_bcc_hooks_init(struct slo_bcc_hooks *h, int root);
+/* Nothing attached, nothing open. */
+void slo_bcc_hooks_init(struct slo_bcc_hooks *h);
+/* On the host of @root, borrowed. Sweeps what dead agents left in tracefs, where kprobes go by it. */
+void slo_bcc_hooks_start(struct slo_bcc_hooks *h, int root);
 /* Detaches all. */
 void slo_bcc_hooks_fini(struct slo_bcc_hooks *h);
 
