@@ -9,7 +9,7 @@
 void slo_backoff_fail(struct slo_backoff *b, uint64_t now_ns, int64_t retry_after_ms)
 {
 	bool waits = slo_backoff_waits(b, now_ns);
-	uint64_t most = b->base_ms, asked = 0, at;
+	uint64_t most = b->base_ms, asked;
 
 	if (!waits)
 		b->failures++;
@@ -18,12 +18,13 @@ void slo_backoff_fail(struct slo_backoff *b, uint64_t now_ns, int64_t retry_afte
 	if (most > b->cap_ms)
 		most = b->cap_ms;
 	b->random = slo_hash_mix(b->random ^ now_ns);
-	at = b->random % (most + 1);
-	if (retry_after_ms > 0)
-		asked = (uint64_t)retry_after_ms;
-	at = now_ns + (at > asked ? at : asked) * SLO_NS_PER_MS;
-	if (!waits || (asked && at > b->not_before_ns))
-		b->not_before_ns = at;
+	if (!waits)
+		b->not_before_ns = now_ns + b->random % (most + 1) * SLO_NS_PER_MS;
+	if (retry_after_ms <= 0)
+		return;
+	asked = now_ns + (uint64_t)retry_after_ms * SLO_NS_PER_MS;
+	if (asked > b->asked_ns)
+		b->asked_ns = asked;
 }
 
 void slo_backoff_succeed(struct slo_backoff *b)
@@ -32,7 +33,12 @@ void slo_backoff_succeed(struct slo_backoff *b)
 	b->not_before_ns = 0;
 }
 
+void slo_backoff_hurry(struct slo_backoff *b)
+{
+	b->not_before_ns = 0;
+}
+
 bool slo_backoff_waits(const struct slo_backoff *b, uint64_t now_ns)
 {
-	return now_ns < b->not_before_ns;
+	return now_ns < b->not_before_ns || now_ns < b->asked_ns;
 }

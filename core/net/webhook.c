@@ -320,21 +320,42 @@ void slo_webhook_stats(const struct slo_webhook *w, struct slo_webhook_stats *re
 	ret->cut_bytes = st.torn_bytes;
 }
 
+/* Nothing is left that could go before @until_ns. */
+static bool is_drained(const struct slo_webhook *w, uint64_t until_ns)
+{
+	struct slo_webhook_stats st;
+
+	slo_webhook_stats(w, &st);
+	return !st.waiting || st.disabled ||
+	       (!w->flight.sent.id && slo_backoff_waits(&w->backoff, until_ns));
+}
+
+/* Where there is no disk, what waits ends here, counted. */
+static void give_up(struct slo_webhook *w)
+{
+	if (w->spool)
+		return;
+	w->closing = true;
+	if (w->flight.sent.id)
+		slo_http_client_cancel(w->cfg.client, w->flight.sent.id);
+	w->closing = false;
+	w->stats.dropped += w->in_memory;
+	while (w->oldest)
+		forget_oldest(w);
+}
+
 void slo_webhook_drain(struct slo_webhook *w, uint64_t timeout_ms)
 {
 	uint64_t now = slo_clock_monotonic_ns(), until = now + timeout_ms * SLO_NS_PER_MS;
 	struct pollfd p = { .fd = slo_http_client_fd(w->cfg.client), .events = POLLIN };
-	struct slo_webhook_stats st;
 
-	w->backoff.not_before_ns = 0;
-	for (; now < until; now = slo_clock_monotonic_ns()) {
-		slo_webhook_stats(w, &st);
-		if (!st.waiting || st.disabled)
-			return;
+	slo_backoff_hurry(&w->backoff);
+	for (; now < until && !is_drained(w, until); now = slo_clock_monotonic_ns()) {
 		slo_webhook_tick(w, now);
 		(void)poll(&p, 1, DRAIN_STEP_MS);
 		slo_http_client_run(w->cfg.client);
 	}
+	give_up(w);
 }
 
 /* --- life ----------------------------------------------------------------------------------------------------- */

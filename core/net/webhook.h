@@ -35,7 +35,8 @@ struct slo_webhook_config {
 };
 
 struct slo_webhook_stats {
-	uint64_t delivered, retried, dead, dropped; /* messages; dropped: past the caps */
+	uint64_t delivered, retried, dead; /* messages */
+	uint64_t dropped; /* past the caps, or unsent at the end and on no disk */
 	uint64_t damaged; /* of those dropped, what was broken on disk */
 	uint64_t cut_bytes; /* of the queue on disk, when it was opened: they were broken */
 	uint64_t waiting; /* now */
@@ -57,6 +58,10 @@ void slo_webhook_freep(struct slo_webhook **w);
  */
 int slo_webhook_send(struct slo_webhook *w, const struct slo_notice *n, struct slo_err *err);
 void slo_webhook_tick(struct slo_webhook *w, uint64_t now_ns);
+/*
+ * At the end: as much as goes within @timeout_ms (the client is run meanwhile), though not before a Retry-After. The rest
+ * stays on disk; without one it is dropped, counted.
+ */
 void slo_webhook_drain(struct slo_webhook *w, uint64_t timeout_ms);
 void slo_webhook_stats(const struct slo_webhook *w, struct slo_webhook_stats *ret);
 

@@ -392,6 +392,33 @@ static void five_failures_open_the_circuit(void **state)
 	close_rig(&rig);
 }
 
+/* On disk it waits for the next start; where there is none it is dropped, counted. */
+static void the_end_does_not_shorten_a_retry_after(void **state)
+{
+	static const struct server_reply script[] = {
+		{ .text = "HTTP/1.1 429 X\r\nRetry-After: 3\r\nContent-Length: 0\r\n"
+		          "Connection: close\r\n\r\n" },
+		{ .text = STATUS("202") },
+	};
+
+	(void)state;
+	for (int on_disk = 0; on_disk < 2; on_disk++) {
+		struct rig rig = rig_of(SLO_WEBHOOK_GENERIC, script, 2, on_disk);
+		uint64_t begin = slo_clock_monotonic_ns();
+
+		send_kind(&rig, SLO_NOTICE_OPEN, "m1");
+		slo_webhook_drain(rig.w, 1500);
+		assert_int_equal(server_count(rig.server), 1);
+		slo_webhook_drain(rig.w, 1500);
+		assert_int_equal(server_count(rig.server), 1);
+		/* Nobody waits for what cannot be sent. */
+		assert_true(slo_clock_monotonic_ns() - begin < SLO_NS_PER_SEC);
+		assert_int_equal(stats_of(&rig).waiting, on_disk);
+		assert_int_equal(stats_of(&rig).dropped, !on_disk);
+		close_rig(&rig);
+	}
+}
+
 static void gone_disables_and_refusals_are_buried(void **state)
 {
 	static const struct server_reply script[] = {
@@ -635,6 +662,7 @@ int main(void)
 		cmocka_unit_test(retries_keep_the_id),
 		cmocka_unit_test(what_comes_behind_a_status_takes_nothing_back),
 		cmocka_unit_test(five_failures_open_the_circuit),
+		cmocka_unit_test(the_end_does_not_shorten_a_retry_after),
 		cmocka_unit_test(gone_disables_and_refusals_are_buried),
 		cmocka_unit_test(restart_sends_what_waited_without_a_secret_on_disk),
 		cmocka_unit_test(queue_that_cannot_be_read_now_is_sent_later),
