@@ -3,13 +3,7 @@
 #ifndef SLO_EXPORT_OTLP_ANSWER_H
 #define SLO_EXPORT_OTLP_ANSWER_H
 
-#include "core/net/http_client.h"
-
-enum slo_otlp_verdict {
-	SLO_OTLP_ACCEPTED, /* but for @rejected */
-	SLO_OTLP_AGAIN,
-	SLO_OTLP_REFUSED, /* for good */
-};
+#include "core/export/otlp_exporter.h"
 
 struct slo_otlp_answer {
 	enum slo_otlp_verdict verdict;

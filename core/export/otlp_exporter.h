@@ -21,6 +21,13 @@ enum slo_otlp_kind {
 	SLO_OTLP_KIND_MAX_,
 };
 
+/* What became of a request. */
+enum slo_otlp_verdict {
+	SLO_OTLP_ACCEPTED, /* but for what a partial success names */
+	SLO_OTLP_AGAIN, /* it is tried again */
+	SLO_OTLP_REFUSED, /* for good */
+};
+
 struct slo_otlp_exporter_config {
 	const char *
 		endpoint; /* base URL: /v1/traces and so on are appended; "": nothing is sent (but see the environment) */
@@ -34,25 +41,32 @@ struct slo_otlp_exporter_config {
 		ignored; /* why a variable of them is taken for none, the last one; NULL: not told */
 	size_t queue_bytes; /* in memory, all kinds */
 	const char *spool_dir; /* "": no disk; a folder of its own */
-	uint64_t spool_bytes, spool_age_ms; /* caps on disk */
+	uint64_t spool_bytes,
+		spool_age_ms; /* caps on disk; the first is shared out among the kinds */
 	const struct slo_workload *self; /* the agent's own resource; borrowed */
 	const char *version;
 	struct slo_http_client *client; /* borrowed until free; shared */
+};
+
+/* Of a kind's last attempt. */
+struct slo_otlp_last {
+	enum slo_otlp_verdict verdict; /* SLO_OTLP_ACCEPTED before the first */
+	char why[256]; /* for people: the last that there was a word on; "": none */
 };
 
 /* Each counts items: spans, log records, data points. */
 struct slo_otlp_exporter_stats {
 	uint64_t exported[SLO_OTLP_KIND_MAX_];
 	uint64_t rejected[SLO_OTLP_KIND_MAX_]; /* partial_success and 4xx */
-	uint64_t dropped[SLO_OTLP_KIND_MAX_]; /* past the caps, or too large */
+	uint64_t dropped
+		[SLO_OTLP_KIND_MAX_]; /* past the caps, too large, or unsent at the end and on no disk */
 	uint64_t retried; /* requests sent again */
 	uint64_t queue_bytes, queue_batches; /* in memory now */
 	uint64_t spool_bytes, spool_batches; /* on disk now */
 	uint64_t spool_damaged; /* requests; their items are in dropped where the head was whole */
 	uint64_t spool_cut_bytes; /* when it was opened: they were broken */
 	int spool_unread; /* errno of the last attempt to read it, which is made again; 0: none */
-	bool failing; /* the last attempt failed */
-	char why[256]; /* of that, for people */
+	struct slo_otlp_last last[SLO_OTLP_KIND_MAX_];
 };
 
 struct slo_otlp_exporter;
@@ -91,7 +105,10 @@ void slo_otlp_exporter_metrics_end(struct slo_otlp_exporter *x);
 
 /* Several times a second: sends what is due. @now_ns CLOCK_MONOTONIC. */
 void slo_otlp_exporter_tick(struct slo_otlp_exporter *x, uint64_t now_ns);
-/* At the end: as much as goes within @timeout_ms (the client is run meanwhile), the rest stays on disk. */
+/*
+ * At the end: as much as goes within @timeout_ms (the client is run meanwhile), though not before a Retry-After. The rest
+ * goes to disk; without one it is dropped, counted.
+ */
 void slo_otlp_exporter_drain(struct slo_otlp_exporter *x, uint64_t timeout_ms);
 void slo_otlp_exporter_stats(const struct slo_otlp_exporter *x,
                              struct slo_otlp_exporter_stats *ret);

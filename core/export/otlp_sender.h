@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ready OTLP requests on their way: a bounded queue in memory, the spool behind it, retries, and what was answered. */
+/* Ready OTLP requests, each kind in its own lane; the caps on memory and disk that these share. */
 #ifndef SLO_EXPORT_OTLP_SENDER_H
 #define SLO_EXPORT_OTLP_SENDER_H
 

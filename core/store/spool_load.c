@@ -30,7 +30,8 @@ static void closedirp(DIR **d)
 		(void)closedir(*d);
 }
 
-static int list(const struct slo_spool *s, uint64_t first[SLO_SPOOL_SEGMENTS_MAX + 1], size_t *ret_count)
+static int list(const struct slo_spool *s, uint64_t first[SLO_SPOOL_SEGMENTS_MAX + 1],
+                size_t *ret_count)
 {
 	slo_cleanup(slo_closep) int fd = openat(s->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	slo_cleanup(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);

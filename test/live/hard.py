@@ -45,7 +45,7 @@ def collector():
     assert refused and agent.count("agent_export_records_total", "span", "dropped") == 0
     agent.stop()
     print(f"collector: 400, garbage, cut, slow, 429: {len(agent.sent)} spans taken, {len(sink.spans)} came out, "
-          f"{refused:g} refused, {len(sink.asked)} requests")
+          f"{refused:g} refused, {len(sink.asked)} requests of spans")
 
 
 def down():

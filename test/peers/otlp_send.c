@@ -166,6 +166,7 @@ int main(int argc, char **argv)
 		(unsigned long long)st.exported[SLO_OTLP_LOGS],
 		(unsigned long long)st.exported[SLO_OTLP_METRICS], (unsigned long long)st.retried,
 		(unsigned long long)(st.rejected[0] + st.rejected[1] + st.rejected[2]),
-		(unsigned long long)(st.dropped[0] + st.dropped[1] + st.dropped[2]), st.why);
+		(unsigned long long)(st.dropped[0] + st.dropped[1] + st.dropped[2]),
+		st.last[SLO_OTLP_TRACES].why);
 	return 0;
 }

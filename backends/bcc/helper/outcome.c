@@ -15,10 +15,8 @@ static const struct {
 	const char *text;
 	int code;
 } passing[] = {
-	{ "out of memory", -ENOMEM },
-	{ "Cannot allocate memory", -ENOMEM },
-	{ "No space left on device", -ENOSPC },
-	{ "Too many open files", -EMFILE },
+	{ "out of memory", -ENOMEM },           { "Cannot allocate memory", -ENOMEM },
+	{ "No space left on device", -ENOSPC }, { "Too many open files", -EMFILE },
 	{ "Input/output error", -EIO },
 };
 

@@ -91,8 +91,7 @@ void slo_live_freep(struct slo_live **live)
 		slo_live_release_held(l, true);
 	if (l->baselines && l->model)
 		slo_live_state_write(l);
-	if (l->exporter)
-		slo_otlp_exporter_drain(l->exporter, DRAIN_MS);
+	slo_live_metrics_stop(l, DRAIN_MS);
 	if (l->webhook)
 		slo_webhook_drain(l->webhook, DRAIN_MS);
 	slo_otlp_exporter_freep(&l->exporter);

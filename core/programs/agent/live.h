@@ -199,8 +199,10 @@ struct slo_live {
 	struct slo_live_counts count;
 	uint64_t slot_ns;
 	uint64_t next_evaluation_ns, next_metrics_ns, next_state_ns; /* CLOCK_MONOTONIC */
-	uint64_t export_told_ns; /* CLOCK_MONOTONIC; 0: never */
-	bool export_fails; /* what was told then */
+	struct {
+		uint64_t at_ns; /* CLOCK_MONOTONIC; 0: never */
+		enum slo_otlp_verdict verdict;
+	} export_told[SLO_OTLP_KIND_MAX_];
 	int timer; /* runs out when the next batch is due */
 	uint64_t timer_ns; /* when that is, CLOCK_MONOTONIC; 0: it is not set */
 	int lock; /* of the state folder */
@@ -321,6 +323,8 @@ int slo_live_client(struct slo_live *l, struct slo_err *err);
 /* live_metrics.c */
 int slo_live_metrics_init(struct slo_live *l, struct slo_err *err);
 void slo_live_metrics_tick(struct slo_live *l);
+/* At the end: what waits for the collector is sent, as far as @timeout_ms goes; what is lost is told. */
+void slo_live_metrics_stop(struct slo_live *l, uint64_t timeout_ms);
 
 /* live_state.c: what survives a restart. */
 int slo_live_state_open(struct slo_live *l, struct slo_err *err);

@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/export/otlp_target.h"
 #include "core/export/prometheus.h"
 #include "core/programs/agent/live.h"
 #include "core/programs/secret.h"
@@ -308,24 +309,65 @@ int slo_live_metrics_init(struct slo_live *l, struct slo_err *err)
 	return r < 0 ? slo_err_set(err, r, "[metrics] listen: %s", why.msg) : 0;
 }
 
-/* Once where it begins to fail and once where it works again, at most every minute: nobody else says so. */
+/* One kind of @st, by its last verdict. */
+static void say_export(const struct slo_otlp_exporter_stats *st, enum slo_otlp_kind kind)
+{
+	const char *name = slo_otlp_kind_name(kind), *why = st->last[kind].why;
+
+	switch (st->last[kind].verdict) {
+	case SLO_OTLP_AGAIN:
+		slo_log_warn(
+			"export fails, and is tried again: %s: %s (is a collector there? [otlp] endpoint "
+			"is its port for OTLP over HTTP, mostly 4318) waiting_bytes=%" PRIu64,
+			name, why, st->queue_bytes + st->spool_bytes);
+		break;
+	case SLO_OTLP_REFUSED:
+		slo_log_warn(
+			"export is refused, %" PRIu64
+			" items are lost: %s: %s (they are not sent again: does the collector take "
+			"%s there, and are [otlp] endpoint and headers right?)",
+			st->rejected[kind], name, why, name);
+		break;
+	case SLO_OTLP_ACCEPTED:
+		slo_log_info("export works again: %s", name);
+		break;
+	}
+}
+
+/* Each kind where it begins to fail, to be refused, or to work again, at most every minute: nobody else says so. */
 static void tell_export(struct slo_live *l)
 {
 	struct slo_otlp_exporter_stats st;
 
 	slo_otlp_exporter_stats(l->exporter, &st);
-	if (st.failing == l->export_fails ||
-	    (l->export_told_ns && l->now_ns - l->export_told_ns < 60 * SLO_NS_PER_SEC))
+	for (enum slo_otlp_kind k = 0; k < SLO_OTLP_KIND_MAX_; k++) {
+		uint64_t *at_ns = &l->export_told[k].at_ns;
+
+		if (st.last[k].verdict == l->export_told[k].verdict ||
+		    (*at_ns && l->now_ns - *at_ns < 60 * SLO_NS_PER_SEC))
+			continue;
+		l->export_told[k].verdict = st.last[k].verdict;
+		*at_ns = l->now_ns;
+		say_export(&st, k);
+	}
+}
+
+void slo_live_metrics_stop(struct slo_live *l, uint64_t timeout_ms)
+{
+	struct slo_otlp_exporter_stats before, after;
+
+	if (!l->exporter)
 		return;
-	l->export_fails = st.failing;
-	l->export_told_ns = l->now_ns;
-	if (st.failing) {
-		slo_log_warn(
-			"export fails, and is tried again: %s (is a collector there? [otlp] endpoint is its "
-			"port for OTLP over HTTP, mostly 4318) waiting_bytes=%" PRIu64,
-			st.why, st.queue_bytes + st.spool_bytes);
-	} else {
-		slo_log_info("export works again");
+	slo_otlp_exporter_stats(l->exporter, &before);
+	slo_otlp_exporter_drain(l->exporter, timeout_ms);
+	slo_otlp_exporter_stats(l->exporter, &after);
+	for (enum slo_otlp_kind k = 0; k < SLO_OTLP_KIND_MAX_; k++) {
+		if (after.dropped[k] > before.dropped[k])
+			slo_log_warn(
+				"%" PRIu64
+				" items were not sent before the end, and are lost: %s (does [agent] "
+				"state_dir name a folder with room?)",
+				after.dropped[k] - before.dropped[k], slo_otlp_kind_name(k));
 	}
 }
 

@@ -459,9 +459,10 @@ static void only_what_may_pass_is_retried(void **state)
 		assert_int_equal(st.exported[SLO_OTLP_TRACES], rows[i].retried ? 5 : 0);
 		assert_int_equal(st.rejected[SLO_OTLP_TRACES], rows[i].retried ? 0 : 5);
 		assert_int_equal(st.retried, rows[i].retried);
-		assert_int_equal(st.failing, !rows[i].retried);
+		assert_int_equal(st.last[SLO_OTLP_TRACES].verdict,
+		                 rows[i].retried ? SLO_OTLP_ACCEPTED : SLO_OTLP_REFUSED);
 		assert_int_equal(st.queue_batches, 0);
-		assert_true(st.why[0] != '\0');
+		assert_true(st.last[SLO_OTLP_TRACES].why[0] != '\0');
 		close_rig(&rig);
 	}
 }
@@ -484,8 +485,8 @@ static void partial_success_is_counted_never_retried(void **state)
 	assert_int_equal(server_count(rig.server), 1);
 	assert_int_equal(st.exported[SLO_OTLP_TRACES], 3);
 	assert_int_equal(st.rejected[SLO_OTLP_TRACES], 2);
-	assert_non_null(strstr(st.why, "bad"));
-	assert_false(st.failing);
+	assert_non_null(strstr(st.last[SLO_OTLP_TRACES].why, "bad"));
+	assert_int_equal(st.last[SLO_OTLP_TRACES].verdict, SLO_OTLP_ACCEPTED);
 	close_rig(&rig);
 }
 
@@ -533,7 +534,7 @@ static void outage_costs_delay_alone(void **state)
 	}
 	run_for(&rig, 200);
 	st = stats_of(&rig);
-	assert_true(st.failing);
+	assert_int_equal(st.last[SLO_OTLP_TRACES].verdict, SLO_OTLP_AGAIN);
 	assert_true(st.queue_bytes <= 20000);
 	assert_true(st.spool_batches >= 89);
 	assert_int_equal(st.spool_batches + st.queue_batches, 100);
