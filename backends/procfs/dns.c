@@ -64,6 +64,8 @@ static struct sock_filter filter[] = {
 	BPF_STMT(BPF_RET | BPF_K, 0),
 };
 
+static struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+
 struct key {
 	uint8_t laddr[16];
 	uint8_t raddr[16];
@@ -81,6 +83,7 @@ struct query {
 
 struct dns {
 	int fd;
+	bool muted;
 	struct slo_map *queries;
 	struct slo_procfs_options options;
 	struct slo_hist hist; /* of this interval */
@@ -263,11 +266,24 @@ static int take(struct dns *d)
 	return 0;
 }
 
+/* Of packets that came while it was muted, or were under way to the socket when that began. */
+static void discard(const struct dns *d)
+{
+	uint8_t byte;
+
+	for (int i = 0; i < BATCH && recv(d->fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0; i++)
+		continue;
+}
+
 static int dns_poll(void *state, slo_procfs_event_fn fn, void *user, struct slo_err *err)
 {
 	struct dns *d = state;
 	int given = 0, r = 0;
 
+	if (d->muted) {
+		discard(d);
+		return 0;
+	}
 	d->fn = fn;
 	d->user = user;
 	(void)slo_clock_follow_realtime(&d->offset_ns);
@@ -309,10 +325,19 @@ static void dns_close(void *state)
 	free(d);
 }
 
+static int attach(int fd, bool mute, struct slo_err *err)
+{
+	const struct sock_fprog all = { SLO_ARRAY_SIZE(filter), filter };
+	const struct sock_fprog none = { SLO_ARRAY_SIZE(nothing), nothing };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, mute ? &none : &all, sizeof(all)))
+		return slo_err_set(err, -errno, "packet socket: %s", strerror(errno));
+	return 0;
+}
+
 /* The filter goes on before the protocol, so that nothing else ever queues up. */
 static int open_socket(struct slo_err *err)
 {
-	const struct sock_fprog prog = { SLO_ARRAY_SIZE(filter), filter };
 	const struct sockaddr_ll any = { .sll_family = AF_PACKET,
 		                         .sll_protocol = htons(ETH_P_ALL) };
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -324,14 +349,13 @@ static int open_socket(struct slo_err *err)
 	/* With CAP_NET_ADMIN beyond the system's limit; without it, up to that. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)))
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) ||
-	    bind(fd, (const struct sockaddr *)&any, sizeof(any))) {
-		code = -errno;
+	code = attach(fd, false, err);
+	if (!code && (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) ||
+	              bind(fd, (const struct sockaddr *)&any, sizeof(any))))
+		code = slo_err_set(err, -errno, "packet socket: %s", strerror(errno));
+	if (code)
 		(void)close(fd);
-		return slo_err_set(err, code, "packet socket: %s", strerror(-code));
-	}
-	return fd;
+	return code ? code : fd;
 }
 
 static int dns_open(int root, void **ret_state, struct slo_err *err)
@@ -387,6 +411,24 @@ static int dns_fd(void *state)
 	return d->fd;
 }
 
+/* The descriptor stays: CAP_NET_RAW, which another would take, is dropped once all is attached. */
+static int dns_mute(void *state, bool mute, struct slo_err *err)
+{
+	struct dns *d = state;
+	int r = mute == d->muted ? 0 : attach(d->fd, mute, err);
+
+	if (r || mute == d->muted)
+		return r;
+	d->muted = mute;
+	if (!mute)
+		d->from_ns = slo_clock_monotonic_ns();
+	slo_map_clear(d->queries);
+	d->hist = (struct slo_hist){ 0 };
+	if (mute)
+		discard(d);
+	return 0;
+}
+
 static int dns_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, void *user,
                     struct slo_err *err)
 {
@@ -394,6 +436,8 @@ static int dns_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, void *
 	struct slo_probe_event ev;
 	int r = dns_poll(state, fn, user, err);
 
+	if (d->muted)
+		return 0;
 	sweep(d);
 	if (d->hist.count && now_ns > d->from_ns) {
 		slo_interval_event(&ev, SLO_SIG_DNS_LATENCY, SLO_EV_HIST, d->from_ns, now_ns);
@@ -414,5 +458,6 @@ const struct slo_procfs_reader slo_procfs_dns = {
 	.close = dns_close,
 	.tune = dns_tune,
 	.fd = dns_fd,
+	.mute = dns_mute,
 	.poll = dns_poll,
 };

@@ -18,7 +18,7 @@ static const struct slo_procfs_reader *const readers[] = {
 };
 
 struct row {
-	void *state; /* NULL: not served, or switched off */
+	void *state; /* NULL: not served, or switched off and not merely muted */
 	bool serves;
 	int told; /* error of the last reading, told once; 0 it went well */
 	uint64_t singles; /* single events since the last histogram, which has them too */
@@ -238,25 +238,32 @@ static int procfs_open(const struct slo_backend_config *cfg,
 	return 0;
 }
 
+static int enable_row(struct procfs *be, size_t row, bool on, struct slo_err *err)
+{
+	const struct slo_procfs_reader *reader = readers[row];
+	void **state = &be->rows[row].state;
+	int r = 0;
+
+	if (*state && reader->mute)
+		return reader->mute(*state, !on, err);
+	/* Opened anew, so that the time switched off is not averaged in. */
+	if (on) {
+		r = *state ? 0 : reader->open(be->root, state, err);
+		tune(be, row);
+		return r;
+	}
+	reader->close(*state);
+	*state = NULL;
+	return 0;
+}
+
 static int procfs_enable(void *vbe, enum slo_signal sig, bool on, struct slo_err *err)
 {
 	struct procfs *be = vbe;
 
 	for (size_t i = 0; i < SLO_ARRAY_SIZE(readers); i++) {
-		struct row *row = &be->rows[i];
-
-		if (readers[i]->signal != sig || !row->serves)
-			continue;
-		/* Opened anew, so that the time switched off is not averaged in. */
-		if (on) {
-			int r = row->state ? 0 : readers[i]->open(be->root, &row->state, err);
-
-			tune(be, i);
-			return r;
-		}
-		readers[i]->close(row->state);
-		row->state = NULL;
-		return 0;
+		if (readers[i]->signal == sig && be->rows[i].serves)
+			return enable_row(be, i, on, err);
 	}
 	return slo_err_set(err, -ENOTSUP, "procfs: cannot give %s", slo_signal_desc(sig)->name);
 }

@@ -31,6 +31,11 @@ struct slo_procfs_reader {
 	void (*tune)(void *state, const struct slo_procfs_options *options);
 	/* A descriptor that is readable when read() has something to give before the interval is over; NULL: none. */
 	int (*fd)(void *state);
+	/*
+	 * Nothing is given until it is unmuted, and the time between is not averaged in: for a reader that could not be opened
+	 * again, since a right it takes is dropped by then. NULL: it is closed, and opened anew. 0 or negative errno; idempotent.
+	 */
+	int (*mute)(void *state, bool mute, struct slo_err *err);
 	/* Gives single events that came by now; NULL where there is no fd. Number given, or negative errno. */
 	int (*poll)(void *state, slo_procfs_event_fn fn, void *user, struct slo_err *err);
 };

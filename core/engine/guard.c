@@ -15,6 +15,7 @@ SLO_TABLE_COMPLETE(shed_order, SLO_SIG_MAX_);
 struct shed {
 	bool is_shed;
 	uint64_t hold_ns; /* 0: never shed yet */
+	uint64_t tried_ns; /* to restore it */
 	unsigned int turn; /* of the sheds: the last one is restored first */
 };
 
@@ -124,7 +125,8 @@ static const struct slo_guard_program *restorable(const struct slo_guard *g,
 		const struct slo_guard_program *p = &now->program[i];
 		const struct shed *s = &g->shed[slot_of(p->signals)];
 
-		if (p->on || !s->is_shed || now->now_ns - g->last_shed_ns < s->hold_ns)
+		if (p->on || !s->is_shed || now->now_ns - g->last_shed_ns < s->hold_ns ||
+		    now->now_ns - s->tried_ns < s->hold_ns)
 			continue;
 		if (!best || s->turn > g->shed[slot_of(best->signals)].turn)
 			best = p;
@@ -163,7 +165,7 @@ static void decide(struct slo_guard *g, const struct slo_guard_reading *now,
 	if (step->action == SLO_GUARD_SHED)
 		remember_shed(g, p->signals, now->now_ns);
 	else
-		g->shed[slot_of(p->signals)].is_shed = false;
+		g->shed[slot_of(p->signals)].tried_ns = now->now_ns;
 }
 
 struct slo_guard_step slo_guard_take(struct slo_guard *g, const struct slo_guard_reading *now)

@@ -58,7 +58,7 @@ void slo_guard_set_limit(struct slo_guard *guard, double max_pct);
 /*
  * Takes one reading; the first only begins. What comes back is to be done by the caller, who says in the next reading
  * what is on. The costliest program is shed first; those whose cost is not known, and ties, in the order of shed_order[]
- * in guard.c.
+ * in guard.c. What was to be restored and is not on in the next reading is tried again after its hold, the others before it.
  */
 struct slo_guard_step slo_guard_take(struct slo_guard *guard, const struct slo_guard_reading *now);
 

@@ -26,6 +26,7 @@ struct slo_agent_guard {
 	struct slo_guard *guard; /* NULL: nothing to guard (replay, null) */
 	bool told; /* the first tick was */
 	uint64_t shed; /* SLO_SIG_BIT of each that is off for now */
+	uint64_t stuck; /* of those, which could not be switched on again: told */
 	uint64_t sheds, restores;
 	uint64_t process_ns; /* CPU time at the last tick */
 	uint64_t delivered[SLO_SIG_MAX_]; /* at the last tick */

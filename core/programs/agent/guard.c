@@ -67,29 +67,57 @@ static void name_signals(uint64_t signals, char *buf, size_t size)
 	}
 }
 
-static void apply(struct slo_agent *a, const struct slo_guard_step *step)
+/* The signals that could be switched. What cannot be switched on again says why the first time. */
+static uint64_t switch_all(struct slo_agent *a, uint64_t signals, bool on)
 {
-	bool on = step->action == SLO_GUARD_RESTORE;
-	char names[128];
+	uint64_t done = 0;
 
-	name_signals(step->signals, names, sizeof(names));
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		const uint64_t bit = SLO_SIG_BIT(i);
 		struct slo_err err = { 0 };
 
-		if ((step->signals & SLO_SIG_BIT(i)) &&
-		    slo_session_enable(a->session, (enum slo_signal)i, on, &err) < 0)
+		if (!(signals & bit))
+			continue;
+		if (slo_session_enable(a->session, (enum slo_signal)i, on, &err) >= 0) {
+			done |= bit;
+			continue;
+		}
+		if (!on || !(a->guard.stuck & bit))
 			slo_log_err("overhead: %s", err.msg);
+		if (on)
+			a->guard.stuck |= bit;
 	}
-	if (on) {
-		a->guard.shed &= ~step->signals;
-		a->guard.restores++;
-		slo_log_write(NULL, SLO_LOG_INFO,
-		              "overhead: measured again signals=%s overhead_pct=%.2f limit_pct=%g",
-		              names, step->overhead_pct, a->cfg->safety.max_overhead_pct);
+	return done;
+}
+
+static void restore(struct slo_agent *a, const struct slo_guard_step *step)
+{
+	uint64_t back = switch_all(a, step->signals, true) & a->guard.shed;
+	char names[128];
+
+	a->guard.shed &= ~back;
+	a->guard.stuck &= ~back;
+	if (!back)
+		return;
+	a->guard.restores++;
+	name_signals(back, names, sizeof(names));
+	slo_log_write(NULL, SLO_LOG_INFO,
+	              "overhead: measured again signals=%s overhead_pct=%.2f limit_pct=%g", names,
+	              step->overhead_pct, a->cfg->safety.max_overhead_pct);
+}
+
+static void apply(struct slo_agent *a, const struct slo_guard_step *step)
+{
+	char names[128];
+
+	if (step->action == SLO_GUARD_RESTORE) {
+		restore(a, step);
 		return;
 	}
+	(void)switch_all(a, step->signals, false);
 	a->guard.shed |= step->signals;
 	a->guard.sheds++;
+	name_signals(step->signals, names, sizeof(names));
 	slo_log_write(NULL, SLO_LOG_WARN,
 	              "overhead: shed signals=%s overhead_pct=%.2f limit_pct=%g program_pct=%.2f",
 	              names, step->overhead_pct, a->cfg->safety.max_overhead_pct,

@@ -159,6 +159,32 @@ static void restored_when_the_storm_is_over_and_held_longer_each_time(void **sta
 	assert_int_equal(until(g, &h, &step, 300), 0);
 }
 
+static void what_did_not_come_back_is_tried_again_after_the_others(void **state)
+{
+	slo_guard_auto struct slo_guard *g = new_guard(3);
+	struct host h = new_host();
+	struct slo_guard_step step;
+	unsigned int waited;
+
+	(void)state;
+	h.cost_pct[0] = 5;
+	h.cost_pct[1] = 4;
+	assert_true(until(g, &h, &step, 10) > 0);
+	assert_true(until(g, &h, &step, 10) > 0);
+	h.cost_pct[0] = h.cost_pct[1] = 0.1;
+	assert_true(until(g, &h, &step, 60) > 0);
+	assert_int_equal(step.action, SLO_GUARD_RESTORE);
+	assert_int_equal(step.signals, DNS);
+	h.r.program[1].on = false; /* it was refused */
+	assert_int_equal(until(g, &h, &step, 60), SLO_GUARD_READINGS);
+	assert_int_equal(step.signals, RUNQ);
+	waited = until(g, &h, &step, 60);
+	assert_int_equal(step.action, SLO_GUARD_RESTORE);
+	assert_int_equal(step.signals, DNS);
+	assert_true(waited >= 7 && waited <= 10);
+	assert_int_equal(until(g, &h, &step, 300), 0);
+}
+
 static void between_the_two_limits_nothing_changes(void **state)
 {
 	slo_guard_auto struct slo_guard *g = new_guard(3);
@@ -210,6 +236,7 @@ int main(void)
 		cmocka_unit_test(one_is_shed_after_the_other_until_it_suffices),
 		cmocka_unit_test(unknown_costs_are_shed_in_the_stated_order),
 		cmocka_unit_test(restored_when_the_storm_is_over_and_held_longer_each_time),
+		cmocka_unit_test(what_did_not_come_back_is_tried_again_after_the_others),
 		cmocka_unit_test(between_the_two_limits_nothing_changes),
 		cmocka_unit_test(a_limit_of_zero_never_sheds),
 		cmocka_unit_test(a_clock_that_stands_still_begins_anew),
