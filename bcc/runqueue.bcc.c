@@ -10,7 +10,7 @@
 BPF_TABLE("hash", __u32, __u64, runq_queued, 10240);
 
 /* By CPU; a plain map, for per-CPU ones begin with 4.6. */
-BPF_TABLE("hash", __u32, struct slo_turns, runq_turns, 1024);
+BPF_TABLE("array", __u32, struct slo_turns, runq_turns, 1024);
 
 static __always_inline void runq_queue(__u32 pid, __u64 now)
 {
@@ -48,14 +48,11 @@ static __always_inline void runq_left(struct task_struct *prev, __u64 now)
 static __always_inline __u32 runq_turn(__u64 cgroup_id, __u64 now, __u64 wait_ns)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), own = 0;
-	struct slo_turns fresh = {}, *t = runq_turns.lookup(&cpu);
+	struct slo_turns *t = runq_turns.lookup(&cpu);
 
-	if (!t) {
-		fresh.turn[0].holder = cgroup_id;
-		fresh.turn[0].since_ns = now;
-		runq_turns.update(&cpu, &fresh);
+	if (!t)
 		return SLO_ABI_WAIT_OTHER;
-	}
+	slo_keep(t);
 	if (wait_ns)
 		own = slo_turns_own(t, cgroup_id, now, wait_ns);
 	slo_turns_take(t, cgroup_id, now);

@@ -1,41 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Whose a CPU was during a wait for it: its last turns, and who had it for most of the time before them. The turns are of the
+ * Whose a CPU was during a wait for it: its last turns, and who had most of the time before them. The turns are of the
  * programs of old kernels: no loops, and each element at a constant place, so the newest stands first, and turns move down. No
  * maps here, for their syntax differs.
  */
 #ifndef SLO_BPF_SLO_TURNS_H
 #define SLO_BPF_SLO_TURNS_H
 
-/* The time before the turns that are kept. */
-struct slo_past {
-	__u64 holder; /* cgroup id of whom it was mostly */
+/* What one cgroup had of a CPU's past. */
+struct slo_share {
+	__u64 holder; /* cgroup id */
 	__u64 since_ns; /* from here on; what is older counts as others' */
-	__u64 had_ns; /* by the holder, of span_ns */
-	__u64 span_ns; /* the later part of it */
+	__u64 had_ns; /* of span_ns */
 };
 
-/* Of so much how it is shared is known; each time that is reached, what it was before counts for less. */
-#define SLO_SPAN_SHIFT 26 /* 67 ms */
+/* The time before the turns that are kept, of the two who had most of it. */
+struct slo_past {
+	struct slo_share share[2];
+	__u64 span_ns; /* its later part, by which the rest is judged */
+};
 
-/* A turn of @holder's that began @since_ns and lasted for @ns is the past's now; the holder had the CPU for @had_ns of it. */
+/* Each time that the span is so long, what was before counts for half as much. */
+#define SLO_SPAN_SHIFT 24 /* 17 ms */
+
+/* Loaded by words, and stored at constant places: of two pointers a compiler makes a computed one, which old verifiers refuse. */
+static __always_inline struct slo_share slo_share_get(const struct slo_share *from)
+{
+	struct slo_share s = *from;
+
+	slo_opaque(s.holder);
+	slo_opaque(s.since_ns);
+	slo_opaque(s.had_ns);
+	return s;
+}
+
+static __always_inline void slo_share_set(struct slo_share *to, struct slo_share s)
+{
+	slo_opaque(s.holder);
+	slo_opaque(s.since_ns);
+	slo_opaque(s.had_ns);
+	to->holder = s.holder;
+	to->since_ns = s.since_ns;
+	to->had_ns = s.had_ns;
+}
+
+/* A turn of @ns that began @since_ns is the past's now; @holder had @had_ns of it. */
 static __always_inline void slo_past_add(struct slo_past *p, __u64 holder, __u64 since_ns, __u64 ns,
                                          __u64 had_ns)
 {
-	__u64 had = p->had_ns + (p->holder == holder ? had_ns : 0), span = p->span_ns + ns, parts;
+	struct slo_share a = slo_share_get(&p->share[0]), b = slo_share_get(&p->share[1]);
+	__u64 span = p->span_ns + ns, parts = (span >> SLO_SPAN_SHIFT) + 1;
+	int first = a.holder == holder || (b.holder != holder && a.had_ns <= b.had_ns);
+	struct slo_share to = first ? a : b;
 
-	if (had * 2 < span) {
-		p->holder = holder;
-		p->since_ns = since_ns;
-		had = had_ns;
-		span = ns;
+	if (to.holder == holder) {
+		to.had_ns += had_ns;
+	} else if (to.had_ns < had_ns) {
+		to.holder = holder;
+		to.since_ns = since_ns;
+		to.had_ns = had_ns;
 	}
-	parts = span >> SLO_SPAN_SHIFT;
-	if (parts) {
-		had /= parts + 1;
-		span /= parts + 1;
+	if (first)
+		a = to;
+	else
+		b = to;
+	if (parts > 1) {
+		a.had_ns /= parts;
+		b.had_ns /= parts;
+		span /= parts;
 	}
-	p->had_ns = had;
+	slo_share_set(&p->share[0], a);
+	slo_share_set(&p->share[1], b);
 	p->span_ns = span;
 }
 
@@ -43,11 +78,13 @@ static __always_inline void slo_past_add(struct slo_past *p, __u64 holder, __u64
 static __always_inline __u64 slo_past_part(const struct slo_past *p, __u64 cgroup_id, __u64 begin,
                                            __u64 end)
 {
-	__u64 from = p->since_ns > begin ? p->since_ns : begin;
+	struct slo_share a = slo_share_get(&p->share[0]), b = slo_share_get(&p->share[1]);
+	struct slo_share mine = a.holder == cgroup_id ? a : b;
+	__u64 from = mine.since_ns > begin ? mine.since_ns : begin;
 
-	if (p->holder != cgroup_id || end <= from)
+	if (mine.holder != cgroup_id || end <= from)
 		return 0;
-	return ((end - from) >> 6) * ((p->had_ns << 6) / (p->span_ns + 1));
+	return ((end - from) >> 6) * ((mine.had_ns << 6) / (p->span_ns + 1));
 }
 
 #define SLO_TURNS 4
