@@ -22,6 +22,7 @@ struct connects {
 	int netlink;
 	struct slo_map *sockets; /* cookie -> number of the walk */
 	struct slo_map *listening; /* ports: what comes in there was not connected from here */
+	struct slo_room room; /* of sockets */
 	uint32_t walk;
 	uint64_t from_ns, now_ns;
 	slo_procfs_event_fn fn; /* NULL in the first reading */
@@ -58,10 +59,13 @@ static void on_socket(void *user, const struct slo_sockdiag *s)
 	bool fresh;
 	uint32_t *walk = slo_map_get(c->sockets, &s->cookie, &fresh);
 
-	if (!walk)
+	if (!walk) {
+		c->room.beyond++;
 		return;
+	}
 	*walk = c->walk;
-	if (!fresh || !c->fn || !ns || slo_map_find(c->listening, &s->tuple.sport))
+	if (!fresh || c->room.lacked || !c->fn || !ns ||
+	    slo_map_find(c->listening, &s->tuple.sport))
 		return;
 	slo_hist_add(&c->hist, ns);
 	if (c->options.emit_all || ns >= c->options.threshold_ns)
@@ -78,11 +82,13 @@ static int read_all(struct connects *c, uint64_t now_ns, struct slo_err *err)
 	c->walk++;
 	c->now_ns = now_ns;
 	slo_map_clear(c->listening);
+	slo_room_begin(&c->room);
 	r = slo_sockdiag_dump(c->netlink, 1U << LISTEN, on_listener, c, err);
 	if (!r)
 		r = slo_sockdiag_dump(c->netlink, 1U << ESTABLISHED, on_socket, c, err);
 	if (r)
 		return r;
+	slo_room_end(&c->room);
 	while ((walk = slo_map_next(c->sockets, &pos, &key))) {
 		if (*walk != c->walk)
 			(void)slo_map_erase(c->sockets, key);
@@ -174,7 +180,7 @@ static int connect_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, vo
 	}
 	c->hist = (struct slo_hist){ 0 };
 	c->from_ns = now_ns;
-	return r;
+	return r ? r : slo_room_check(&c->room, "connections", SOCKETS_MAX, err);
 }
 
 const struct slo_procfs_reader slo_procfs_connect = {

@@ -31,6 +31,24 @@ void slo_interval_add(struct slo_hist *h, uint64_t ns, uint64_t count)
 		h->max_ns = ns;
 }
 
+void slo_room_begin(struct slo_room *room)
+{
+	room->beyond = 0;
+}
+
+void slo_room_end(struct slo_room *room)
+{
+	room->lacked = room->beyond > 0;
+}
+
+int slo_room_check(const struct slo_room *room, const char *what, size_t max, struct slo_err *err)
+{
+	if (!room->beyond)
+		return 0;
+	return slo_err_set(err, -ENOSPC, "%zu %s beyond the first %zu are not read", room->beyond,
+	                   what, max);
+}
+
 ssize_t slo_interval_text(int fd, char *buf, size_t size)
 {
 	size_t used = 0;

@@ -3,6 +3,7 @@
 #ifndef SLO_PROCFS_INTERVAL_H
 #define SLO_PROCFS_INTERVAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/base/err.h"
@@ -15,6 +16,21 @@ void slo_interval_event(struct slo_probe_event *ret, enum slo_signal sig, enum s
 
 /* @count measurements of @ns each: what is known where the kernel counts their number and their sum only. */
 void slo_interval_add(struct slo_hist *h, uint64_t ns, uint64_t count);
+
+/*
+ * Whether a table of what was last read holds all there is. Where in the last whole pass something found no room, what is
+ * first seen may be as old as the machine, and its total is not this interval's.
+ */
+struct slo_room {
+	size_t beyond; /* found no room in this pass */
+	bool lacked; /* in the last whole pass */
+};
+
+/* Once a pass: before it, and after it where it went over everything. */
+void slo_room_begin(struct slo_room *room);
+void slo_room_end(struct slo_room *room);
+/* 0, or -ENOSPC with @err: @what beyond the first @max are not read. */
+int slo_room_check(const struct slo_room *room, const char *what, size_t max, struct slo_err *err);
 
 /* Text of the open file from its begin, NUL-terminated. Bytes, or negative errno; -EFBIG where it does not fit. */
 ssize_t slo_interval_text(int fd, char *buf, size_t size);

@@ -3,6 +3,7 @@
 #ifndef SLO_PROCFS_READER_H
 #define SLO_PROCFS_READER_H
 
+#include "core/base/err.h"
 #include "core/model/event.h"
 #include "core/model/verdict.h"
 

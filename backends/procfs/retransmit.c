@@ -15,8 +15,9 @@
 #include "core/base/map.h"
 
 #define SOCKETS_MAX 16384
-#define STATES 0xfff /* all, but they that have no timer: below */
+#define STATES 0xfff /* all, but they that have no timer, or no TCP_INFO: below */
 #define NO_TIMER (1U << 7 | 1U << 10) /* closed, listening */
+#define NO_INFO (1U << 6) /* TIME_WAIT, of which there may be more than of all others */
 #define SYN_SENT 2
 
 struct seen {
@@ -28,6 +29,7 @@ struct retransmit {
 	int netlink, snmp;
 	bool blind; /* no sock_diag: the namespace's number is all */
 	struct slo_map *sockets; /* cookie -> struct seen */
+	struct slo_room room;
 	uint32_t walk;
 	uint64_t total; /* the namespace's */
 	uint64_t told; /* of this interval, by connections */
@@ -54,10 +56,18 @@ static void give(struct retransmit *t, const struct slo_sockdiag *s, uint64_t co
 static void on_socket(void *user, const struct slo_sockdiag *s)
 {
 	struct retransmit *t = user;
-	struct seen *known = slo_map_get(t->sockets, &s->cookie, NULL);
+	struct seen *known;
+	bool fresh;
 
-	if (!known)
+	if (!s->has_info)
 		return;
+	known = slo_map_get(t->sockets, &s->cookie, &fresh);
+	if (!known) {
+		t->room.beyond++;
+		return;
+	}
+	if (fresh && t->room.lacked)
+		known->total = s->total_retrans;
 	if (t->fn && s->total_retrans > known->total) {
 		t->told += s->total_retrans - known->total;
 		give(t, s, s->total_retrans - known->total);
@@ -88,11 +98,15 @@ static int read_all(struct retransmit *t, uint64_t now_ns, struct slo_err *err)
 	t->walk++;
 	t->told = 0;
 	t->now_ns = now_ns;
-	r = t->blind ? 0 : slo_sockdiag_dump(t->netlink, STATES & ~NO_TIMER, on_socket, t, err);
+	slo_room_begin(&t->room);
+	r = t->blind ? 0
+	             : slo_sockdiag_dump(t->netlink, STATES & ~(NO_TIMER | NO_INFO), on_socket, t,
+	                                 err);
 	if (r == -ENOENT && !t->fn)
 		t->blind = true;
 	else if (r)
 		return r;
+	slo_room_end(&t->room);
 	forget_gone(t);
 	grown = total - t->total;
 	if (t->fn && total > t->total && grown > t->told)
@@ -172,7 +186,7 @@ static int retransmit_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn,
 	t->fn = fn;
 	t->user = user;
 	r = read_all(t, now_ns, err);
-	return r;
+	return r ? r : slo_room_check(&t->room, "connections", SOCKETS_MAX, err);
 }
 
 const struct slo_procfs_reader slo_procfs_retransmit = {

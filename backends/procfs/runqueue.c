@@ -48,6 +48,7 @@ struct runqueue {
 	int names; /* hierarchy that ids are of; -1 none */
 	bool v2;
 	struct slo_map *threads, *processes, *groups;
+	struct slo_room room; /* of threads */
 	uint32_t pass; /* number of the present one over all processes */
 	uint32_t next; /* process to go on with; 0: a pass begins */
 	uint64_t from_ns;
@@ -141,11 +142,13 @@ static void read_thread(struct runqueue *q, uint32_t pid, const char *tid_text, 
 		return;
 	key = (uint32_t)tid;
 	last = slo_map_get(q->threads, &key, &fresh);
-	if (!last)
+	if (!last) {
+		q->room.beyond++;
 		return;
-	/* A thread made since the last pass has waited since then only. */
+	}
+	/* A thread made since the last pass has waited since then only: where that one had room for all. */
 	if (fresh)
-		*last = (struct thread){ 0 };
+		*last = q->room.lacked ? now : (struct thread){ 0 };
 	slices = now.slices - last->slices;
 	if (q->giving && now.slices > last->slices && now.wait_ns >= last->wait_ns)
 		add(q, cgroup_of(q, pid, now_ns), pid, (now.wait_ns - last->wait_ns) / slices,
@@ -204,8 +207,10 @@ static int read_all(struct runqueue *q, uint64_t now_ns, uint64_t budget_ns, str
 		slo_closep(&fd);
 		return slo_err_set(err, fd < 0 ? fd : -ENOMEM, "/proc: cannot be listed");
 	}
-	if (!q->next)
+	if (!q->next) {
 		q->pass++;
+		slo_room_begin(&q->room);
+	}
 	/* In ascending order, as procfs lists them. */
 	while ((e = readdir(dir))) {
 		if (slo_text_u64(e->d_name, 10, &pid) || pid < q->next)
@@ -219,6 +224,7 @@ static int read_all(struct runqueue *q, uint64_t now_ns, uint64_t budget_ns, str
 	}
 	(void)closedir(dir);
 	q->next = 0;
+	slo_room_end(&q->room);
 	forget_gone(q);
 	return 0;
 }
@@ -337,7 +343,7 @@ static int runqueue_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, v
 		fn(user, &ev);
 	}
 	q->from_ns = now_ns;
-	return r;
+	return r ? r : slo_room_check(&q->room, "threads", THREADS_MAX, err);
 }
 
 const struct slo_procfs_reader slo_procfs_runqueue = {

@@ -9,7 +9,6 @@
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -66,6 +65,7 @@ static void take_info(struct slo_sockdiag *s, const struct rtattr *attr)
 	size_t len = (size_t)RTA_PAYLOAD(attr);
 
 	memcpy(&info, RTA_DATA(attr), len < sizeof(info) ? len : sizeof(info));
+	s->has_info = true;
 	s->total_retrans = info.tcpi_total_retrans;
 	s->rtt_us = info.tcpi_rtt;
 }

@@ -3,6 +3,7 @@
 #ifndef SLO_PROCFS_SOCKDIAG_H
 #define SLO_PROCFS_SOCKDIAG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/err.h"
@@ -12,6 +13,7 @@ struct slo_sockdiag {
 	uint64_t cookie; /* of the socket, until the machine is restarted */
 	struct slo_conn_tuple tuple;
 	uint8_t state; /* TCP_* */
+	bool has_info; /* else what follows is unknown: a connection the kernel keeps a stub of, and no TCP_INFO */
 	uint32_t total_retrans; /* segments sent again since it was made */
 	uint32_t rtt_us; /* smoothed; 0 unknown */
 	uint32_t inode;

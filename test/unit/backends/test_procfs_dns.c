@@ -60,9 +60,8 @@ static void look_up(const struct wire *w)
 	uint8_t buf[64];
 
 	assert_int_equal(send(w->client, query, sizeof(query), 0), sizeof(query));
-	assert_int_equal(
-		recvfrom(w->server, buf, sizeof(buf), 0, (struct sockaddr *)&peer, &size),
-		sizeof(query));
+	assert_int_equal(recvfrom(w->server, buf, sizeof(buf), 0, (struct sockaddr *)&peer, &size),
+	                 sizeof(query));
 	buf[2] |= 0x80;
 	assert_int_equal(
 		sendto(w->server, buf, sizeof(query), 0, (const struct sockaddr *)&peer, size),
