@@ -94,6 +94,8 @@ void slo_live_freep(struct slo_live **live)
 	slo_live_metrics_stop(l, DRAIN_MS);
 	if (l->webhook)
 		slo_webhook_drain(l->webhook, DRAIN_MS);
+	l->now_ns = slo_clock_monotonic_ns();
+	slo_live_tell_tick(l);
 	slo_otlp_exporter_freep(&l->exporter);
 	slo_webhook_freep(&l->webhook);
 	slo_http_server_freep(&l->http);
