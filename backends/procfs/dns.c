@@ -17,21 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backends/decode.h"
+#include "backends/procfs/dns_lookups.h"
 #include "backends/procfs/interval.h"
 #include "backends/procfs/reader.h"
 #include "core/base/clock.h"
-#include "core/base/map.h"
 
 #define DNS_PORT 53
 #define SNAP_BYTES 512
-#define QUERIES_MAX 4096
-#define HEADER_BYTES 12
 #define RCVBUF_BYTES (1 << 20)
-/* glibc waits 5 s before it asks again, which renews the query's last transmission. */
-#define TIMEOUT_NS (6 * SLO_NS_PER_SEC)
-/* Packets wait for the loop no longer, or its times are wrong anyway. */
-#define QUEUED_NS (10 * SLO_NS_PER_SEC)
 /* One turn of the loop takes no more. */
 #define BATCH 1024
 
@@ -66,160 +59,14 @@ static struct sock_filter filter[] = {
 
 static struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 
-struct key {
-	uint8_t laddr[16];
-	uint8_t raddr[16];
-	uint16_t lport;
-	uint16_t id;
-	uint32_t family;
-};
-
-struct query {
-	uint64_t first_ns, last_ns; /* CLOCK_MONOTONIC */
-	uint32_t retries;
-	uint8_t name_len;
-	uint8_t name[SLO_ABI_NAME_LEN];
-};
-
 struct dns {
 	int fd;
 	bool muted;
-	struct slo_map *queries;
-	struct slo_procfs_options options;
-	struct slo_hist hist; /* of this interval */
+	struct slo_dns_lookups lookups;
 	uint64_t from_ns;
 	uint64_t offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC, at the last poll */
-	slo_procfs_event_fn fn;
-	void *user;
+	uint64_t lost; /* packets that the socket had no room for, not accounted yet */
 };
-
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-int slo_dns_packet_parse(const uint8_t *p, size_t size, struct slo_dns_packet *ret)
-{
-	struct slo_dns_packet d = { 0 };
-	size_t at;
-
-	if (size < 20)
-		return -EBADMSG;
-	if (p[0] >> 4 == 4) {
-		d.family = AF_INET;
-		memcpy(d.saddr, p + 12, 4);
-		memcpy(d.daddr, p + 16, 4);
-		at = (size_t)(p[0] & 0xf) * 4;
-	} else {
-		if (size < 40)
-			return -EBADMSG;
-		d.family = AF_INET6;
-		memcpy(d.saddr, p + 8, 16);
-		memcpy(d.daddr, p + 24, 16);
-		at = 40;
-	}
-	if (size < at + 8 + HEADER_BYTES)
-		return -EBADMSG;
-	d.sport = be16(p + at);
-	d.dport = be16(p + at + 2);
-	at += 8;
-	d.id = be16(p + at);
-	d.answer = p[at + 2] & 0x80;
-	d.truncated = p[at + 2] & 0x02;
-	d.rcode = p[at + 3] & 0xf;
-	/* Opcode QUERY, exactly one question, and an answer exactly where it comes from the port. */
-	if ((p[at + 2] & 0x78) || be16(p + at + 4) != 1 || d.answer != (d.sport == DNS_PORT))
-		return -EBADMSG;
-	d.question = p + at + HEADER_BYTES;
-	d.question_len = size - at - HEADER_BYTES;
-	*ret = d;
-	return 0;
-}
-
-static void key_of(const struct slo_dns_packet *p, struct key *k)
-{
-	*k = (struct key){ .id = p->id,
-		           .family = p->family,
-		           .lport = p->answer ? p->dport : p->sport };
-	memcpy(k->laddr, p->answer ? p->daddr : p->saddr, 16);
-	memcpy(k->raddr, p->answer ? p->saddr : p->daddr, 16);
-}
-
-static void on_query(struct dns *d, const struct slo_dns_packet *p, uint64_t now)
-{
-	struct query *q;
-	struct key key;
-	bool fresh;
-
-	key_of(p, &key);
-	q = slo_map_get(d->queries, &key, &fresh);
-	if (!q)
-		return;
-	q->last_ns = now;
-	if (!fresh) {
-		q->retries++;
-		return;
-	}
-	q->first_ns = now;
-	q->name_len =
-		(uint8_t)(p->question_len < sizeof(q->name) ? p->question_len : sizeof(q->name));
-	memcpy(q->name, p->question, q->name_len);
-}
-
-/* By way of the wire's record, so that names are read in one place. */
-static void give(struct dns *d, const struct key *k, const struct query *q, struct slo_abi_event *e)
-{
-	struct slo_probe_event ev;
-
-	e->version = SLO_ABI_VERSION;
-	e->size = sizeof(*e);
-	e->signal = SLO_ABI_DNS_LATENCY;
-	e->source = SLO_ABI_SRC_PROCFS;
-	e->family = (uint8_t)k->family;
-	e->proto = IPPROTO_UDP;
-	e->start_ns = q->first_ns;
-	e->sport = k->lport;
-	e->dport = DNS_PORT;
-	memcpy(e->saddr, k->laddr, sizeof(e->saddr));
-	memcpy(e->daddr, k->raddr, sizeof(e->daddr));
-	e->extra.dns.last_ns = q->last_ns;
-	e->extra.dns.id = k->id;
-	e->extra.dns.retries = (uint16_t)q->retries;
-	e->extra.dns.name_len = q->name_len;
-	memcpy(e->extra.dns.name, q->name, q->name_len);
-	if (slo_decode(e, sizeof(*e), slo_clock_realtime_offset_ns(), &ev, NULL) == 0)
-		d->fn(d->user, &ev);
-}
-
-static int on_answer(struct dns *d, const struct slo_dns_packet *p, uint64_t now)
-{
-	const struct query *found;
-	struct slo_abi_event e = { .kind = SLO_ABI_SAMPLE };
-	struct query q;
-	struct key key;
-
-	key_of(p, &key);
-	found = slo_map_find(d->queries, &key);
-	if (!found)
-		return 0;
-	q = *found;
-	(void)slo_map_erase(d->queries, &key);
-	e.value = now > q.first_ns ? now - q.first_ns : 0;
-	slo_hist_add(&d->hist, e.value);
-	if (!d->options.emit_all && e.value < d->options.threshold_ns && !p->rcode && !q.retries)
-		return 0;
-	e.extra.dns.rcode = p->rcode;
-	e.flags = p->truncated ? SLO_ABI_F_TRUNCATED : 0;
-	give(d, &key, &q, &e);
-	return 1;
-}
-
-uint64_t slo_dns_stamp_ns(uint64_t stamp_ns, uint64_t offset_ns, uint64_t now_ns)
-{
-	uint64_t ns = stamp_ns - offset_ns;
-
-	return ns <= now_ns && now_ns - ns < QUEUED_NS ? ns : now_ns;
-}
 
 /* The kernel's time of the packet; now where it has none. */
 static uint64_t stamp_of(const struct dns *d, struct msghdr *msg)
@@ -259,11 +106,9 @@ static int take(struct dns *d)
 	if (slo_dns_packet_parse(buf, (size_t)n, &p))
 		return 0;
 	/* On the loopback each packet passes twice; a router's passing traffic is no host's of ours. */
-	if (!p.answer && from.sll_pkttype == PACKET_OUTGOING)
-		on_query(d, &p, stamp_of(d, &msg));
-	else if (p.answer && from.sll_pkttype == PACKET_HOST)
-		return on_answer(d, &p, stamp_of(d, &msg));
-	return 0;
+	if (from.sll_pkttype != (p.answer ? PACKET_HOST : PACKET_OUTGOING))
+		return 0;
+	return slo_dns_lookups_take(&d->lookups, &p, from.sll_ifindex, stamp_of(d, &msg));
 }
 
 /* Of packets that came while it was muted, or were under way to the socket when that began. */
@@ -275,43 +120,41 @@ static void discard(const struct dns *d)
 		continue;
 }
 
-static int dns_poll(void *state, slo_procfs_event_fn fn, void *user, struct slo_err *err)
+/* Number of events; *@ret_drained: nothing is left in the socket. */
+static int take_all(struct dns *d, bool *ret_drained, struct slo_err *err)
 {
-	struct dns *d = state;
 	int given = 0, r = 0;
 
-	if (d->muted) {
-		discard(d);
-		return 0;
-	}
-	d->fn = fn;
-	d->user = user;
 	(void)slo_clock_follow_realtime(&d->offset_ns);
 	for (int i = 0; i < BATCH && (r = take(d)) >= 0; i++)
 		given += r;
+	*ret_drained = r == -EAGAIN;
 	if (r < 0 && r != -EAGAIN && r != -EINTR && r != -ENETDOWN)
 		return slo_err_set(err, r, "packet socket: %s", strerror(-r));
 	return given;
 }
 
-static void sweep(struct dns *d)
+static int dns_poll(void *state, slo_procfs_event_fn fn, void *user, struct slo_err *err)
 {
-	uint64_t now = slo_clock_monotonic_ns();
-	const struct query *q;
-	const void *key;
-	size_t pos = 0;
+	struct dns *d = state;
+	bool drained;
 
-	while ((q = slo_map_next(d->queries, &pos, &key))) {
-		struct slo_abi_event e = { .kind = SLO_ABI_TIMEOUT, .err = ETIMEDOUT };
-		struct key k;
-
-		if (now < q->last_ns + TIMEOUT_NS)
-			continue;
-		memcpy(&k, key, sizeof(k));
-		e.value = q->last_ns + TIMEOUT_NS - q->first_ns;
-		give(d, &k, q, &e);
-		(void)slo_map_erase(d->queries, key);
+	if (d->muted) {
+		discard(d);
+		return 0;
 	}
+	d->lookups.fn = fn;
+	d->lookups.user = user;
+	return take_all(d, &drained, err);
+}
+
+/* Packets for which the socket had no room since the last call. */
+static uint64_t take_drops(const struct dns *d)
+{
+	struct tpacket_stats st = { 0 };
+	socklen_t size = sizeof(st);
+
+	return getsockopt(d->fd, SOL_PACKET, PACKET_STATISTICS, &st, &size) ? 0 : st.tp_drops;
 }
 
 static void dns_close(void *state)
@@ -320,7 +163,7 @@ static void dns_close(void *state)
 
 	if (!d)
 		return;
-	slo_map_freep(&d->queries);
+	slo_dns_lookups_fini(&d->lookups);
 	slo_closep(&d->fd);
 	free(d);
 }
@@ -360,7 +203,6 @@ static int open_socket(struct slo_err *err)
 
 static int dns_open(int root, void **ret_state, struct slo_err *err)
 {
-	const struct slo_map_config map = { sizeof(struct key), sizeof(struct query), QUERIES_MAX };
 	struct dns *d = calloc(1, sizeof(*d));
 	int r;
 
@@ -368,7 +210,7 @@ static int dns_open(int root, void **ret_state, struct slo_err *err)
 	if (!d)
 		return slo_err_set(err, -ENOMEM, "procfs: out of memory");
 	d->fd = open_socket(err);
-	r = d->fd < 0 ? d->fd : slo_map_new(&d->queries, &map, err);
+	r = d->fd < 0 ? d->fd : slo_dns_lookups_init(&d->lookups, err);
 	if (r) {
 		dns_close(d);
 		return r;
@@ -401,7 +243,7 @@ static void dns_tune(void *state, const struct slo_procfs_options *options)
 {
 	struct dns *d = state;
 
-	d->options = *options;
+	d->lookups.options = *options;
 }
 
 static int dns_fd(void *state)
@@ -420,10 +262,9 @@ static int dns_mute(void *state, bool mute, struct slo_err *err)
 	if (r || mute == d->muted)
 		return r;
 	d->muted = mute;
-	if (!mute)
-		d->from_ns = slo_clock_monotonic_ns();
-	slo_map_clear(d->queries);
-	d->hist = (struct slo_hist){ 0 };
+	d->lost += take_drops(d);
+	slo_dns_lookups_clear(&d->lookups);
+	d->from_ns = slo_clock_monotonic_ns();
 	if (mute)
 		discard(d);
 	return 0;
@@ -433,21 +274,45 @@ static int dns_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, void *
                     struct slo_err *err)
 {
 	struct dns *d = state;
+	/* Before the socket is emptied: what was answered by then has been seen, or is among the drops. */
+	uint64_t seen_ns = slo_clock_monotonic_ns(), drops;
+	struct slo_hist *hist = &d->lookups.hist;
 	struct slo_probe_event ev;
-	int r = dns_poll(state, fn, user, err);
+	bool drained = false;
+	int r;
 
 	if (d->muted)
-		return 0;
-	sweep(d);
-	if (d->hist.count && now_ns > d->from_ns) {
+		return dns_poll(state, fn, user, err);
+	d->lookups.fn = fn;
+	d->lookups.user = user;
+	r = take_all(d, &drained, err);
+	drops = take_drops(d);
+	d->lost += drops;
+	if (drops)
+		d->lookups.lost_ns = slo_clock_monotonic_ns();
+	if (drained)
+		slo_dns_lookups_sweep(&d->lookups, seen_ns);
+	if (hist->count && now_ns > d->from_ns) {
 		slo_interval_event(&ev, SLO_SIG_DNS_LATENCY, SLO_EV_HIST, d->from_ns, now_ns);
-		ev.hist = d->hist;
-		ev.count = d->hist.count;
+		ev.hist = *hist;
+		ev.count = hist->count;
 		fn(user, &ev);
-		d->hist = (struct slo_hist){ 0 };
+		*hist = (struct slo_hist){ 0 };
 	}
 	d->from_ns = now_ns;
 	return r < 0 ? r : 0;
+}
+
+/* A packet is half a lookup, and on the loopback it passes twice: lookups lost are at most as many. */
+static void dns_account(void *state, struct slo_signal_stats *st)
+{
+	struct dns *d = state;
+
+	st->made += d->lost;
+	st->lost_ring += d->lost;
+	st->inflight_full += d->lookups.inflight_full;
+	st->unmatched += d->lookups.unmatched;
+	d->lost = d->lookups.inflight_full = d->lookups.unmatched = 0;
 }
 
 const struct slo_procfs_reader slo_procfs_dns = {
@@ -459,5 +324,6 @@ const struct slo_procfs_reader slo_procfs_dns = {
 	.tune = dns_tune,
 	.fd = dns_fd,
 	.mute = dns_mute,
+	.account = dns_account,
 	.poll = dns_poll,
 };

@@ -362,6 +362,8 @@ static int procfs_interval(void *vbe, uint64_t now_ns, struct slo_err *err)
 		struct row *row = &be->rows[i];
 		int r = row->state ? readers[i]->read(row->state, now_ns, deliver, be, &why) : 0;
 
+		if (row->state && readers[i]->account)
+			readers[i]->account(row->state, &be->stats.signal[readers[i]->signal]);
 		if (r < 0)
 			be->stats.rejected++;
 		if (r < 0 && row->told != r)

@@ -3,6 +3,7 @@
 #ifndef SLO_PROCFS_READER_H
 #define SLO_PROCFS_READER_H
 
+#include "core/backend.h"
 #include "core/base/err.h"
 #include "core/model/event.h"
 #include "core/model/verdict.h"
@@ -37,6 +38,8 @@ struct slo_procfs_reader {
 	 * again, since a right it takes is dropped by then. NULL: it is closed, and opened anew. 0 or negative errno; idempotent.
 	 */
 	int (*mute)(void *state, bool mute, struct slo_err *err);
+	/* Adds to @st what was lost or could not be joined since the last call; NULL: nothing is. */
+	void (*account)(void *state, struct slo_signal_stats *st);
 	/* Gives single events that came by now; NULL where there is no fd. Number given, or negative errno. */
 	int (*poll)(void *state, slo_procfs_event_fn fn, void *user, struct slo_err *err);
 };

@@ -272,7 +272,7 @@ static void settle(struct slo_otlp_lane *l, const struct flight *f, const struct
 		return;
 	}
 	note(l, a->verdict, a->why);
-	slo_backoff_succeed(&l->backoff);
+	slo_backoff_succeed(&l->backoff, slo_clock_monotonic_ns());
 	l->rejected += rejected;
 	l->exported += f->label.items - rejected;
 	forget(l, f);

@@ -27,8 +27,10 @@ void slo_backoff_fail(struct slo_backoff *b, uint64_t now_ns, int64_t retry_afte
 		b->asked_ns = asked;
 }
 
-void slo_backoff_succeed(struct slo_backoff *b)
+void slo_backoff_succeed(struct slo_backoff *b, uint64_t now_ns)
 {
+	if (now_ns < b->asked_ns)
+		return;
 	b->failures = 0;
 	b->not_before_ns = 0;
 }

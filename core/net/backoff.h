@@ -17,8 +17,8 @@ struct slo_backoff {
 
 /* @retry_after_ms -1: not said. Failures while one waits already count as one. */
 void slo_backoff_fail(struct slo_backoff *b, uint64_t now_ns, int64_t retry_after_ms);
-/* Of another request, perhaps, that was under way already: what was asked for stays. */
-void slo_backoff_succeed(struct slo_backoff *b);
+/* Before the time that was asked for it is of a request that was under way already, and says nothing. */
+void slo_backoff_succeed(struct slo_backoff *b, uint64_t now_ns);
 /* At the end nothing is waited for but what was asked for. */
 void slo_backoff_hurry(struct slo_backoff *b);
 bool slo_backoff_waits(const struct slo_backoff *b, uint64_t now_ns);

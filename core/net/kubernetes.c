@@ -132,7 +132,7 @@ static void fail(struct slo_kubernetes *k, int64_t retry_after_ms)
 
 static void succeed(struct slo_kubernetes *k)
 {
-	slo_backoff_succeed(&k->backoff);
+	slo_backoff_succeed(&k->backoff, slo_clock_monotonic_ns());
 	k->st.why[0] = '\0';
 }
 

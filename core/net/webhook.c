@@ -232,7 +232,7 @@ static bool settle(struct slo_webhook *w, const struct slo_http_reply *reply)
 		w->stats.disabled = reply->status == 410;
 		bury(w, reply);
 	}
-	slo_backoff_succeed(&w->backoff);
+	slo_backoff_succeed(&w->backoff, slo_clock_monotonic_ns());
 	w->stats.open_circuit = false;
 	return true;
 }

@@ -134,10 +134,38 @@ static void switched_on_again_without_the_right_to_open(void **state)
 	(void)close(w.server);
 }
 
+/* More packets than the socket has room for, while nobody reads them. */
+static void drops_are_counted(void **state)
+{
+	const struct slo_backend_ops *ops = &slo_backend_procfs;
+	const enum slo_signal sig = SLO_SIG_DNS_LATENCY;
+	struct wire w = { .client = -1, .server = -1 };
+	struct slo_backend_stats st;
+	void *be = NULL;
+
+	(void)state;
+	if (open_backend(&w, &be)) {
+		(void)close(w.client);
+		(void)close(w.server);
+		skip();
+	}
+	for (int i = 0; i < 4000; i++)
+		look_up(&w);
+	assert_true(ops->interval(be, slo_clock_monotonic_ns(), NULL) >= 0);
+	ops->stats(be, &st);
+	assert_true(st.signal[sig].lost_ring > 0);
+	assert_int_equal(st.signal[sig].made, st.signal[sig].sent + st.signal[sig].aggregated +
+	                                              st.signal[sig].lost_ring);
+	ops->close(be);
+	(void)close(w.client);
+	(void)close(w.server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(switched_on_again_without_the_right_to_open),
+		cmocka_unit_test(drops_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
