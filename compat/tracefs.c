@@ -41,26 +41,36 @@ int slo_tracefs_dir(int root, struct slo_err *err)
 	return fd;
 }
 
-/* A file of the tracepoint. 0, or -ENOENT with @err. */
-static int read_event(int tracefs, const char *category, const char *name, const char *file,
-                      char *buf, size_t size, struct slo_err *err)
+/* A file of @event ("sched/sched_switch"). 0, or -ENOENT with @err. */
+static int read_event(int tracefs, const char *event, const char *file, char *buf, size_t size,
+                      struct slo_err *err)
 {
 	char path[256];
 
-	(void)snprintf(path, sizeof(path), "events/%s/%s/%s", category, name, file);
+	(void)snprintf(path, sizeof(path), "events/%s/%s", event, file);
 	if (slo_host_read(tracefs, path, buf, size) <= 0)
-		return slo_err_set(err, -ENOENT, "no tracepoint %s/%s in this kernel", category,
-		                   name);
+		return slo_err_set(err, -ENOENT, "no tracepoint %s in this kernel", event);
 	return 0;
+}
+
+static int read_format(int tracefs, const char *category, const char *name, char *buf, size_t size,
+                       struct slo_err *err)
+{
+	char event[160];
+
+	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
+	return read_event(tracefs, event, "format", buf, size, err);
 }
 
 int slo_tracefs_event_id_in(int tracefs, const char *category, const char *name,
                             struct slo_err *err)
 {
-	char text[32];
-	int r = read_event(tracefs, category, name, "id", text, sizeof(text), err);
+	char event[160], text[32];
 	long id;
+	int r;
 
+	(void)snprintf(event, sizeof(event), "%s/%s", category, name);
+	r = read_event(tracefs, event, "id", text, sizeof(text), err);
 	if (r < 0)
 		return r;
 	id = strtol(text, NULL, 10);
@@ -81,8 +91,7 @@ int slo_tracefs_format(int root, const char *category, const char *name, char *b
 {
 	slo_cleanup(slo_closep) int tracefs = slo_tracefs_dir(root, err);
 
-	return tracefs < 0 ? tracefs
-	                   : read_event(tracefs, category, name, "format", buf, size, err);
+	return tracefs < 0 ? tracefs : read_format(tracefs, category, name, buf, size, err);
 }
 
 /* "	field:const void * skaddr;	offset:8;	size:8;	signed:0;" */
@@ -105,7 +114,7 @@ int slo_tracefs_field_in(int tracefs, const char *category, const char *name, co
                          struct slo_err *err)
 {
 	char format[4096];
-	int r = read_event(tracefs, category, name, "format", format, sizeof(format), err);
+	int r = read_format(tracefs, category, name, format, sizeof(format), err);
 
 	if (r < 0)
 		return r;
