@@ -35,7 +35,7 @@ static uint64_t share_of(const struct slo_otlp_sender *s, enum slo_otlp_kind kin
 
 	for (size_t k = 0; k < SLO_OTLP_KIND_MAX_; k++)
 		all += slo_otlp_lane_wants(s->lane[k]) ? shares[k] : 0;
-	bytes = slo_otlp_lane_wants(s->lane[kind]) ? bytes / all * shares[kind] : 0;
+	bytes = all && slo_otlp_lane_wants(s->lane[kind]) ? bytes / all * shares[kind] : 0;
 	return bytes > SLO_SPOOL_BYTES_MIN ? bytes : SLO_SPOOL_BYTES_MIN;
 }
 

@@ -71,14 +71,15 @@ static void tell_first_lost(const struct slo_spool *s)
 {
 	const struct slo_spool_segment *g = &s->segment[0];
 	uint64_t size, at = SLO_SPOOL_SEGMENT_BYTES;
-	slo_cleanup(slo_closep) int own = -1;
 	int fd = s->readfd < 0 && s->count == 1 ? s->writefd : s->readfd;
+	slo_cleanup(slo_closep) int own =
+		s->on_lost && fd < 0 ? slo_spool_segment_open(s->dirfd, g->first, &size) : -1;
 	struct slo_spool_head head;
 
 	if (!s->on_lost)
 		return;
 	if (fd < 0)
-		fd = own = slo_spool_segment_open(s->dirfd, g->first, &size);
+		fd = own;
 	while (fd >= 0 && slo_spool_segment_head(fd, at, g->size, &head) == 0) {
 		if (head.position > s->acked)
 			tell_lost(s, head.tag);

@@ -362,12 +362,13 @@ void slo_live_metrics_stop(struct slo_live *l, uint64_t timeout_ms)
 	slo_otlp_exporter_drain(l->exporter, timeout_ms);
 	slo_otlp_exporter_stats(l->exporter, &after);
 	for (enum slo_otlp_kind k = 0; k < SLO_OTLP_KIND_MAX_; k++) {
-		if (after.dropped[k] > before.dropped[k])
+		if (after.dropped[k] > before.dropped[k]) {
 			slo_log_warn(
 				"%" PRIu64
 				" items were not sent before the end, and are lost: %s (does [agent] "
 				"state_dir name a folder with room?)",
 				after.dropped[k] - before.dropped[k], slo_otlp_kind_name(k));
+		}
 	}
 }
 

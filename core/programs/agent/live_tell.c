@@ -242,17 +242,19 @@ static void warn_webhook(const struct slo_live *l, const struct slo_webhook_stat
 {
 	const struct slo_live_told *t = &l->webhook_told;
 
-	if (st->disabled && !t->disabled)
+	if (st->disabled && !t->disabled) {
 		slo_log_warn("webhook: the receiver is gone, nothing is sent to it until the next "
 		             "start: %s (set [webhook] url to one that is there, and restart) "
 		             "waiting=%" PRIu64,
 		             st->why, st->waiting);
-	else if (st->dead > t->dead)
+	} else if (st->dead > t->dead) {
 		warn_refused(l, st);
-	if (st->open_circuit && !t->open_circuit)
+	}
+	if (st->open_circuit && !t->open_circuit) {
 		slo_log_warn("webhook: fails, and is tried again once a minute: %s (can [webhook] "
 		             "url be reached from here?) waiting=%" PRIu64,
 		             st->why, st->waiting);
+	}
 	if (st->dropped > t->dropped)
 		slo_log_warn(
 			"webhook: messages are lost, unsent%s%s (more than may wait, older than "
