@@ -132,6 +132,7 @@ static int add_objective(struct slo_live *l, const struct slo_live_objective *ro
 		return slo_err_set(err, -ENOSPC, "%s of %s: more than %d objectives", row->name,
 		                   row->service->name, SLO_LIVE_OBJECTIVES);
 	*o = *row;
+	o->result.state = SLO_BURN_INSUFFICIENT; /* until it is judged */
 	r = slo_burn_alert_config_init(&o->burn, row->burn.objective, windows->ms, windows->count,
 	                               err);
 	if (r < 0)

@@ -515,6 +515,18 @@ static int remove_dirs(void **state)
 	return rmdir(dir);
 }
 
+/* Whoever asks between a service's first request and the first evaluation. */
+static void an_objective_is_not_well_before_it_is_judged(void **state)
+{
+	slo_live_auto struct slo_live *l = start("[slo.e]\nservice = chat\nsli = error_rate\n"
+	                                         "threshold = 0.01\nobjective = 0.99\n");
+
+	(void)state;
+	say(l, "", "chat", SLO_SLI_ERROR_RATE, 0, 0);
+	assert_int_equal(l->objective_count, 1);
+	assert_int_equal(l->objective[0].result.state, SLO_BURN_INSUFFICIENT);
+}
+
 /* Whose clock is an hour ahead: what a collector gets of it begins before it ends all the same. */
 struct begun {
 	int64_t latest_ns;
@@ -570,6 +582,7 @@ int main(void)
 		TEST(an_incident_that_lasts_is_told_again_to_those_who_forget),
 		TEST(what_has_ended_makes_room_first),
 		TEST(requests_count_though_a_clock_was_ahead),
+		TEST(an_objective_is_not_well_before_it_is_judged),
 		TEST(spans_of_a_clock_ahead_begin_no_series_ahead),
 		TEST(an_objective_that_is_gone_ends_its_incident_at_the_start),
 		TEST(a_service_without_requests_has_not_recovered),
