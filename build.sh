@@ -110,8 +110,9 @@ configure() {
 		;;
 	*) die "build: no preset '$preset' (debug, release, static, static-arm64)" ;;
 	esac
-	# Libraries found in another sysroot stay in CMake's cache: two would be mixed.
-	if [[ -n ${sysroot:-} ]] && ! grep -qsxF "SLO_SYSROOT:PATH=$sysroot" "build/$preset/CMakeCache.txt"; then set -- "$@" --fresh; fi
+	# Libraries found in another sysroot stay in CMake's cache, and so do an earlier toolchain's flags: two would be mixed.
+	if [[ -n $sysroot ]] && { [[ packaging/static/toolchain.cmake -nt build/$preset/CMakeCache.txt ]] ||
+		! grep -qsxF "SLO_SYSROOT:PATH=$sysroot" "build/$preset/CMakeCache.txt"; }; then set -- "$@" --fresh; fi
 	cmake -S . -B "build/$preset" -G Ninja "$@" >"build/$preset.log" 2>&1 || {
 		tail -20 "build/$preset.log" >&2
 		die "cmake failed; all of it is in build/$preset.log"
