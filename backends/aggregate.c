@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backends/map_keys.h"
 #include "core/base/map.h"
 
 /* A key idle for so many reads is removed from the kernel's map: its cgroup or remote is gone. */
@@ -181,11 +182,12 @@ static int read_key(struct slo_agg *a, const union agg_key *key, uint32_t epoch,
 int slo_agg_read(struct slo_agg *a, uint64_t start_ns, uint64_t interval_ns, uint32_t epoch,
                  slo_agg_fn fn, void *user)
 {
-	union agg_key key, next;
-	bool more = bpf_map_get_next_key(a->cfg.fd, NULL, &next) == 0;
+	union agg_key key;
+	struct slo_map_keys keys;
 	int count = 0;
 
-	while (more) {
+	slo_map_keys_begin(&keys, a->cfg.fd, key_size(a), UINT32_MAX);
+	while (slo_map_keys_next(&keys, &key)) {
 		struct slo_abi_agg rec = {
 			.head = { .version = SLO_ABI_VERSION,
 			          .size = sizeof(rec),
@@ -196,8 +198,6 @@ int slo_agg_read(struct slo_agg *a, uint64_t start_ns, uint64_t interval_ns, uin
 		};
 		struct seen *s;
 
-		key = next;
-		more = bpf_map_get_next_key(a->cfg.fd, &key, &next) == 0;
 		if (a->cfg.by_signal && key.hist.tag >> SLO_ABI_TAG_SIGNAL_SHIFT != a->cfg.signal)
 			continue;
 		if (read_key(a, &key, epoch, &rec) > 0) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backends/account.h"
+#include "backends/map_keys.h"
 #include "compat/procs.h"
 #include "core/base/base.h"
 #include "core/base/clock.h"
@@ -101,14 +102,13 @@ static void give_answer(struct slo_dns *d, const struct slo_abi_dns_key *key,
 
 unsigned int slo_dns_sweep(struct slo_dns *d, uint64_t now_ns, slo_dns_fn fn, void *user)
 {
-	struct slo_abi_dns_key key, next;
+	struct slo_abi_dns_key key;
 	struct slo_abi_dns_query q;
+	struct slo_map_keys keys;
 	unsigned int seen = 0;
-	bool more = bpf_map_get_next_key(d->queries, NULL, &next) == 0;
 
-	for (; more && seen < SWEEP_MAX; seen++) {
-		key = next;
-		more = bpf_map_get_next_key(d->queries, &key, &next) == 0;
+	slo_map_keys_begin(&keys, d->queries, sizeof(key), SWEEP_MAX);
+	for (; slo_map_keys_next(&keys, &key); seen++) {
 		if (bpf_map_lookup_elem(d->queries, &key, &q) ||
 		    (!q.answered_ns && now_ns < q.last_ns + TIMEOUT_NS))
 			continue;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "backends/map_keys.h"
 #include "core/base/clock.h"
 
 struct shared_row {
@@ -239,18 +240,16 @@ static bool is_member(const void *keys, size_t size, size_t count, const void *k
 /* Makes the map's keys exactly @keys. New ones come first, so that what stays is measured all the while. */
 static int replace_set(int fd, const void *keys, size_t size, size_t count)
 {
-	unsigned char key[SLO_ABI_COMM_LEN], next[SLO_ABI_COMM_LEN];
+	unsigned char key[SLO_ABI_COMM_LEN];
 	const unsigned char one = 1;
-	bool more;
+	struct slo_map_keys in_map;
 
 	for (size_t i = 0; i < count; i++) {
 		if (bpf_map_update_elem(fd, (const char *)keys + i * size, &one, BPF_ANY))
 			return -errno;
 	}
-	more = bpf_map_get_next_key(fd, NULL, next) == 0;
-	while (more) {
-		memcpy(key, next, sizeof(key));
-		more = bpf_map_get_next_key(fd, key, next) == 0;
+	slo_map_keys_begin(&in_map, fd, size, UINT32_MAX);
+	while (slo_map_keys_next(&in_map, key)) {
 		if (!is_member(keys, size, count, key) && bpf_map_delete_elem(fd, key))
 			return -errno;
 	}
@@ -343,10 +342,10 @@ void slo_shared_stats(const struct slo_shared *s, enum slo_signal sig, struct sl
 
 void slo_shared_forget(int fd, size_t key_size, uint32_t max)
 {
-	uint64_t key[8];
+	unsigned char key[SLO_MAP_KEY_MAX];
+	struct slo_map_keys keys;
 
-	if (key_size > sizeof(key))
-		return;
-	while (max-- && bpf_map_get_next_key(fd, NULL, key) == 0)
+	slo_map_keys_begin(&keys, fd, key_size, max);
+	while (slo_map_keys_next(&keys, key))
 		(void)bpf_map_delete_elem(fd, key);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/map_keys.h"
 #include "bpf/slo_abi.h"
 #include "compat/host.h"
 #include "compat/thread_ctx.h"
@@ -146,12 +147,11 @@ static void take_publisher(void *user, uint32_t pid, const struct slo_thread_ctx
 static void forget_gone(const struct slo_traces *t)
 {
 	struct slo_abi_thread_ctx c;
-	uint64_t key, next;
-	bool more = t->threads >= 0 && bpf_map_get_next_key(t->threads, NULL, &next) == 0;
+	struct slo_map_keys keys;
+	uint64_t key;
 
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(t->threads, &key, &next) == 0;
+	slo_map_keys_begin(&keys, t->threads, sizeof(key), UINT32_MAX);
+	while (slo_map_keys_next(&keys, &key)) {
 		if (bpf_map_lookup_elem(t->threads, &key, &c) == 0 && c.pass != t->pass)
 			(void)bpf_map_delete_elem(t->threads, &key);
 	}
@@ -193,7 +193,6 @@ void slo_traces_look(struct slo_traces *t, uint64_t now_ns)
 void slo_traces_probe(int root, const char *path, struct slo_trace_source *ret, bool *ret_filled)
 {
 	slo_cleanup(slo_closep) int fd = find(root, path, ret);
-	uint64_t first;
 
-	*ret_filled = fd >= 0 && bpf_map_get_next_key(fd, NULL, &first) == 0;
+	*ret_filled = slo_map_has_keys(fd, sizeof(uint64_t));
 }

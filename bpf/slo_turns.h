@@ -20,8 +20,11 @@ struct slo_past {
 	__u64 span_ns; /* its later part, by which the rest is judged */
 };
 
-/* Each time that the span is so long, what was before counts for half as much. */
-#define SLO_SPAN_SHIFT 24 /* 17 ms */
+/*
+ * Each time that the span is so long, what was before counts for half as much. Longer than the scheduler takes to give each
+ * its turn (24 ms on large machines): shorter, the past would be whose turn was last.
+ */
+#define SLO_SPAN_SHIFT 25 /* 34 ms */
 
 /* Loaded by words, and stored at constant places: of two pointers a compiler makes a computed one, which old verifiers refuse. */
 static __always_inline struct slo_share slo_share_get(const struct slo_share *from)
@@ -146,13 +149,13 @@ static __always_inline int slo_turns_cut_in(const struct slo_turns *t, __u64 cgr
 	       (t->turn[1].moments_ns + moment) * 4 <= length;
 }
 
-/* The oldest turn makes room. */
+/* The oldest turn makes room, unless it is the copy that a moment's end has left of the next one: that one has its time. */
 static __always_inline void slo_turns_forget(struct slo_turns *t)
 {
 	const struct slo_turn *oldest = &t->turn[SLO_TURNS - 1];
 	__u64 ns = t->turn[SLO_TURNS - 2].since_ns - oldest->since_ns;
 
-	if (oldest->since_ns)
+	if (oldest->since_ns && ns > oldest->moments_ns)
 		slo_past_add(&t->past, oldest->holder, oldest->since_ns, ns,
 		             ns - oldest->moments_ns);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/map_keys.h"
 #include "bpf/slo_abi.h"
 #include "compat/hostfile.h"
 
@@ -71,13 +72,12 @@ static bool is_alive(const struct full *f, const unsigned char *key)
 /* Number of entries; with @drop of those that were removed. Programs change the map meanwhile, so the walk has an end of its own. */
 static uint32_t walk(const struct full *f, bool drop)
 {
-	unsigned char key[KEY_MAX], next[KEY_MAX];
-	bool more = bpf_map_get_next_key(f->fd, NULL, next) == 0;
+	unsigned char key[KEY_MAX];
+	struct slo_map_keys keys;
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; more && i < f->map->max; i++) {
-		memcpy(key, next, sizeof(key));
-		more = bpf_map_get_next_key(f->fd, key, next) == 0;
+	slo_map_keys_begin(&keys, f->fd, f->map->key, f->map->max);
+	while (slo_map_keys_next(&keys, key)) {
 		if (!drop)
 			count++;
 		else if (!is_alive(f, key))

@@ -17,6 +17,7 @@
 #include "backends/libbpf/object.h"
 #include "backends/libbpf/route.h"
 #include "backends/libbpf/tls.h"
+#include "backends/map_keys.h"
 #include "backends/shared.h"
 #include "backends/traces.h"
 #include "compat/cgroup.h"
@@ -312,14 +313,12 @@ static int open_flavour(enum slo_flavour flavour, const struct slo_backend_confi
 static void forget_owners(const struct libbpf_be *be, uint64_t since_ns)
 {
 	int fd = be->feed.shared.map[SLO_SHARED_SOCKS].fd;
-	uint32_t left = map_max(fd);
 	struct slo_abi_sock sock;
-	uint64_t key, next;
-	int r = bpf_map_get_next_key(fd, NULL, &next);
+	struct slo_map_keys keys;
+	uint64_t key;
 
-	while (left-- && r == 0) {
-		key = next;
-		r = bpf_map_get_next_key(fd, &key, &next);
+	slo_map_keys_begin(&keys, fd, sizeof(key), map_max(fd));
+	while (slo_map_keys_next(&keys, &key)) {
 		if (bpf_map_lookup_elem(fd, &key, &sock) == 0 &&
 		    (!sock.start_ns || sock.start_ns < since_ns))
 			(void)bpf_map_delete_elem(fd, &key);
@@ -422,10 +421,9 @@ static int libbpf_poll(void *vbe, struct slo_err *err)
 static int follow_disks(struct libbpf_be *be, struct slo_err *err)
 {
 	struct slo_bpf_obj *o = &be->obj[SLO_OBJ_DISK];
-	uint32_t first;
 
 	if (!o->links || o->late ||
-	    bpf_map_get_next_key(slo_bpf_obj_map_fd(o, "disk_unstamped"), NULL, &first))
+	    !slo_map_has_keys(slo_bpf_obj_map_fd(o, "disk_unstamped"), sizeof(uint32_t)))
 		return 0;
 	return slo_bpf_obj_attach_late(o, &be->env, err);
 }

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "backends/account.h"
+#include "backends/map_keys.h"
 #include "core/base/clock.h"
 
 /* A retransmission renews the time of the last segment: TCP repeats after 0.2, 0.4, ... 3.2, 6.4 s. */
@@ -218,14 +219,13 @@ static void give(struct slo_tls *t, uint64_t cookie, struct slo_abi_tls_head *h,
 
 unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, void *user)
 {
-	uint64_t key, next;
 	struct slo_abi_tls_conn c;
+	struct slo_map_keys keys;
 	unsigned int seen = 0;
-	bool more = (t->hot || t->ended) && bpf_map_get_next_key(t->conns, NULL, &next) == 0;
+	uint64_t key;
 
-	for (; more && seen < SWEEP_MAX; seen++) {
-		key = next;
-		more = bpf_map_get_next_key(t->conns, &key, &next) == 0;
+	slo_map_keys_begin(&keys, t->hot || t->ended ? t->conns : -1, sizeof(key), SWEEP_MAX);
+	for (; slo_map_keys_next(&keys, &key); seen++) {
 		/* Deleted by its end just now: then that counts. */
 		if (bpf_map_lookup_elem(t->conns, &key, &c) || !is_over(&c.head, now_ns) ||
 		    bpf_map_delete_elem(t->conns, &key))

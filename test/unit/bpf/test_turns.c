@@ -116,6 +116,41 @@ static void who_has_it_for_the_smaller_part_is_not_blamed(void **state)
 	assert_true(slo_turns_own(&t, SLEEPER, now, 100 * MS));
 }
 
+/* The turn that a moment's end leaves twice is told once: its moments were subtracted again and again, and the share wrapped. */
+static void moments_in_the_turns_of_two(void **state)
+{
+	static const struct spell hog[] = { { HOG, 500 * US }, { KERNEL, 50 * US }, none };
+	static const struct spell sleeper[] = { { SLEEPER, 500 * US }, { KERNEL, 50 * US }, none };
+	struct slo_turns t = { 0 };
+	__u64 now = 1;
+
+	(void)state;
+	for (int round = 0; round < 100; round++)
+		now = run(&t, run(&t, now, 20 * MS, hog), 6 * MS, sleeper);
+	for (int i = 0; i < 2; i++)
+		assert_in_range(t.past.share[i].had_ns, 0, t.past.span_ns);
+	for (__u64 wait = 52 * MS; wait <= 260 * MS; wait += 13 * MS) {
+		assert_true(slo_turns_own(&t, HOG, now, wait));
+		assert_false(slo_turns_own(&t, SLEEPER, now, wait));
+	}
+}
+
+static void turns_as_long_as_the_scheduler_gives_them(void **state)
+{
+	static const struct spell spells[] = { { HOG, 12 * MS }, { SLEEPER, 8 * MS }, none };
+	struct slo_turns t = { 0 };
+	__u64 now = 1;
+
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		now = run(&t, now, 20 * MS, spells);
+		for (__u64 rounds = 3; round > 20 && rounds < 20; rounds++) {
+			assert_true(slo_turns_own(&t, HOG, now, rounds * 20 * MS));
+			assert_false(slo_turns_own(&t, SLEEPER, now, rounds * 20 * MS));
+		}
+	}
+}
+
 /* How the past was shared counts for less with time. */
 static void a_neighbour_that_comes_later_is_blamed(void **state)
 {
@@ -149,6 +184,8 @@ int main(void)
 		cmocka_unit_test(moments_that_add_up_are_no_moments),
 		cmocka_unit_test(who_cuts_in_for_longer_takes_no_older_turns_away),
 		cmocka_unit_test(who_has_it_for_the_smaller_part_is_not_blamed),
+		cmocka_unit_test(moments_in_the_turns_of_two),
+		cmocka_unit_test(turns_as_long_as_the_scheduler_gives_them),
 		cmocka_unit_test(a_neighbour_that_comes_later_is_blamed),
 		cmocka_unit_test(a_short_turn_at_first_is_kept),
 	};

@@ -145,17 +145,21 @@ def what_programs_say_they_cost_is_what_the_kernel_says():
     slotest.no_kernels_own("5.10", "newest")
     with slotest.bpf_stats():
         agent = Agent(RUNQ, emit=None, env=limits(overhead=100))
-        storm(4).result()
-        runs, ns = agent.bpf_account()
+        runs = ns = tries = 0
+        while runs <= 20000 and tries < 10:
+            storm(4).result()
+            runs, ns = agent.bpf_account()
+            tries += 1
         agent.stop()
     stats = agent.stats[RUNQ]
     print(f"  kernel: {runs} runs, {ns / max(1, runs):.0f} ns each; the programs: {stats['run_count']} runs, "
           f"{stats['run_ns'] / max(1, stats['run_count']):.0f} ns each")
     holds("a storm", runs > 20000, runs)
     between("runs / the kernel's", stats["run_count"] / runs, 0.99, 1.05, "1 %; 5 % for those until the agent has ended")
-    # the kernel's figure holds one of its two clock reads; where programs are dear, as in an emulator, that is a small part
-    between("ns a run / the kernel's", stats["run_ns"] / stats["run_count"] / (ns / runs), 0.4, 1.15,
-            "less the clock, which may take half; what cuts into a run of 64")
+    # the kernel's figure holds one of its two clock reads; .36 was seen where an emulator's clock is dear, and a share that is
+    # not scaled up would be .016
+    between("ns a run / the kernel's", stats["run_ns"] / stats["run_count"] / (ns / runs), 0.25, 1.15,
+            "less the clock, which may take most; what cuts into a run of 64")
 
 
 slotest.main()
