@@ -71,7 +71,19 @@ static bool has_line(const char *text, const char *line)
 	return at && (at == text || at[-1] == '\n') && strchr("\n", at[strlen(line)]);
 }
 
-/* Negative errno: that cannot be told. */
+/* This process as that procfs numbers it: the host's, seen from a container, has another number for it. */
+static uint64_t own_pid(int root)
+{
+	char text[32] = "";
+	uint64_t pid;
+
+	if (readlinkat(root, "proc/self", text, sizeof(text) - 1) > 0 &&
+	    slo_text_u64(text, 10, &pid) == 0)
+		return pid;
+	return (uint64_t)getpid();
+}
+
+/* @own: a descriptor of this process's that does not count, or -1. Negative errno: that cannot be told. */
 static int holds(int root, uint64_t pid, const struct mark *m, int own)
 {
 	slo_cleanup(close_dirp) DIR *dir = NULL;
@@ -83,8 +95,7 @@ static int holds(int root, uint64_t pid, const struct mark *m, int own)
 	(void)snprintf(path, sizeof(path), "/proc/%llu/fdinfo", (unsigned long long)pid);
 	dir = open_dir(root, path, &r);
 	while (dir && (e = readdir(dir))) {
-		if (slo_text_u64(e->d_name, 10, &fd) ||
-		    (pid == (uint64_t)getpid() && fd == (uint64_t)own))
+		if (slo_text_u64(e->d_name, 10, &fd) || (own >= 0 && fd == (uint64_t)own))
 			continue;
 		(void)snprintf(path, sizeof(path), "/proc/%llu/fdinfo/%llu",
 		               (unsigned long long)pid, (unsigned long long)fd);
@@ -100,7 +111,7 @@ bool slo_stale_is_held(int root, const struct slo_stale_prog *p)
 	slo_cleanup(close_dirp) DIR *dir = NULL;
 	struct mark mark;
 	struct dirent *e;
-	uint64_t pid;
+	uint64_t pid, self = own_pid(root);
 	int r;
 
 	dir = open_dir(root, "/proc", &r);
@@ -108,7 +119,8 @@ bool slo_stale_is_held(int root, const struct slo_stale_prog *p)
 	if (!dir || !find_mark(root, p, &mark))
 		return true;
 	while ((e = readdir(dir))) {
-		if (slo_text_u64(e->d_name, 10, &pid) == 0 && holds(root, pid, &mark, p->own))
+		if (slo_text_u64(e->d_name, 10, &pid) == 0 &&
+		    holds(root, pid, &mark, pid == self ? p->own : -1))
 			return true;
 	}
 	return false;

@@ -180,7 +180,9 @@ static int connect_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, vo
 	}
 	c->hist = (struct slo_hist){ 0 };
 	c->from_ns = now_ns;
-	return r ? r : slo_room_check(&c->room, "connections", SOCKETS_MAX, err);
+	return r ? r
+	         : slo_room_check(&c->room, "connections", SOCKETS_MAX,
+	                          "none is measured, for new ones cannot be told from them", err);
 }
 
 const struct slo_procfs_reader slo_procfs_connect = {

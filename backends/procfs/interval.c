@@ -38,15 +38,16 @@ void slo_room_begin(struct slo_room *room)
 
 void slo_room_end(struct slo_room *room)
 {
-	room->lacked = room->beyond > 0;
+	room->lacked = room->beyond;
 }
 
-int slo_room_check(const struct slo_room *room, const char *what, size_t max, struct slo_err *err)
+int slo_room_check(const struct slo_room *room, const char *what, size_t max, const char *hence,
+                   struct slo_err *err)
 {
-	if (!room->beyond)
+	if (!room->lacked)
 		return 0;
-	return slo_err_set(err, -ENOSPC, "%zu %s beyond the first %zu are not read", room->beyond,
-	                   what, max);
+	return slo_err_set(err, -ENOSPC, "%zu %s beyond the first %zu are not read%s%s",
+	                   room->lacked, what, max, *hence ? ": " : "", hence);
 }
 
 ssize_t slo_interval_text(int fd, char *buf, size_t size)

@@ -23,14 +23,15 @@ void slo_interval_add(struct slo_hist *h, uint64_t ns, uint64_t count);
  */
 struct slo_room {
 	size_t beyond; /* found no room in this pass */
-	bool lacked; /* in the last whole pass */
+	size_t lacked; /* found none in the last whole pass */
 };
 
 /* Once a pass: before it, and after it where it went over everything. */
 void slo_room_begin(struct slo_room *room);
 void slo_room_end(struct slo_room *room);
-/* 0, or -ENOSPC with @err: @what beyond the first @max are not read. */
-int slo_room_check(const struct slo_room *room, const char *what, size_t max, struct slo_err *err);
+/* 0, or -ENOSPC with @err: in the last whole pass @what beyond the first @max were not read; and @hence, if it is not "". */
+int slo_room_check(const struct slo_room *room, const char *what, size_t max, const char *hence,
+                   struct slo_err *err);
 
 /* Text of the open file from its begin, NUL-terminated. Bytes, or negative errno; -EFBIG where it does not fit. */
 ssize_t slo_interval_text(int fd, char *buf, size_t size);

@@ -244,6 +244,8 @@ static int enable_row(struct procfs *be, size_t row, bool on, struct slo_err *er
 	void **state = &be->rows[row].state;
 	int r = 0;
 
+	/* Of its histogram nothing is left. */
+	be->rows[row].singles = 0;
 	if (*state && reader->mute)
 		return reader->mute(*state, !on, err);
 	/* Opened anew, so that the time switched off is not averaged in. */

@@ -186,7 +186,9 @@ static int retransmit_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn,
 	t->fn = fn;
 	t->user = user;
 	r = read_all(t, now_ns, err);
-	return r ? r : slo_room_check(&t->room, "connections", SOCKETS_MAX, err);
+	return r ? r
+	         : slo_room_check(&t->room, "connections", SOCKETS_MAX,
+	                          "what is sent again of them has no peer", err);
 }
 
 const struct slo_procfs_reader slo_procfs_retransmit = {

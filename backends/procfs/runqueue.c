@@ -343,7 +343,7 @@ static int runqueue_read(void *state, uint64_t now_ns, slo_procfs_event_fn fn, v
 		fn(user, &ev);
 	}
 	q->from_ns = now_ns;
-	return r ? r : slo_room_check(&q->room, "threads", THREADS_MAX, err);
+	return r ? r : slo_room_check(&q->room, "threads", THREADS_MAX, "", err);
 }
 
 const struct slo_procfs_reader slo_procfs_runqueue = {

@@ -262,12 +262,11 @@ static int compile_what_goes(struct compile_run *run, char *left_out, size_t siz
                              struct slo_err *err)
 {
 	unsigned int all = run->files, good = 0;
+	char why[160];
 	size_t used = 0;
+	int r;
 
 	for (unsigned int i = 0; i < run->req->file_count; i++) {
-		char why[160];
-		int r;
-
 		if (!(all & 1U << i))
 			continue;
 		run->files = 1U << i;
@@ -284,7 +283,13 @@ static int compile_what_goes(struct compile_run *run, char *left_out, size_t siz
 			                         used ? "; " : "", run->req->file[i].name, why);
 	}
 	run->files = good;
-	return good ? run_child(run, err) : -ENOEXEC;
+	r = good ? run_child(run, err) : -ENOEXEC;
+	if (r == -ENOEXEC && good && used < size) {
+		slo_compile_complaint(run->output, why, sizeof(why));
+		(void)snprintf(left_out + used, size - used, "%sthe others, together: %s",
+		               used ? "; " : "", why);
+	}
+	return r;
 }
 
 /* Where the headers are for good, which a tree of links is not. */

@@ -17,7 +17,7 @@ static const struct {
 } passing[] = {
 	{ "out of memory", -ENOMEM },           { "Cannot allocate memory", -ENOMEM },
 	{ "No space left on device", -ENOSPC }, { "Too many open files", -EMFILE },
-	{ "Input/output error", -EIO },
+	{ "Input/output error", -EIO },         { "bad_alloc", -ENOMEM },
 };
 
 /* LLVM ends so where it cannot go on with a text. */

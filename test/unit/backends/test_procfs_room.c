@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "backends/procfs/interval.h"
 #include "backends/procfs/sockdiag.h"
 #include "core/base/clock.h"
 #include "test/unit/compat/fixture.h"
@@ -188,6 +189,27 @@ static void waits_of_a_life_are_not_one_intervals(void **state)
 	rig.reader->close(rig.state);
 }
 
+/* A pass may take several intervals: until it is over the one before is what is known. */
+static void what_lacks_room_is_told_by_whole_passes(void **state)
+{
+	struct slo_room room = { 0 };
+	struct slo_err err = { 0 };
+
+	(void)state;
+	for (int pass = 0; pass < 3; pass++) {
+		slo_room_begin(&room);
+		assert_int_equal(slo_room_check(&room, "threads", 7, "", &err), pass ? -ENOSPC : 0);
+		room.beyond += 5;
+		if (pass)
+			assert_string_equal(err.msg, "5 threads beyond the first 7 are not read");
+		slo_room_end(&room);
+		assert_int_equal(slo_room_check(&room, "threads", 7, "", &err), -ENOSPC);
+	}
+	slo_room_begin(&room);
+	slo_room_end(&room);
+	assert_int_equal(slo_room_check(&room, "threads", 7, "", &err), 0);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -197,6 +219,7 @@ int main(void)
 		IN_SCRATCH(stubs_without_tcp_info_take_no_room),
 		IN_SCRATCH(an_old_connection_is_not_a_new_one),
 		IN_SCRATCH(waits_of_a_life_are_not_one_intervals),
+		cmocka_unit_test(what_lacks_room_is_told_by_whole_passes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

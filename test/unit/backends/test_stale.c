@@ -122,6 +122,18 @@ static void holder_is_known_by_the_tag_where_there_is_no_id(void **state)
 	assert_true(slo_stale_is_held(s->root, &leftover));
 }
 
+/* Seen from a container, the host's procfs has another number for this process than getpid(). */
+static void own_descriptor_does_not_count_by_the_hosts_number(void **state)
+{
+	const struct scratch *s = *state;
+
+	put_file(s->root, "proc/77/fdinfo/7", KIND TAG "prog_id:\t12\n");
+	assert_int_equal(symlinkat("77", s->root, "proc/self"), 0);
+	assert_false(slo_stale_is_held(s->root, &leftover));
+	put_file(s->root, "proc/77/fdinfo/8", KIND TAG "prog_id:\t12\n");
+	assert_true(slo_stale_is_held(s->root, &leftover));
+}
+
 /* Root looks into every folder, so by another user. */
 static bool is_held_to_others(const struct scratch *s)
 {
@@ -165,6 +177,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(holder_is_known_by_the_programs_id, scratch_setup,
 		                                scratch_teardown),
 		cmocka_unit_test_setup_teardown(holder_is_known_by_the_tag_where_there_is_no_id,
+		                                scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(own_descriptor_does_not_count_by_the_hosts_number,
 		                                scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_told_is_held, scratch_setup,
 		                                scratch_teardown),

@@ -58,6 +58,10 @@ static void compiler_for_want_of_room_says_nothing_about_the_kernel(void **state
 
 	(void)state;
 	assert_int_equal(outcome("LLVM ERROR: out of memory\n", SIGABRT, 0, &err), -ENOMEM);
+	assert_int_equal(
+		outcome("terminate called after throwing an instance of 'std::bad_alloc'\n",
+	                SIGABRT, 0, &err),
+		-ENOMEM);
 	assert_int_equal(outcome("x.c:1:1: fatal error: No space left on device\n", 0, 1, &err),
 	                 -ENOSPC);
 	assert_int_equal(outcome("Too many levels\n", 0, SLO_COMPILE_NOT_BEGUN, &err), -EAGAIN);
