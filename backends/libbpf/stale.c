@@ -46,6 +46,15 @@ static void mark_tag(struct mark *m, const uint8_t tag[BPF_TAG_SIZE])
 		at += snprintf(m->line + at, sizeof(m->line) - (size_t)at, "%02x", tag[i]);
 }
 
+/* An id is of one program, a tag of all with the same instructions: this process loads one itself before it sweeps. */
+static bool is_same_program(int fd, uint32_t id)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.id == id;
+}
+
 /* False where this process's own descriptor cannot be looked at. */
 static bool find_mark(int root, const struct slo_stale_prog *p, struct mark *ret)
 {
@@ -83,8 +92,9 @@ static uint64_t own_pid(int root)
 	return (uint64_t)getpid();
 }
 
-/* @own: a descriptor of this process's that does not count, or -1. Negative errno: that cannot be told. */
-static int holds(int root, uint64_t pid, const struct mark *m, int own)
+/* @self: that is this process. Negative errno: that cannot be told. */
+static int holds(int root, uint64_t pid, bool self, const struct mark *m,
+                 const struct slo_stale_prog *p)
 {
 	slo_cleanup(close_dirp) DIR *dir = NULL;
 	char path[96], text[512];
@@ -95,11 +105,12 @@ static int holds(int root, uint64_t pid, const struct mark *m, int own)
 	(void)snprintf(path, sizeof(path), "/proc/%llu/fdinfo", (unsigned long long)pid);
 	dir = open_dir(root, path, &r);
 	while (dir && (e = readdir(dir))) {
-		if (slo_text_u64(e->d_name, 10, &fd) || (own >= 0 && fd == (uint64_t)own))
+		if (slo_text_u64(e->d_name, 10, &fd) || (self && fd == (uint64_t)p->own))
 			continue;
 		(void)snprintf(path, sizeof(path), "/proc/%llu/fdinfo/%llu",
 		               (unsigned long long)pid, (unsigned long long)fd);
-		if (slo_host_read(root, path, text, sizeof(text)) > 0 && has_line(text, m->line))
+		if (slo_host_read(root, path, text, sizeof(text)) > 0 && has_line(text, m->line) &&
+		    (!self || is_same_program((int)fd, p->id)))
 			return 1;
 	}
 	/* A process that ended meanwhile holds nothing. */
@@ -120,7 +131,7 @@ bool slo_stale_is_held(int root, const struct slo_stale_prog *p)
 		return true;
 	while ((e = readdir(dir))) {
 		if (slo_text_u64(e->d_name, 10, &pid) == 0 &&
-		    holds(root, pid, &mark, pid == self ? p->own : -1))
+		    holds(root, pid, pid == self, &mark, p))
 			return true;
 	}
 	return false;

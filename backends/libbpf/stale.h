@@ -21,7 +21,7 @@ struct slo_stale_prog {
 
 /*
  * Does a process hold a descriptor of it, as far as /proc below dirfd @root tells? Where that cannot be told, yes. Before 4.18
- * fdinfo names no id: then a program of the same instructions counts.
+ * fdinfo names no id: then a program of the same instructions counts, which of this process's own is asked by its id.
  */
 bool slo_stale_is_held(int root, const struct slo_stale_prog *p);
 

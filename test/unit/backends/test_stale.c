@@ -130,8 +130,47 @@ static void own_descriptor_does_not_count_by_the_hosts_number(void **state)
 	put_file(s->root, "proc/77/fdinfo/7", KIND TAG "prog_id:\t12\n");
 	assert_int_equal(symlinkat("77", s->root, "proc/self"), 0);
 	assert_false(slo_stale_is_held(s->root, &leftover));
-	put_file(s->root, "proc/77/fdinfo/8", KIND TAG "prog_id:\t12\n");
+	put_file(s->root, "proc/78/fdinfo/7", KIND TAG "prog_id:\t12\n");
 	assert_true(slo_stale_is_held(s->root, &leftover));
+}
+
+static uint32_t id_of(int prog)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(prog, &info, &len), 0);
+	return info.id;
+}
+
+static void put_own(const struct scratch *s, int fd)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "proc/%d/fdinfo/%d", (int)getpid(), fd);
+	put_file(s->root, path, KIND TAG "memlock:\t4096\n");
+	(void)snprintf(path, sizeof(path), "proc/self/fdinfo/%d", fd);
+	put_file(s->root, path, KIND TAG "memlock:\t4096\n");
+}
+
+/* Who sweeps has loaded the same instructions to attach them. */
+static void tag_of_an_own_program_hides_no_leftover(void **state)
+{
+	const struct scratch *s = *state;
+	slo_cleanup(slo_closep) int left = load(), mine = load(), again = -1;
+	struct slo_stale_prog p = leftover;
+
+	if (left < 0 || mine < 0)
+		skip();
+	p.own = left;
+	p.id = id_of(left);
+	put_own(s, left);
+	put_own(s, mine);
+	assert_false(slo_stale_is_held(s->root, &p));
+	again = dup(left);
+	assert_true(again >= 0);
+	put_own(s, again);
+	assert_true(slo_stale_is_held(s->root, &p));
 }
 
 /* Root looks into every folder, so by another user. */
@@ -169,19 +208,17 @@ static void what_cannot_be_told_is_held(void **state)
 	assert_int_equal(fchmodat(s->root, hidden, 0755, 0), 0);
 }
 
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(only_what_nobody_holds_is_taken_away, scratch_setup,
-		                                scratch_teardown),
-		cmocka_unit_test_setup_teardown(holder_is_known_by_the_programs_id, scratch_setup,
-		                                scratch_teardown),
-		cmocka_unit_test_setup_teardown(holder_is_known_by_the_tag_where_there_is_no_id,
-		                                scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(own_descriptor_does_not_count_by_the_hosts_number,
-		                                scratch_setup, scratch_teardown),
-		cmocka_unit_test_setup_teardown(what_cannot_be_told_is_held, scratch_setup,
-		                                scratch_teardown),
+		IN_SCRATCH(only_what_nobody_holds_is_taken_away),
+		IN_SCRATCH(holder_is_known_by_the_programs_id),
+		IN_SCRATCH(holder_is_known_by_the_tag_where_there_is_no_id),
+		IN_SCRATCH(own_descriptor_does_not_count_by_the_hosts_number),
+		IN_SCRATCH(tag_of_an_own_program_hides_no_leftover),
+		IN_SCRATCH(what_cannot_be_told_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
