@@ -72,20 +72,42 @@ def records_are_written_while_it_runs():
 # --- what is left in the kernel: by ids, through bpf(2) itself ---
 
 BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID, BPF_LINK_GET_FD_BY_ID = 13, 14, 30
+BPF_PROG_GET_NEXT_ID, BPF_MAP_GET_NEXT_ID = 11, 12
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def bpf(command, number):
+    """(what the call gives, the words of its attribute)"""
+    attr = (ctypes.c_uint32 * 32)(number)
+    return _libc.syscall(321 if platform.machine() == "x86_64" else 280, command, attr, ctypes.sizeof(attr)), attr
 
 
 def bpf_exists(command, number):
-    attr = (ctypes.c_uint32 * 32)(number)
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.syscall(321 if platform.machine() == "x86_64" else 280, command, attr, ctypes.sizeof(attr))
+    fd, _ = bpf(command, number)
     if fd >= 0:
         os.close(fd)
         return True
     return ctypes.get_errno() != errno.ENOENT
 
 
-def bpf_ids(pid):
-    """{("prog" | "map" | "link", id)} of the descriptors a process holds."""
+def all_bpf_ids():
+    ret = set()
+    for kind, command in (("prog", BPF_PROG_GET_NEXT_ID), ("map", BPF_MAP_GET_NEXT_ID)):
+        number = 0
+        while True:
+            failed, attr = bpf(command, number)
+            if failed:
+                break
+            number = attr[1]
+            ret.add((kind, number))
+    return ret
+
+
+def bpf_ids(pid, before):
+    """{("prog" | "map" | "link", id)} of the descriptors a process holds; before 4.18 (fdinfo names no ids) all that were not
+    there before it."""
+    if slotest.KERNEL < (4, 18):
+        return all_bpf_ids() - before
     ret = set()
     for fd in os.listdir(f"/proc/{pid}/fdinfo"):
         try:
@@ -118,12 +140,12 @@ def pinned():
 def ends_without_a_trace(number):
     if slotest.KERNEL < (4, 13):
         slotest.skip("programs and maps have no ids before 4.13: what is left of them cannot be asked")
-    before = pinned()
+    before, others = pinned(), all_bpf_ids()
     agent = Agent(SIGNALS)
     connects(2)
     if slotest.SELF:
         return
-    ids = bpf_ids(agent.pid)
+    ids = bpf_ids(agent.pid, others)
     holds("it holds programs", any(kind == "prog" for kind, _ in ids), sorted(ids))
     agent.signal(number)
     agent.proc.wait(60)
