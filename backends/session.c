@@ -169,7 +169,7 @@ static bool begin_report(struct slo_backend_report *rep, const struct ladder_run
 		return false;
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		if (asked & SLO_SIG_BIT(i))
-			slo_verdict_refuse(&rep->verdict[i], rung->name, -ENOENT, "%.150s", why);
+			slo_verdict_refuse(&rep->verdict[i], rung->name, -ENOENT, "%s", why);
 	}
 	return false;
 }
@@ -191,7 +191,7 @@ int slo_session_probe(const struct slo_backend_config *cfg, const char *only,
 
 		if (begin_report(rep, &rungs[i], cfg->signals, cfg) &&
 		    rungs[i].ops->probe(cfg, rep->verdict, &local) < 0)
-			(void)snprintf(rep->why, sizeof(rep->why), "%.199s", local.msg);
+			(void)snprintf(rep->why, sizeof(rep->why), "%.255s", local.msg);
 	}
 	*ret_count = count;
 	return 0;
@@ -243,7 +243,7 @@ static void open_one(struct slo_session *s, const struct ladder_rung *rung,
 	memcpy(before, s->choice, sizeof(before));
 	if (begin_report(rep, rung, *left, cfg) &&
 	    rung->ops->open(&own, rep->verdict, &be, &local) < 0)
-		(void)snprintf(rep->why, sizeof(rep->why), "%.199s", local.msg);
+		(void)snprintf(rep->why, sizeof(rep->why), "%.255s", local.msg);
 	take_choices(s, rep, left, &served);
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		if (rep->asked & SLO_SIG_BIT(i))

@@ -20,7 +20,7 @@ struct slo_backend_report {
 	const char *needs; /* of the host, as a whole; "" */
 	const char *delivers; /* where the host has that; "" */
 	bool tried; /* false: skipped, see why */
-	char why[200]; /* skipped or refused as a whole; "" where it works */
+	char why[256]; /* skipped or refused as a whole; "" where it works */
 	uint64_t asked; /* signals asked of it */
 	struct slo_verdict verdict[SLO_SIG_MAX_];
 };

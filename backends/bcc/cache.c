@@ -181,18 +181,24 @@ static int read_entry(const char *path, void **ret_bytes, size_t *ret_size, stru
 
 /* Headers that are there now and differ from those it was made with: the kernel was built anew under its old name. */
 static int check_config(const struct slo_bcc_image_head *head, const struct slo_bcc_kernel *k,
-                        struct slo_err *err)
+                        const struct slo_bcc_want *w, struct slo_err *err)
 {
+	const char *named = w->headers && *w->headers ? w->headers : getenv("BCC_KERNEL_SOURCE");
 	char path[PATH_LEN], now[SLO_SHA256_HEX_SIZE];
 
-	(void)snprintf(path, sizeof(path), "/lib/modules/%s" SLO_BCC_AUTOCONF, k->release);
+	if (named && *named)
+		(void)snprintf(path, sizeof(path), "%.400s" SLO_BCC_AUTOCONF, named);
+	else
+		(void)snprintf(path, sizeof(path), "%.300s/lib/modules/%s/build" SLO_BCC_AUTOCONF,
+		               w->root ? w->root : "", k->release);
 	if (!*head->config || slo_bcc_file_digest(path, now) < 0 || strcmp(now, head->config) == 0)
 		return 0;
 	return slo_err_set(err, -EBADMSG, "compiled with another configuration than %s", path);
 }
 
-int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k, const char *key,
-                       struct slo_bcc_program *ret, struct slo_err *err)
+int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k,
+                       const struct slo_bcc_want *w, const char *key, struct slo_bcc_program *ret,
+                       struct slo_err *err)
 {
 	struct slo_bcc_program p;
 	char path[PATH_LEN];
@@ -212,7 +218,7 @@ int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k, co
 		r = slo_err_set(err, -EBADMSG, "made for kernel %s, or of other sources",
 		                p.image.head->release);
 	if (!r)
-		r = check_config(p.image.head, k, err);
+		r = check_config(p.image.head, k, w, err);
 	if (r < 0) {
 		slo_bcc_program_fini(&p);
 		return slo_err_wrap(err, r, "%s", path);

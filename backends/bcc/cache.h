@@ -18,7 +18,8 @@
 struct slo_bcc_want {
 	char flag[SLO_BCC_FLAGS_MAX][SLO_BCC_FLAG_LEN]; /* -DNAME=VALUE */
 	unsigned int flag_count;
-	const char *headers; /* folder; NULL: looked for. Not part of the key */
+	const char *
+		headers; /* folder; NULL: looked for. Not part of the key, which headers need not be there for */
 	const char *root; /* folder of the host's root, for the search of headers */
 };
 
@@ -40,11 +41,15 @@ void slo_bcc_key(const struct slo_bcc_want *w, const struct slo_bcc_kernel *k,
 int slo_bcc_request(const struct slo_bcc_want *w, const char *key, struct slo_err *err);
 
 /*
+ * @headers: a folder that was named, or NULL: the kernel's own below folder @root ("" this root). Where there are some now, of
+ * another configuration than it was made with, an entry is wrong.
+ * Headers that are there now, @w's or else the kernel's own, of another configuration than it was made with make an entry wrong.
  * 0 with *@ret as slo_bcc_program_from(); -ENOENT: no entry; -EBADMSG: there is one, and @err says what is wrong with it;
  * -EPERM: others could have written it, or errno.
  */
-int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k, const char *key,
-                       struct slo_bcc_program *ret, struct slo_err *err);
+int slo_bcc_cache_load(const char *state_dir, const struct slo_bcc_kernel *k,
+                       const struct slo_bcc_want *w, const char *key, struct slo_bcc_program *ret,
+                       struct slo_err *err);
 /*
  * Does it lack files, and did the headers change since that was found? Then compiling anew may give them; what can no longer
  * be told is no reason to.

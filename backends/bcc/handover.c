@@ -15,6 +15,10 @@
 
 #define FDS_MAX (1 + SLO_BCC_MAPS_MAX + SLO_BCC_PROGS_MAX)
 #define IMAGE_MAX (8U << 20)
+/* For a helper to end: after its answer, when it sweeps; and after what is none. */
+#define REAP_MS 5000
+#define REAP_SOON_MS 100
+#define REAP_STEP_MS 10
 
 void slo_bcc_program_init(struct slo_bcc_program *p)
 {
@@ -86,15 +90,16 @@ static void become_helper(const char *helper, int request_fd, int socket, int fa
 	static char *const no_args[] = { name, NULL };
 	int code;
 
-	/* A group of its own, so that what it starts ends with it; and neither outlives the agent. */
+	/* A group of its own, so that what it starts ends with it; and it does not outlive the agent. */
 	(void)setpgid(0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Out of the way of the two. */
 	socket = fcntl(socket, F_DUPFD_CLOEXEC, SLO_BCC_SOCKET_FD + 1);
 	failed = fcntl(failed, F_DUPFD_CLOEXEC, SLO_BCC_SOCKET_FD + 1);
-	/* dup2() clears close-on-exec, but not where it has nothing to do. */
+	/* dup2() clears close-on-exec, but not where it has nothing to do. Records are written to the agent's standard output. */
 	if (dup2(request_fd, STDIN_FILENO) < 0 || dup2(socket, SLO_BCC_SOCKET_FD) < 0 ||
-	    fcntl(STDIN_FILENO, F_SETFD, 0) || fcntl(SLO_BCC_SOCKET_FD, F_SETFD, 0))
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || fcntl(STDIN_FILENO, F_SETFD, 0) ||
+	    fcntl(SLO_BCC_SOCKET_FD, F_SETFD, 0))
 		_exit(126);
 	if (lseek(STDIN_FILENO, 0, SEEK_SET) < 0)
 		_exit(126);
@@ -168,6 +173,8 @@ static int take(struct slo_bcc_program *p, const struct slo_bcc_reply *reply, co
 		(void)close(fds[at++]);
 	r = p->bytes ? slo_bcc_image_parse(p->bytes, size, &p->image, err)
 	             : slo_err_set(err, -EPROTO, "llm-slo-bcc gave no program");
+	if (r < 0 && p->bytes)
+		(void)slo_err_wrap(err, r, "llm-slo-bcc (is it of this agent's version?)");
 	for (uint32_t i = 0; !r && i < p->image.head->map_count && at < count; i++)
 		p->map[i] = fds[at++];
 	for (uint32_t i = 0; !r && i < p->image.head->prog_count && at < count; i++) {
@@ -206,10 +213,12 @@ static int ended(const char *helper, int status, struct slo_err *err)
 		                   "the package libbpfcc (bcc on RPM systems)",
 		                   helper);
 	if (WIFEXITED(status))
-		return slo_err_set(err, -ENOEXEC,
-		                   "%s: ended with code %d and no answer (does it run by hand? "
-		                   "the package libbpfcc must be installed)",
-		                   helper, WEXITSTATUS(status));
+		return slo_err_set(
+			err, -ENOEXEC,
+			"%s: ended with code %d and no answer that this agent takes (are "
+			"both of one version? does it run by hand? the package libbpfcc "
+			"must be installed)",
+			helper, WEXITSTATUS(status));
 	return slo_err_set(err, -EINTR, "%s: ended by signal %d and gave no answer", helper,
 	                   WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
@@ -227,14 +236,22 @@ static void end_run(struct helper_run *h)
 	slo_closep(&h->failed);
 }
 
-/* The helper's wait status, after which nothing of it runs any more. While it is not waited for, its number is its own. */
-static int reap(const struct helper_run *h)
+/*
+ * The helper's wait status, after which nothing of it runs any more: it has @ms to end by itself. What is ending by then has its
+ * status. While it is not waited for, its number is its own.
+ */
+static int reap(const struct helper_run *h, int ms)
 {
-	siginfo_t info;
 	int status = 0;
 
-	while (waitid(P_PID, (id_t)h->pid, &info, WEXITED | WNOWAIT) && errno == EINTR)
-		;
+	for (; ms > 0; ms -= REAP_STEP_MS) {
+		siginfo_t info = { 0 };
+
+		if (waitid(P_PID, (id_t)h->pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+		    info.si_pid)
+			break;
+		(void)poll(NULL, 0, REAP_STEP_MS);
+	}
 	(void)kill(-h->pid, SIGKILL);
 	while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -250,13 +267,12 @@ static int converse(struct slo_bcc_program *p, const struct helper_run *h, int t
 	int r = poll(&ready, 1, timeout_ms);
 
 	if (r == 0) {
-		(void)kill(-h->pid, SIGKILL);
-		(void)reap(h);
+		(void)reap(h, 0);
 		return slo_err_set(err, -ETIMEDOUT, "%s: not done after %d s; ended", h->path,
 		                   timeout_ms / 1000);
 	}
 	count = receive(h->socket, &reply, fds);
-	status = reap(h);
+	status = reap(h, count < 0 ? REAP_SOON_MS : REAP_MS);
 	if (count < 0 && read(h->failed, &code, sizeof(code)) == sizeof(code))
 		return not_started(h->path, code, err);
 	if (count < 0)

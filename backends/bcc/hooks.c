@@ -172,14 +172,6 @@ int slo_bcc_hooks_apply(struct slo_bcc_hooks *h, unsigned int objects, struct sl
 	return failed;
 }
 
-static void add_note(struct slo_verdict *v, const char *text, const char *why)
-{
-	size_t used = strlen(v->note);
-
-	(void)snprintf(v->note + used, sizeof(v->note) - used, "%s%s%s%.100s%s", used ? "; " : "",
-	               text, why ? " (" : "", why ? why : "", why ? ")" : "");
-}
-
 bool slo_bcc_delays_are_kept(int root)
 {
 	char line[4096];
@@ -217,7 +209,7 @@ static int try_rung(struct slo_bcc_hooks *h, const struct slo_bcc_rung *rung,
 		for (unsigned int k = 0; !r && k < extra->hooks; k++)
 			r = load_and_attach(h, extra->hook[k], p, &err);
 		if (r < 0)
-			add_note(v, extra->missing, err.msg);
+			slo_verdict_note(v, extra->missing, err.msg);
 		else
 			h->extras[rung->obj] |= 1U << i;
 	}
@@ -247,7 +239,7 @@ int slo_bcc_hooks_open(struct slo_bcc_hooks *h, enum slo_bcc_obj obj, struct slo
 		v->mechanism = rungs[i].mechanism;
 		v->hooks = rungs[i].hooks;
 		if (*rungs[i].note)
-			add_note(v, rungs[i].note, NULL);
+			slo_verdict_note(v, rungs[i].note, NULL);
 		return 0;
 	}
 	return r;

@@ -76,7 +76,7 @@ int slo_bcc_image_load(const struct slo_bcc_image *img, uint32_t i, const int *m
                        struct slo_err *err);
 
 /* Below a folder of headers: the kernel's configuration. */
-#define SLO_BCC_AUTOCONF "/build/include/generated/autoconf.h"
+#define SLO_BCC_AUTOCONF "/include/generated/autoconf.h"
 /* SHA-256 of a file. 0 or negative errno. */
 int slo_bcc_file_digest(const char *path, char ret_hex[SLO_SHA256_HEX_SIZE]);
 

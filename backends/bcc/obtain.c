@@ -161,9 +161,10 @@ static int refuse(int code, const struct slo_err *failed, const struct slo_err *
 
 /* The entry of the cache; true where nothing better can be had. */
 static bool is_cached(const struct slo_backend_config *cfg, const struct slo_bcc_kernel *kernel,
-                      const char *key, struct slo_bcc_program *ret, struct slo_err *miss)
+                      const struct slo_bcc_want *want, const char *key, struct slo_bcc_program *ret,
+                      struct slo_err *miss)
 {
-	if (!cfg->state_dir || slo_bcc_cache_load(cfg->state_dir, kernel, key, ret, miss) < 0)
+	if (!cfg->state_dir || slo_bcc_cache_load(cfg->state_dir, kernel, want, key, ret, miss) < 0)
 		return false;
 	return !slo_bcc_is_worth_another_try(ret->image.head);
 }
@@ -214,7 +215,7 @@ int slo_bcc_obtain(const struct slo_backend_config *cfg, int root, bool cgroup_v
 	fill_want(&want, root, cgroup_v1);
 	slo_bcc_key(&want, &kernel, key);
 	slo_bcc_program_init(&p);
-	if (!is_cached(cfg, &kernel, key, &p, &miss)) {
+	if (!is_cached(cfg, &kernel, &want, key, &p, &miss)) {
 		r = compile_better(cfg, &want, key, &p, &failed);
 		if (r < 0 && !p.bytes)
 			return refuse(r, &failed, &untraced, &miss, err);

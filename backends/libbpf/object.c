@@ -297,14 +297,6 @@ static unsigned int wanted_extras(const struct slo_rung *rung, const struct slo_
 }
 
 /* @why NULL: by the mechanism's nature. */
-static void add_note(struct slo_verdict *v, const char *missing, const char *why)
-{
-	size_t used = strlen(v->note);
-
-	(void)snprintf(v->note + used, sizeof(v->note) - used, "%s%s%s%.140s%s", used ? "; " : "",
-	               missing, why ? " (" : "", why ? why : "", why ? ")" : "");
-}
-
 /* A rung, first with its optional parts; where just one of these fails, without it, and the verdict says what is missing. */
 static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, struct slo_verdict *v)
 {
@@ -325,14 +317,14 @@ static int try_rung(struct slo_bpf_obj *o, const struct slo_attach_env *env, str
 		if (extra + 1 < SLO_ROW_EXTRAS && rung->extra[extra + 1].in_place)
 			o->extras |= 1U << (extra + 1);
 		else
-			add_note(v, rung->extra[extra].missing, why);
+			slo_verdict_note(v, rung->extra[extra].missing, why);
 	}
 	for (int i = 0; i < SLO_ROW_EXTRAS; i++) {
 		if ((o->extras & 1U << i) && rung->extra[i].on_demand && !o->late)
-			add_note(v, rung->extra[i].missing, NULL);
+			slo_verdict_note(v, rung->extra[i].missing, NULL);
 	}
 	if (*rung->note)
-		add_note(v, rung->note, NULL);
+		slo_verdict_note(v, rung->note, NULL);
 	return 0;
 }
 
@@ -393,10 +385,11 @@ int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_
 		v->serves = true;
 		v->by_turns = o.rung->needs_target && !env->targeted;
 		if (v->by_turns)
-			add_note(v,
-			         "in the live table 1 interval in 10, for it taxes every system "
-			         "call; elsewhere only with a target",
-			         NULL);
+			slo_verdict_note(
+				v,
+				"in the live table 1 interval in 10, for it taxes every system "
+				"call; elsewhere only with a target",
+				NULL);
 		v->source = o.rung->source;
 		v->mechanism = o.rung->mechanism;
 		v->hooks = o.rung->hooks;

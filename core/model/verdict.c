@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void slo_verdict_refuse(struct slo_verdict *v, const char *mechanism, int code, const char *fmt,
                         ...)
@@ -18,4 +19,14 @@ void slo_verdict_refuse(struct slo_verdict *v, const char *mechanism, int code, 
 	va_start(ap, fmt);
 	(void)vsnprintf(r->why, sizeof(r->why), fmt, ap);
 	va_end(ap);
+}
+
+void slo_verdict_note(struct slo_verdict *v, const char *text, const char *why)
+{
+	size_t used = strlen(v->note);
+
+	if (why && strstr(v->note, why))
+		why = NULL;
+	(void)snprintf(v->note + used, sizeof(v->note) - used, "%s%s%s%.140s%s", used ? "; " : "",
+	               text, why ? " (" : "", why ? why : "", why ? ")" : "");
 }

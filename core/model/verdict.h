@@ -10,7 +10,7 @@
 struct slo_refusal {
 	const char *mechanism; /* static: "tp_btf", ... with a variant where there are several */
 	int code; /* negative errno */
-	char why[160]; /* cause and, where there is one, the way out */
+	char why[256]; /* cause and, where there is one, the way out */
 };
 
 struct slo_verdict {
@@ -19,7 +19,7 @@ struct slo_verdict {
 	enum slo_source source; /* valid where serves */
 	const char *mechanism; /* static; row that serves, "" otherwise */
 	const char *hooks; /* static; kernel hooks used, "" otherwise */
-	char note[256]; /* what the serving mechanism cannot see here; "" none */
+	char note[512]; /* what the serving mechanism cannot see here; "" none */
 	char needs[160]; /* what it (or, unserved, the cheapest refused one) needs; "" none */
 	unsigned int refused_count;
 	struct slo_refusal refused[SLO_VERDICT_REFUSED_MAX]; /* better rows tried first, in order */
@@ -28,5 +28,8 @@ struct slo_verdict {
 /* Append a refusal; past the maximum the last one is overwritten, so that the final reason is kept. */
 void slo_verdict_refuse(struct slo_verdict *v, const char *mechanism, int code, const char *fmt,
                         ...) slo_printf(4, 5);
+
+/* Append to the note: @text, and @why unless it is NULL, or there already. */
+void slo_verdict_note(struct slo_verdict *v, const char *text, const char *why);
 
 #endif

@@ -317,6 +317,8 @@ int slo_agent_init(struct slo_agent *a, struct slo_err *err)
 		r = open_outputs(a, err);
 	if (!r)
 		r = slo_agent_target(a, a->cfg, err);
+	if (!r && touches_kernel(a->cfg))
+		r = slo_live_state_try(a->cfg, err);
 	if (!r)
 		r = open_session(a, err);
 	a->begin_ns = a->now_ns = slo_clock_monotonic_ns();

@@ -327,6 +327,8 @@ void slo_live_metrics_tick(struct slo_live *l);
 void slo_live_metrics_stop(struct slo_live *l, uint64_t timeout_ms);
 
 /* live_state.c: what survives a restart. */
+/* Could a folder that was named be used? Asked before what takes long, such as compiling. */
+int slo_live_state_try(const struct slo_config *cfg, struct slo_err *err);
 int slo_live_state_open(struct slo_live *l, struct slo_err *err);
 /* live_sweep.c: removes what no run will look at any more; before the first objective. */
 void slo_live_state_sweep(const struct slo_live *l);

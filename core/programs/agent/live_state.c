@@ -38,16 +38,19 @@ struct header {
 	uint32_t services, incidents, tracks, service_bytes;
 };
 
-bool slo_live_path(const struct slo_live *l, const char *name, char *buf, size_t size)
+static bool state_path(const struct slo_config *cfg, const char *name, char *buf, size_t size)
 {
-	const char *dir = l->cfg->agent.state_dir, *instance = l->cfg->agent.instance;
+	const char *dir = cfg->agent.state_dir, *instance = cfg->agent.instance;
 	bool other = strcmp(instance, "default") != 0;
 
-	if (!*dir || l->lock < 0)
-		return false;
 	(void)snprintf(buf, size, "%s%s%s%s%s", dir, other ? "/" : "", other ? instance : "",
 	               *name ? "/" : "", name);
-	return true;
+	return *dir;
+}
+
+bool slo_live_path(const struct slo_live *l, const char *name, char *buf, size_t size)
+{
+	return l->lock >= 0 && state_path(l->cfg, name, buf, size);
 }
 
 bool slo_live_is_full(int r)
@@ -89,7 +92,10 @@ static int refuse_folder(const char *dir, int code, struct slo_err *err)
 		                   "%s: uid %u cannot write there: %s (chown it to that user, or "
 		                   "StateDirectory= in the unit)",
 		                   dir, (unsigned int)geteuid(), strerror(-code));
-	return slo_err_set(err, code, "%s: %s", dir, strerror(-code));
+	return slo_err_set(err, code,
+	                   "%s: %s (name a folder that can be written to, or none to keep nothing: "
+	                   "state_dir =)",
+	                   dir, strerror(-code));
 }
 
 void slo_live_state_check(const struct slo_live *l)
@@ -105,7 +111,8 @@ void slo_live_state_check(const struct slo_live *l)
 	             err.msg);
 }
 
-static int lock_folder(struct slo_live *l, char *dir, struct slo_err *err)
+/* The folder's descriptor, which holds its lock, or negative errno. */
+static int lock_folder(char *dir, struct slo_err *err)
 {
 	int r = make_folders(dir);
 	int fd;
@@ -125,9 +132,20 @@ static int lock_folder(struct slo_live *l, char *dir, struct slo_err *err)
 			"%s: another agent keeps its state there (give this one [agent] instance or state_dir)",
 			dir);
 	}
-	slo_closep(&l->lock);
-	l->lock = fd;
-	return 0;
+	return fd;
+}
+
+int slo_live_state_try(const struct slo_config *cfg, struct slo_err *err)
+{
+	slo_cleanup(slo_closep) int fd = -1;
+	char dir[2 * SLO_CONFIG_TEXT_LEN];
+	struct slo_err why = { 0 };
+
+	if (!state_path(cfg, "", dir, sizeof(dir)) ||
+	    slo_config_is_default(cfg, "agent", "state_dir"))
+		return 0;
+	fd = lock_folder(dir, &why);
+	return fd < 0 ? slo_err_set(err, fd, "[agent] state_dir: %s", why.msg) : 0;
 }
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
@@ -361,21 +379,17 @@ int slo_live_state_open(struct slo_live *l, struct slo_err *err)
 {
 	char dir[2 * SLO_CONFIG_TEXT_LEN];
 	struct slo_err why = { 0 };
-	int r;
 
-	l->lock = 0; /* for the path alone */
-	if (!slo_live_path(l, "", dir, sizeof(dir))) {
-		l->lock = -1;
-		return 0;
-	}
 	l->lock = -1;
-	r = lock_folder(l, dir, &why);
-	if (r < 0 && slo_config_is_default(l->cfg, "agent", "state_dir")) {
-		slo_log_warn("nothing will survive a restart: %s", why.msg);
+	if (!state_path(l->cfg, "", dir, sizeof(dir)))
 		return 0;
-	}
-	if (r < 0)
-		return slo_err_set(err, r, "[agent] state_dir: %s", why.msg);
+	l->lock = lock_folder(dir, &why);
+	if (l->lock >= 0)
+		return 0;
+	if (!slo_config_is_default(l->cfg, "agent", "state_dir"))
+		return slo_err_set(err, l->lock, "[agent] state_dir: %s", why.msg);
+	slo_log_warn("nothing will survive a restart: %s", why.msg);
+	l->lock = -1;
 	return 0;
 }
 

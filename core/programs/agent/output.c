@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every event's way out: names, status, JSON line, table; and the log lines about signals. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,13 +149,66 @@ static void log_refused(enum slo_signal sig, const struct slo_choice *c)
 	for (unsigned int i = 0; i < v->refused_count && used < sizeof(text); i++) {
 		const struct slo_refusal *r = &v->refused[i];
 
-		if (i && strcmp(r->why, v->refused[i - 1].why) == 0)
+		if (strstr(text, r->why))
 			continue;
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? "; " : "",
 		                         r->why);
 	}
 	slo_log_warn("not measured signal=%s reason=\"%s\"", slo_signal_desc(sig)->name,
 	             v->refused_count ? text : "no backend");
+}
+
+static bool is_refused_for(const struct slo_agent *a, int sig, const struct slo_refusal *r)
+{
+	const struct slo_verdict *v =
+		&slo_session_choice(a->session, (enum slo_signal)sig)->verdict;
+
+	for (unsigned int i = 0; i < v->refused_count; i++) {
+		if (strcmp(v->refused[i].why, r->why) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of all signals that are measured, in a coarser way than this reason keeps from. Once: with the first of them. */
+static void log_not_used(const struct slo_agent *a, int sig, const struct slo_refusal *r)
+{
+	enum slo_log_level level =
+		r->code == -EPERM || r->code == -EACCES ? SLO_LOG_WARN : SLO_LOG_INFO;
+	char names[SLO_SIG_MAX_ * 32] = "";
+	size_t used = 0;
+
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		if (!(a->be_cfg.signals & SLO_SIG_BIT(i)) ||
+		    !slo_session_choice(a->session, (enum slo_signal)i)->backend ||
+		    !is_refused_for(a, i, r))
+			continue;
+		if (i < sig)
+			return;
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+		                         used ? "," : "",
+		                         slo_signal_desc((enum slo_signal)i)->name);
+	}
+	slo_log(level, "not used mechanism=\"%s\" signals=%s reason=\"%s\"", r->mechanism, names,
+	        r->why);
+}
+
+/* What keeps a better rung or mechanism from measuring, each reason once. */
+static void log_better(const struct slo_agent *a)
+{
+	for (int i = 0; i < SLO_SIG_MAX_; i++) {
+		const struct slo_choice *c = slo_session_choice(a->session, (enum slo_signal)i);
+		const struct slo_verdict *v = &c->verdict;
+
+		/* What the kernel counts by itself has nothing better. */
+		if (!(a->be_cfg.signals & SLO_SIG_BIT(i)) || !c->backend ||
+		    slo_signal_desc((enum slo_signal)i)->counted)
+			continue;
+		for (unsigned int k = 0; k < v->refused_count; k++) {
+			if (!k || strcmp(v->refused[k].why, v->refused[k - 1].why) != 0)
+				log_not_used(a, i, &v->refused[k]);
+		}
+	}
 }
 
 void slo_agent_log_choice(const struct slo_agent *a)
@@ -179,6 +233,7 @@ void slo_agent_log_choice(const struct slo_agent *a)
 		if (*c->verdict.note)
 			slo_log_warn("limited signal=%s note=\"%s\"", name, c->verdict.note);
 	}
+	log_better(a);
 	slo_log_info("agent ready mode=%s%s", slo_session_mode(a->session), text);
 }
 

@@ -2,6 +2,7 @@
 /* Keys, entries and the helper's conversation, with helpers that are shell scripts. Real ones: test/vm/truth/bcc.py. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "backends/bcc/cache.h"
+#include "test/unit/compat/fixture.h"
 
 static const struct slo_bcc_kernel kernel = { .release = "5.10.0-1-test",
 	                                      .build = "#1 SMP 2026",
@@ -118,8 +120,10 @@ static int remove_folder(void **state)
 
 #define KEY "0123456789abcdef0123456789abcdef"
 
-/* A program of no map and no instruction that the kernel would be asked about. */
-static int store_of(const struct folder *f, const char *release)
+static const struct slo_bcc_want nothing_named;
+
+/* A program of no map and no instruction that the kernel would be asked about. @config: the headers' digest, or "". */
+static int store_with(const struct folder *f, const char *release, const char *config)
 {
 	struct slo_bcc_image_head head = { .magic = SLO_BCC_IMAGE_MAGIC,
 		                           .size = sizeof(head),
@@ -127,8 +131,14 @@ static int store_of(const struct folder *f, const char *release)
 	struct slo_bcc_program p = { .bytes = &head, .image = { .head = &head } };
 
 	(void)snprintf(head.release, sizeof(head.release), "%s", release);
+	(void)snprintf(head.config, sizeof(head.config), "%s", config);
 	slo_bcc_image_seal(&head);
 	return slo_bcc_cache_store(f->path, &kernel, KEY, &p, NULL);
+}
+
+static int store_of(const struct folder *f, const char *release)
+{
+	return store_with(f, release, "");
 }
 
 static void store_empty(const struct folder *f)
@@ -151,7 +161,7 @@ static int open_entry(const struct folder *f)
 static int load(const struct folder *f, struct slo_err *err)
 {
 	struct slo_bcc_program p;
-	int r = slo_bcc_cache_load(f->path, &kernel, KEY, &p, err);
+	int r = slo_bcc_cache_load(f->path, &kernel, &nothing_named, KEY, &p, err);
 
 	if (!r)
 		slo_bcc_program_fini(&p);
@@ -163,8 +173,9 @@ static void what_was_stored_is_loaded(void **state)
 	struct slo_bcc_program p;
 
 	store_empty(*state);
-	assert_int_equal(
-		slo_bcc_cache_load(((struct folder *)*state)->path, &kernel, KEY, &p, NULL), 0);
+	assert_int_equal(slo_bcc_cache_load(((struct folder *)*state)->path, &kernel,
+	                                    &nothing_named, KEY, &p, NULL),
+	                 0);
 	assert_string_equal(p.image.head->release, "5.10.0-1-test");
 	slo_bcc_program_fini(&p);
 }
@@ -177,8 +188,9 @@ static void entry_of_another_key_is_refused(void **state)
 
 	store_empty(f);
 	/* The same name, for only 16 digits are in it. */
-	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, "0123456789abcdefX", &p, &err),
-	                 -EBADMSG);
+	assert_int_equal(
+		slo_bcc_cache_load(f->path, &kernel, &nothing_named, "0123456789abcdefX", &p, &err),
+		-EBADMSG);
 	assert_non_null(strstr(err.msg, "other sources"));
 }
 
@@ -190,6 +202,40 @@ static void entry_of_another_kernel_is_refused(void **state)
 	assert_int_equal(store_of(*state, "4.19.0-1-other"), 0);
 	assert_int_equal(load(*state, &err), -EBADMSG);
 	assert_non_null(strstr(err.msg, "4.19.0-1-other"));
+}
+
+/* Made with wrong headers, it must not outlive that the right ones are named. */
+static void entry_of_another_configuration_is_refused(void **state)
+{
+	static const char *const folders[] = { "a", "b", "c", "d" };
+	const struct scratch *s = *state;
+	struct folder f;
+	char made_with[SLO_SHA256_HEX_SIZE], headers[PATH_MAX];
+	struct slo_err err = { 0 };
+	struct slo_bcc_program p;
+
+	(void)snprintf(f.path, sizeof(f.path), "%s", s->path);
+	put_file(s->root, "a" SLO_BCC_AUTOCONF, "#define CONFIG_SMP 1\n");
+	put_file(s->root, "b" SLO_BCC_AUTOCONF, "#define CONFIG_UP 1\n");
+	put_file(s->root, "c/lib/modules/5.10.0-1-test/build" SLO_BCC_AUTOCONF,
+	         "#define CONFIG_UP 1\n");
+	(void)snprintf(headers, sizeof(headers), "%s/a" SLO_BCC_AUTOCONF, s->path);
+	assert_int_equal(slo_bcc_file_digest(headers, made_with), 0);
+	assert_int_equal(store_with(&f, kernel.release, made_with), 0);
+	for (size_t i = 0; i < SLO_ARRAY_SIZE(folders); i++) {
+		const struct slo_bcc_want named = { .headers = headers },
+					  below = { .root = headers };
+		bool wrong = i == 1 || i == 2;
+
+		(void)snprintf(headers, sizeof(headers), "%s/%s", s->path, folders[i]);
+		assert_int_equal(slo_bcc_cache_load(s->path, &kernel, i == 2 ? &below : &named, KEY,
+		                                    &p, &err),
+		                 wrong ? -EBADMSG : 0);
+		if (wrong)
+			assert_non_null(strstr(err.msg, headers));
+		else
+			slo_bcc_program_fini(&p);
+	}
 }
 
 static void corrupted_entry_is_refused_and_then_replaced(void **state)
@@ -262,7 +308,8 @@ static void entry_that_others_may_write_is_refused(void **state)
 	store_empty(f);
 	(void)snprintf(path, sizeof(path), "%s/bcc/5.10.0-1-test-0123456789abcdef.slobcc", f->path);
 	assert_int_equal(chmod(path, 0660), 0);
-	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, KEY, &p, &err), -EPERM);
+	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, &nothing_named, KEY, &p, &err),
+	                 -EPERM);
 }
 
 static void no_entry_is_no_error_of_its_own(void **state)
@@ -270,7 +317,8 @@ static void no_entry_is_no_error_of_its_own(void **state)
 	const struct folder *f = *state;
 	struct slo_bcc_program p;
 
-	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, KEY, &p, NULL), -ENOENT);
+	assert_int_equal(slo_bcc_cache_load(f->path, &kernel, &nothing_named, KEY, &p, NULL),
+	                 -ENOENT);
 }
 
 static void folder_that_cannot_be_made_is_told(void **state)
@@ -363,6 +411,9 @@ static void helper_that_hangs_is_ended(void **state)
 	struct slo_err err = { 0 };
 
 	assert_int_equal(run(*state, "exec sleep 100", 300, &err), -ETIMEDOUT);
+	/* Also one that has nothing more to say, and one that talks nonsense first. */
+	assert_int_equal(run(*state, "exec 3>&-; exec sleep 100", 20000, &err), -EINTR);
+	assert_int_equal(run(*state, "printf abc >&3; exec sleep 100", 20000, &err), -EINTR);
 }
 
 /* What ld.so ends with; a helper that is there must not be told to be installed. */
@@ -435,6 +486,8 @@ int main(void)
 		IN_FOLDER(what_was_stored_is_loaded),
 		IN_FOLDER(entry_of_another_key_is_refused),
 		IN_FOLDER(entry_of_another_kernel_is_refused),
+		cmocka_unit_test_setup_teardown(entry_of_another_configuration_is_refused,
+		                                scratch_setup, scratch_teardown),
 		IN_FOLDER(corrupted_entry_is_refused_and_then_replaced),
 		IN_FOLDER(entry_that_was_cut_short_is_refused),
 		IN_FOLDER(two_agents_at_once_never_see_half_an_entry),
