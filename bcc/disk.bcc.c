@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Block I/O by one hook, as bpf/disk.bpf.c: a request carries the times at which it was made and given to the device (from
- * 4.19), and its bio carries the submitter's cgroup (5.0 to 5.17 in the headers). The completing task is a bystander.
- * Before 4.19 by kprobes where a request is made, given to the device and done.
+ * 4.18), and its bio carries the submitter's cgroup (5.0 to 5.17 in the headers). The completing task is a bystander.
+ * Before that by kprobes where a request is made, given to the device and done.
  */
 #include "bcc/slo_bcc.h"
 
 #include <linux/blkdev.h>
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 16, 0)
+#ifdef SLO_REQUEST_IN_BLK_MQ
 #include <linux/blk-mq.h>
 #endif
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0)
+#ifdef SLO_BLKG_HAS_BLKCG
 #include <linux/blk-cgroup.h>
 #endif
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 19, 0)
+#ifdef SLO_REQUEST_HAS_TIMES
 #define DISK_OP_MASK 0xff
 #define DISK_PASSTHROUGH 32
 #define DISK_MINOR_BITS 20
@@ -24,21 +24,21 @@ static __always_inline __u32 disk_device(struct request *rq)
 	struct gendisk *disk = 0;
 	int major = 0, minor = 0;
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 17, 0)
+#ifdef SLO_REQUEST_HAS_DISK
+	slo_read(&disk, &rq->rq_disk);
+#else
 	struct request_queue *q = 0;
 
 	slo_read(&q, &rq->q);
 	slo_read(&disk, &q->disk);
-#else
-	slo_read(&disk, &rq->rq_disk);
 #endif
 	slo_read(&major, &disk->major);
 	slo_read(&minor, &disk->first_minor);
 	return (__u32)major << DISK_MINOR_BITS | (__u32)minor;
 }
 
-#if defined(CONFIG_BLK_CGROUP) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 0, 0) && \
-	LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0) && !SLO_CGROUP_V1
+#if defined(CONFIG_BLK_CGROUP) && defined(SLO_BIO_HAS_BLKG) && !defined(SLO_BIO_HAS_CSS) && \
+	defined(SLO_BLKG_HAS_BLKCG) && !SLO_CGROUP_V1
 #define DISK_CGROUP
 #endif
 

@@ -346,8 +346,8 @@ int dns_recv_kp(struct pt_regs *ctx)
 	slo_read(&port, &sk->__sk_common.skc_dport);
 	if (port && port != htons(DNS_PORT))
 		return 0;
-		/* Later there is another kind of destination. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+		/* From 6.0 on there is another kind of destination. */
+#ifndef SLO_ITER_HAS_UBUF
 	bpf_probe_read(&iov, sizeof(iov), &msg->msg_iter.iov);
 	bpf_probe_read(&to, sizeof(to), &iov->iov_base);
 	if (dns_readers.update(&thread, &to))

@@ -30,7 +30,7 @@ static __always_inline void runq_woken(struct task_struct *p)
 static __always_inline void runq_left(struct task_struct *prev, __u64 now)
 {
 	__u32 pid = 0;
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+#ifdef SLO_TASK_HAS_UNDER_STATE
 	__u32 state = 0;
 
 	slo_read(&state, &prev->__state);

@@ -21,7 +21,7 @@
 /* BPF_LD | BPF_IMM | BPF_DW, of which the first two are 0 */
 #define LOAD_MAP BPF_DW
 #define TEXT_MAX (1U << 20)
-#define FLAGS_MAX (SLO_REQUEST_FLAGS + 8)
+#define FLAGS_MAX (SLO_REQUEST_FLAGS + SLO_MEMBERS + 8)
 
 /* One run of the compiler, in a child: LLVM ends the process on some errors, and gives no memory back. */
 struct compile_run {
@@ -203,6 +203,7 @@ static int compile_here(const struct compile_run *run)
 	flags[n++] = "-DSLO_BPF_SIDE";
 	for (unsigned int i = 0; i < run->req->flag_count; i++)
 		flags[n++] = run->req->flag[i];
+	n += (int)slo_members(run->headers->path, flags + n);
 	/* BCC looks for what is included in the folder it is started in before it does in ours. */
 	if (!realpath(run->headers->path, headers) || chdir(run->scratch))
 		return -errno;

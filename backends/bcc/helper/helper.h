@@ -50,6 +50,14 @@ int slo_headers_find(const struct slo_request *req, const char *scratch, struct 
 int slo_headers_unpack(const char *archive, const char *scratch, struct slo_headers *ret,
                        struct slo_err *err);
 
+#define SLO_MEMBERS 8
+
+/*
+ * What structures have in the kernel of these headers, as flags of the compiler that last for good. By the headers' text: to
+ * a release's number vendors add what later ones brought. Count.
+ */
+unsigned int slo_members(const char *headers, const char *ret[SLO_MEMBERS]);
+
 /*
  * A folder of one's own in @parent, which slo_scratch_sweep() lets alone while it is locked. Descriptor of the lock, the
  * caller's, or negative errno.

@@ -183,6 +183,70 @@ static void archive_that_cannot_be_unpacked_is_told_as_such(void **state)
 	slo_scratch_remove(path, &lock);
 }
 
+static void write_header(const char *dir, const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	FILE *out;
+
+	(void)snprintf(path, sizeof(path), "%.4000s/include/linux/%s", dir, name);
+	out = fopen(path, "we");
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* In one order, with blanks between them. */
+static const char *members_of(const char *dir, char *buf, size_t size)
+{
+	const char *flags[SLO_MEMBERS];
+	unsigned int count = slo_members(dir, flags);
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (unsigned int i = 0; i < count; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? " " : "",
+		                         flags[i] + strlen("-DSLO_"));
+	return buf;
+}
+
+static void members_are_those_of_the_headers_whatever_the_release(void **state)
+{
+	const struct folder *f = *state;
+	char path[PATH_MAX], folder[PATH_MAX], buf[512];
+	int lock = slo_scratch_make(f->path, path);
+
+	assert_true(lock >= 0);
+	(void)snprintf(folder, sizeof(folder), "%.4000s/include", path);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	(void)snprintf(folder, sizeof(folder), "%.4000s/include/linux", path);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_string_equal(members_of(path, buf, sizeof(buf)), "");
+
+	/* As released: what a comment, another structure or a longer name says is no member. */
+	write_header(
+		path, "sched.h",
+		"#define is_on(t) ((t)->__state == 0)\nstruct task_struct;\n"
+		"struct task_struct {\n\tlong state; /* not yet __state */\n\tint my__state;\n};\n"
+		"struct other {\n\tint __state;\n};\n");
+	write_header(path, "blkdev.h",
+	             "#include <x.h>\nstruct request {\n\tstruct gendisk *rq_disk;\n"
+	             "\tunsigned long long start_time_ns;\n};\n");
+	assert_string_equal(members_of(path, buf, sizeof(buf)), "REQUEST_HAS_DISK");
+
+	/* As a vendor has it under the same number. */
+	write_header(
+		path, "sched.h",
+		"\nstruct task_struct {\n\tKEEP(volatile long\tstate,\n\t     unsigned int\t__state\n"
+		"\t     , unsigned int saved)\n};\n");
+	write_header(path, "blkdev.h", "\nstruct request {\n\tu64\tstart_time_ns;\n};\n");
+	write_header(path, "blk-mq.h", "\nstruct blk_mq_tags {\n\tint rq_flags;\n};\n");
+	write_header(path, "blk_types.h", "\nstruct bio {\n\tstruct blkcg_gq\t*bi_blkg;\n};\n");
+	write_header(path, "uio.h", "\nstruct iov_iter {\n\tvoid __user *ubuf;\n};\n");
+	assert_string_equal(members_of(path, buf, sizeof(buf)),
+	                    "TASK_HAS_UNDER_STATE REQUEST_HAS_TIMES BIO_HAS_BLKG ITER_HAS_UBUF");
+	slo_scratch_remove(path, &lock);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +260,9 @@ int main(void)
 		cmocka_unit_test(place_that_is_not_there_is_an_error),
 		cmocka_unit_test_setup_teardown(archive_that_cannot_be_unpacked_is_told_as_such,
 		                                make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			members_are_those_of_the_headers_whatever_the_release, make_folder,
+			remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
