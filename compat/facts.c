@@ -398,6 +398,27 @@ void slo_fact_memlock(int root, const char *arg, struct slo_fact *f)
 	}
 }
 
+/* The kernel's list of its symbols has @name. */
+static bool has_symbol(int root, const char *name)
+{
+	slo_cleanup(slo_fclosep) FILE *f = NULL;
+	size_t len = strlen(name);
+	char line[256];
+
+	if (slo_hostfile_stream(root, "/proc/kallsyms", &f) < 0)
+		return false;
+	/* ffffffff811b2c30 T bpf_map_kmalloc_node */
+	while (fgets(line, sizeof(line), f)) {
+		const char *at = strchr(line, ' ');
+
+		at = at ? strchr(at + 1, ' ') : NULL;
+		if (at && strncmp(at + 1, name, len) == 0 && strchr(" \t\n", at[1 + len]))
+			return true;
+	}
+	return false;
+}
+
+/* RHEL's 4.18 has it from 8.5 on: what brought it (48edc1f78aab) is asked for where the release is older. */
 void slo_fact_memcg_accounting(int root, const char *arg, struct slo_fact *f)
 {
 	const char *source;
@@ -409,8 +430,10 @@ void slo_fact_memcg_accounting(int root, const char *arg, struct slo_fact *f)
 		slo_fact_set_unknown(f, "%s cannot be read", source);
 		return;
 	}
-	has = version_code(release) >= VERSION(5, 11, 0);
-	slo_fact_set(f, has, "kernel version; 5.11 and newer charge maps to the memory cgroup",
+	has = version_code(release) >= VERSION(5, 11, 0) ||
+	      has_symbol(root, "bpf_map_kmalloc_node");
+	slo_fact_set(f, has,
+	             "kernel version or symbol; 5.11 and newer charge maps to the memory cgroup",
 	             has ? "yes, RLIMIT_MEMLOCK does not limit maps"
 	                 : "no, maps count against RLIMIT_MEMLOCK");
 }

@@ -22,7 +22,7 @@ enum slo_feature {
 	SLO_FEAT_UNPRIV_BPF, /* number: unprivileged_bpf_disabled */
 	SLO_FEAT_BPF_JIT, /* number: bpf_jit_enable */
 	SLO_FEAT_MEMLOCK, /* number: soft limit, bytes; INT64_MAX unlimited */
-	SLO_FEAT_MEMCG_ACCOUNTING, /* number: 1 version says that maps are charged to memcg, memlock is moot (5.11) */
+	SLO_FEAT_MEMCG_ACCOUNTING, /* number: 1 maps are charged to memcg, memlock is moot (5.11, and where that was back-ported) */
 	SLO_FEAT_SCHED_INFO, /* number: 1 run-queue delay is accounted per task */
 	SLO_FEAT_SCHEDSTATS, /* number: kernel.sched_schedstats */
 	SLO_FEAT_DELAYACCT, /* number: kernel.task_delayacct */

@@ -130,7 +130,7 @@ static const struct check_row rows[] = {
 	  "a profile that allows bpf(2)",
 	  "run with a seccomp profile that allows bpf and perf_event_open" },
 	{ "memlock", SLO_FEAT_MEMLOCK, SLO_SEVERITY_INFO, always,
-	  "unlimited before Linux 5.11, any since", "" },
+	  "unlimited before Linux 5.11 (RHEL 8: before 8.5), any since", "" },
 	{ "kprobes", SLO_FEAT_KPROBES, SLO_SEVERITY_INFO, always, "not needed with BTF", "" },
 	{ "bpf_jit", SLO_FEAT_BPF_JIT, SLO_SEVERITY_WARNING, is_compiled,
 	  "BPF programs compiled to machine code (net.core.bpf_jit_enable of 1 or more)",

@@ -50,6 +50,7 @@ static const struct {
 	{ "missing_caps", SLO_FEAT_SECCOMP, 2, "filter" },
 	{ "rhel8", SLO_FEAT_KERNEL_FLAVOUR, 0, "rhel8" },
 	{ "rhel8", SLO_FEAT_KERNEL_RELEASE, 0x041200, "4.18.0-553.el8_10.x86_64" },
+	{ "rhel8", SLO_FEAT_MEMCG_ACCOUNTING, 1, "yes" },
 	{ "rhel8", SLO_FEAT_LOCKDOWN, SLO_LOCKDOWN_INTEGRITY, "integrity" },
 	{ "rhel8", SLO_FEAT_HEADERS, 1, "/lib/modules/4.18.0-553.el8_10.x86_64/build" },
 	{ "rhel8", SLO_FEAT_DELAYACCT, UNKNOWN, NULL },
