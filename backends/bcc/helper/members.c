@@ -110,7 +110,8 @@ unsigned int slo_members(const char *headers, const char *ret[SLO_MEMBERS])
 		bool has = false;
 
 		for (size_t k = 0; !has && k < 2 && members[i].file[k]; k++) {
-			slo_cleanup(slo_freep) char *text = read_header(headers, members[i].file[k]);
+			slo_cleanup(slo_freep) char *text =
+				read_header(headers, members[i].file[k]);
 
 			has = text && has_member(text, members[i].type, members[i].member);
 		}
