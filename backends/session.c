@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/backends.h"
+#include "backends/shared.h"
 #include "compat/host.h"
 
 struct opened {
@@ -42,7 +43,7 @@ static uint64_t hooked_signals(void)
 enum btf_need {
 	BTF_NONE,
 	BTF_OWN, /* the kernel's */
-	BTF_EXTERNAL, /* a file */
+	BTF_EXTERNAL, /* a file, or the kernel's where programs of BTF_OWN have no ring buffer */
 };
 
 /*
@@ -62,7 +63,7 @@ static const struct ladder_rung {
 	  "Linux 5.8 with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux), CAP_BPF, CAP_PERFMON",
 	  "every signal with a hook, with owner and cause", BTF_OWN, 0 },
 	{ "external BTF", &slo_backend_libbpf_ext, "core_full", "core_partial",
-	  "Linux 4.18, this kernel's BTF in a file (--btf FILE, [btf] search), CAP_SYS_ADMIN",
+	  "Linux 4.18, this kernel's BTF, own or in a file (--btf FILE, [btf] search), CAP_SYS_ADMIN",
 	  "every signal, of system calls some; waits for a quota are not told apart", BTF_EXTERNAL,
 	  0 },
 	{ "btf_free", &slo_backend_btf_free, "btf_free", "btf_free",
@@ -140,7 +141,10 @@ static const char *rule_out(const struct ladder_rung *rung, const struct slo_bac
 		               : "no BTF at /sys/kernel/btf/vmlinux (needs "
 		                 "CONFIG_DEBUG_INFO_BTF, usual from Linux 5.8, or --btf FILE)";
 	case BTF_EXTERNAL:
-		return cfg->btf_path ? NULL : "no file given (--btf FILE), none found";
+		/* Objects that need no ring buffer are as good with the kernel's own. */
+		if (cfg->btf_path || (has_own_btf(cfg) && slo_shared_lacks_ring()))
+			return NULL;
+		return "no file given (--btf FILE), none found";
 	case BTF_NONE:
 		break;
 	}

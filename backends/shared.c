@@ -61,6 +61,14 @@ static const char *hint(int code)
 	return "";
 }
 
+bool slo_shared_lacks_ring(void)
+{
+	slo_cleanup(slo_closep) int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, NULL, 0, 0,
+	                                                (uint32_t)sysconf(_SC_PAGESIZE), NULL);
+
+	return fd == -EINVAL;
+}
+
 void slo_shared_close(struct slo_shared *s)
 {
 	if (s->bucket)

@@ -40,6 +40,9 @@ struct slo_shared {
 	uint64_t filled_ns; /* CLOCK_MONOTONIC up to which tokens were given */
 };
 
+/* Maps can be made here, and ring buffers are none of them: before 5.8, whatever the release says. */
+bool slo_shared_lacks_ring(void);
+
 /* 0, or negative errno with everything closed and @err saying what the kernel refused. */
 int slo_shared_open(struct slo_shared *ret, bool old, struct slo_err *err);
 void slo_shared_close(struct slo_shared *s);
