@@ -117,7 +117,8 @@ static int find_variant(int root, const char *symbol, char ret[SLO_KPROBE_SYMBOL
 {
 	slo_cleanup(slo_fclosep) FILE *f = NULL;
 	size_t len = strlen(symbol);
-	char line[256], buffer[16384]; /* a page a call, where musl's stdio would ask for a quarter */
+	char line[256],
+		buffer[16384]; /* a page a call, where musl's stdio would ask for a quarter */
 
 	if (slo_hostfile_stream(root, "/proc/kallsyms", &f) < 0)
 		return -ENOENT;
