@@ -474,8 +474,9 @@ void slo_fact_psi(int root, const char *arg, struct slo_fact *f)
 	if (n > 0) {
 		slo_fact_set(f, 1, arg, "present");
 	} else if (n == -ENOENT && slo_hostfile_exists(root, "/proc/self/stat")) {
-		slo_fact_set(f, 0, "no /proc/pressure",
-		             "absent: kernel before 4.20, without CONFIG_PSI, or not switched on: boot with psi=1");
+		slo_fact_set(
+			f, 0, "no /proc/pressure",
+			"absent: kernel before 4.20, without CONFIG_PSI, or not switched on: boot with psi=1");
 	} else if (n == -EOPNOTSUPP) {
 		slo_fact_set(f, 0, arg, "switched off: boot with psi=1");
 	} else {
