@@ -205,7 +205,7 @@ int SLO_PROG(conn_set_state, const struct sock *sk, int oldstate, int newstate)
 	if (newstate != SLO_TCP_ESTABLISHED && newstate != SLO_TCP_CLOSE &&
 	    newstate != SLO_TCP_SYN_SENT && newstate != SLO_TCP_LISTEN)
 		return 0;
-	if (sk->sk_protocol != SLO_IPPROTO_TCP)
+	if (slo_sock_protocol(sk) != SLO_IPPROTO_TCP)
 		return 0;
 	if (newstate == SLO_TCP_SYN_SENT)
 		begin(sk, key);

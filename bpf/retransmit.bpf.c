@@ -152,7 +152,7 @@ int SLO_PROG(retr_set_state, const struct sock *sk, int oldstate, int newstate)
 
 	if (newstate != SLO_TCP_CLOSE && newstate != SLO_TCP_SYN_SENT && newstate != SLO_TCP_LISTEN)
 		return 0;
-	if (sk->sk_protocol != SLO_IPPROTO_TCP)
+	if (slo_sock_protocol(sk) != SLO_IPPROTO_TCP)
 		return 0;
 	if (newstate == SLO_TCP_CLOSE) {
 		slo_sock_closes(key);
@@ -183,7 +183,7 @@ int retr_existing(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || sk->sk_protocol != SLO_IPPROTO_TCP)
+	if (!sk || slo_sock_protocol(sk) != SLO_IPPROTO_TCP)
 		return 0;
 	key = (__u64)sk;
 	s.owner.tgid = task->tgid;

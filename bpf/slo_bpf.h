@@ -189,6 +189,12 @@ static __always_inline void slo_owner_current(struct slo_abi_owner *o)
 	o->cgroup_id = slo_cgroup_v1 ? 0 : bpf_get_current_cgroup_id();
 }
 
+/* Before 5.6, and so in all of RHEL 8, some bits among others. */
+static __always_inline __u32 slo_sock_protocol(const struct sock *sk)
+{
+	return (__u32)BPF_CORE_READ_BITFIELD(sk, sk_protocol);
+}
+
 static __always_inline __u32 slo_sock_netns(const struct sock *sk)
 {
 	return sk->__sk_common.skc_net.net->ns.inum;
