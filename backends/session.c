@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "backends/backends.h"
+#include "backends/btf_choice.h"
 #include "backends/shared.h"
-#include "compat/host.h"
 
 struct opened {
 	const struct slo_backend_ops *ops;
@@ -24,6 +24,7 @@ struct slo_session {
 	unsigned int report_count;
 	struct slo_choice choice[SLO_SIG_MAX_];
 	uint64_t wanted;
+	struct slo_btf_choice btf; /* the backends borrow its path */
 };
 
 /* Signals of this version that only a kernel hook can give: what core_full is measured against. */
@@ -93,16 +94,6 @@ static int check_name(const char *only, struct slo_err *err)
 	return slo_err_set(err, -EINVAL, "no backend '%s'", only);
 }
 
-static bool has_own_btf(const struct slo_backend_config *cfg)
-{
-	slo_cleanup(slo_closep) int own = -1;
-
-	if (cfg->host_root < 0)
-		own = slo_host_open_root(NULL, NULL);
-	return slo_host_inode(cfg->host_root >= 0 ? cfg->host_root : own,
-	                      "/sys/kernel/btf/vmlinux") != 0;
-}
-
 /* The rungs to try with @only; replay and null are a ladder of one. Number written. */
 static unsigned int choose_rungs(const char *only, struct ladder_rung ret[SLO_SESSION_BACKENDS])
 {
@@ -128,23 +119,28 @@ static unsigned int choose_rungs(const char *only, struct ladder_rung ret[SLO_SE
 static_assert(SLO_ARRAY_SIZE(ladder) <= SLO_SESSION_BACKENDS, "room for every rung");
 
 /* What rules @rung out before it is asked; NULL nothing. */
-static const char *rule_out(const struct ladder_rung *rung, const struct slo_backend_config *cfg)
+static const char *rule_out(const struct ladder_rung *rung, const struct slo_backend_config *cfg,
+                            const struct slo_btf_choice *btf)
 {
 	if (!rung->ops)
 		return "not built in this version";
 	switch (rung->btf) {
 	case BTF_OWN:
-		if (cfg->btf_path)
+		if (cfg->btf_path && *btf->path)
 			return "--btf names another one";
-		return has_own_btf(cfg)
+		return slo_btf_has_own(cfg)
 		               ? NULL
 		               : "no BTF at /sys/kernel/btf/vmlinux (needs "
 		                 "CONFIG_DEBUG_INFO_BTF, usual from Linux 5.8, or --btf FILE)";
 	case BTF_EXTERNAL:
-		/* Objects that need no ring buffer are as good with the kernel's own. */
-		if (cfg->btf_path || (has_own_btf(cfg) && slo_shared_lacks_ring()))
+		if (*btf->path)
 			return NULL;
-		return "no file given (--btf FILE), none found";
+		if (*btf->why)
+			return btf->why;
+		/* Objects that need no ring buffer are as good with the kernel's own. */
+		return slo_btf_has_own(cfg) && slo_shared_lacks_ring()
+		               ? NULL
+		               : "no file given (--btf FILE), none found";
 	case BTF_NONE:
 		break;
 	}
@@ -153,9 +149,10 @@ static const char *rule_out(const struct ladder_rung *rung, const struct slo_bac
 
 /* Begins @rep; false where @rung is not to be asked: @rep says why. */
 static bool begin_report(struct slo_backend_report *rep, const struct ladder_rung *rung,
-                         uint64_t asked, const struct slo_backend_config *cfg)
+                         const struct slo_backend_config *cfg, uint64_t asked,
+                         const struct slo_btf_choice *btf)
 {
-	const char *why = rule_out(rung, cfg);
+	const char *why = rule_out(rung, cfg, btf);
 
 	*rep = (struct slo_backend_report){ .name = rung->ops ? rung->ops->name : rung->name,
 		                            .rung = rung->name,
@@ -168,8 +165,9 @@ static bool begin_report(struct slo_backend_report *rep, const struct ladder_run
 	if (!why)
 		return true;
 	(void)snprintf(rep->why, sizeof(rep->why), "%s", why);
+	rep->bad_file = why == btf->why;
 	/* That there is no file, or no bcc, is no reason of its own beside the kernel's lack of BTF. */
-	if (rung->btf != BTF_OWN || cfg->btf_path)
+	if (rung->btf != BTF_OWN || *btf->path)
 		return false;
 	for (int i = 0; i < SLO_SIG_MAX_; i++) {
 		if (asked & SLO_SIG_BIT(i))
@@ -178,23 +176,49 @@ static bool begin_report(struct slo_backend_report *rep, const struct ladder_run
 	return false;
 }
 
+/* What @rung is asked with: a file is for its rung alone. */
+static struct slo_backend_config config_of(const struct slo_backend_config *cfg,
+                                           const struct ladder_rung *rung, uint64_t signals,
+                                           const struct slo_btf_choice *btf)
+{
+	struct slo_backend_config own = *cfg;
+
+	own.signals = signals;
+	own.btf_path = rung->btf == BTF_EXTERNAL && *btf->path ? btf->path : NULL;
+	return own;
+}
+
+/* No file is looked at for those that need none. */
+static void choose_btf(const struct ladder_rung *rungs, unsigned int count,
+                       const struct slo_backend_config *cfg, struct slo_btf_choice *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	for (unsigned int i = 0; i < count; i++) {
+		if (rungs[i].btf == BTF_EXTERNAL)
+			slo_btf_choose(cfg, ret);
+	}
+}
+
 int slo_session_probe(const struct slo_backend_config *cfg, const char *only,
                       struct slo_backend_report reports[SLO_SESSION_BACKENDS],
                       unsigned int *ret_count, struct slo_err *err)
 {
 	struct ladder_rung rungs[SLO_SESSION_BACKENDS];
+	struct slo_btf_choice btf;
 	unsigned int count;
 	int r = check_name(only, err);
 
 	if (r < 0)
 		return r;
 	count = choose_rungs(only, rungs);
+	choose_btf(rungs, count, cfg, &btf);
 	for (unsigned int i = 0; i < count; i++) {
 		struct slo_backend_report *rep = &reports[i];
+		struct slo_backend_config own = config_of(cfg, &rungs[i], cfg->signals, &btf);
 		struct slo_err local = { 0 };
 
-		if (begin_report(rep, &rungs[i], cfg->signals, cfg) &&
-		    rungs[i].ops->probe(cfg, rep->verdict, &local) < 0)
+		if (begin_report(rep, &rungs[i], cfg, cfg->signals, &btf) &&
+		    rungs[i].ops->probe(&own, rep->verdict, &local) < 0)
 			(void)snprintf(rep->why, sizeof(rep->why), "%.255s", local.msg);
 	}
 	*ret_count = count;
@@ -238,14 +262,13 @@ static void open_one(struct slo_session *s, const struct ladder_rung *rung,
 {
 	struct slo_backend_report *rep = &s->reports[s->report_count++];
 	struct slo_choice before[SLO_SIG_MAX_];
-	struct slo_backend_config own = *cfg;
+	struct slo_backend_config own = config_of(cfg, rung, *left, &s->btf);
 	struct slo_err local = { 0 };
 	uint64_t served;
 	void *be = NULL;
 
-	own.signals = *left;
 	memcpy(before, s->choice, sizeof(before));
-	if (begin_report(rep, rung, *left, cfg) &&
+	if (begin_report(rep, rung, cfg, *left, &s->btf) &&
 	    rung->ops->open(&own, rep->verdict, &be, &local) < 0)
 		(void)snprintf(rep->why, sizeof(rep->why), "%.255s", local.msg);
 	take_choices(s, rep, left, &served);
@@ -277,13 +300,17 @@ int slo_session_open(struct slo_session **ret_session, const struct slo_backend_
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		s->choice[i].verdict = (struct slo_verdict){ .mechanism = "", .hooks = "" };
 	count = choose_rungs(only, rungs);
+	choose_btf(rungs, count, cfg, &s->btf);
 	for (unsigned int i = 0; i < count; i++) {
-		if (left || !cfg->signals)
+		/* A file that is of no use is told of though nobody needs it. */
+		if (left || !cfg->signals || (rungs[i].btf == BTF_EXTERNAL && *s->btf.why))
 			open_one(s, &rungs[i], cfg, &left);
 	}
 	if (!s->count)
 		return slo_err_set(err, -ENOTSUP, "%s",
-		                   s->report_count ? s->reports[0].why : "no backend to try");
+		                   *s->btf.why       ? s->btf.why
+		                   : s->report_count ? s->reports[0].why
+		                                     : "no backend to try");
 	*ret_session = slo_take_ptr(s);
 	return 0;
 }

@@ -20,6 +20,7 @@ struct slo_backend_report {
 	const char *needs; /* of the host, as a whole; "" */
 	const char *delivers; /* where the host has that; "" */
 	bool tried; /* false: skipped, see why */
+	bool bad_file; /* skipped because the file that it was given, or that was found, is of no use */
 	char why[256]; /* skipped or refused as a whole; "" where it works */
 	uint64_t asked; /* signals asked of it */
 	struct slo_verdict verdict[SLO_SIG_MAX_];
@@ -28,7 +29,7 @@ struct slo_backend_report {
 #define SLO_SESSION_BACKENDS 8
 
 /*
- * The ladder, signal by signal: BTF, external BTF (cfg->btf_path), btf_free, bcc, procfs; replay and null only by name.
+ * The ladder, signal by signal: BTF, external BTF (backends/btf_choice.h), btf_free, bcc, procfs; replay and null only by name.
  * @only: name of the one backend to use, or NULL/"auto". 0, or -ENOTSUP where no signal can be had (the reports say why),
  * -EINVAL for an unknown or not built backend.
  */

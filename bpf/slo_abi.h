@@ -516,6 +516,13 @@ struct slo_abi_ctl {
 	__u32 off; /* 1: measure nothing (the hook serves another signal too) */
 };
 
+/* What bpf/ext/btfcheck.bpf.c found of the tasks that it saw running. */
+struct slo_abi_btf_check {
+	__u64 same; /* all as helpers say */
+	__u64 other;
+	__u64 unread;
+};
+
 /*
  * Token bucket of single events, mapped into user space, which adds tokens; a program takes one per event. A race may take
  * as many too many as there are CPUs.
@@ -559,6 +566,7 @@ _Static_assert(sizeof(struct slo_abi_count_val) == 32, "abi: count value");
 _Static_assert(sizeof(struct slo_abi_agg) == 344, "abi: aggregate");
 _Static_assert(sizeof(struct slo_abi_stats) == 80, "abi: stats");
 _Static_assert(sizeof(struct slo_abi_ctl) == 24, "abi: ctl");
+_Static_assert(sizeof(struct slo_abi_btf_check) == 24, "abi: BTF check");
 _Static_assert(sizeof(struct slo_abi_capture) == 88, "abi: capture");
 _Static_assert(__builtin_offsetof(struct slo_abi_event, start_ns) == 8, "abi: start_ns");
 _Static_assert(__builtin_offsetof(struct slo_abi_event, cgroup_id) == 32, "abi: cgroup_id");

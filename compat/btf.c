@@ -10,37 +10,40 @@
 
 #include "core/base/base.h"
 
-int slo_btf_find_for(const char *const *dirs, size_t count, const char *release,
-                     const char *machine, char *ret, size_t size)
+/* Length, or negative where @ret is too small. */
+static int name_file(int form, const char *dir, const char *release, const char *machine, char *ret,
+                     size_t size)
 {
+	int n = form == 0   ? snprintf(ret, size, "%s/%s.btf", dir, release)
+	        : form == 1 ? snprintf(ret, size, "%s/%s/%s.btf", dir, machine, release)
+	                    : snprintf(ret, size, "%s/vmlinux-%s", dir, release);
+
+	return n >= 0 && (size_t)n < size ? n : -ENAMETOOLONG;
+}
+
+int slo_btf_find(const struct slo_btf_search *search, char *ret, size_t size)
+{
+	const char *release = search->release, *machine = search->machine;
 	char path[1024];
+	struct utsname u;
 
-	for (size_t i = 0; i < count; i++) {
+	if (uname(&u))
+		return -errno;
+	release = release ? release : u.release;
+	machine = machine ? machine : u.machine;
+	for (size_t i = 0; i < search->count; i++) {
 		for (int form = 0; form < 3; form++) {
-			int n = form == 0   ? snprintf(path, sizeof(path), "%s/%s.btf", dirs[i],
-			                               release)
-			        : form == 1 ? snprintf(path, sizeof(path), "%s/%s/%s.btf", dirs[i],
-			                               machine, release)
-			                    : snprintf(path, sizeof(path), "%s/vmlinux-%s", dirs[i],
-			                               release);
+			int n = name_file(form, search->dirs[i], release, machine, path,
+			                  sizeof(path));
 
-			if (n < 0 || (size_t)n >= sizeof(path) || (size_t)n >= size ||
-			    access(path, R_OK))
+			if (n < 0 || (size_t)n >= size || access(path, F_OK) ||
+			    !search->is_good(search->user, path))
 				continue;
 			(void)snprintf(ret, size, "%s", path);
 			return 0;
 		}
 	}
 	return -ENOENT;
-}
-
-int slo_btf_find(const char *const *dirs, size_t count, char *ret, size_t size)
-{
-	struct utsname u;
-
-	if (uname(&u))
-		return -errno;
-	return slo_btf_find_for(dirs, count, u.release, u.machine, ret, size);
 }
 
 /* Names are strings that end in 0, one behind the other; of a file of megabytes, read in parts that overlap by a name. */

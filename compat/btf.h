@@ -6,15 +6,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/*
- * First file of DIR/RELEASE.btf, DIR/MACHINE/RELEASE.btf and DIR/vmlinux-RELEASE in each of @dirs in turn (paths of this
- * process), which may be read. 0 and @ret, or -ENOENT with @ret untouched.
- */
-int slo_btf_find(const char *const *dirs, size_t count, char *ret, size_t size);
+struct slo_btf_search {
+	const char *const *dirs; /* paths of this process */
+	size_t count;
+	const char *release, *machine; /* as uname says; NULL: the running kernel's */
+	bool (*is_good)(void *user, const char *path); /* asked of each file that is there */
+	void *user;
+};
 
-/* As slo_btf_find(), for the kernel @release of @machine (uname -m). */
-int slo_btf_find_for(const char *const *dirs, size_t count, const char *release,
-                     const char *machine, char *ret, size_t size);
+/*
+ * The first good one of DIR/RELEASE.btf, DIR/MACHINE/RELEASE.btf and DIR/vmlinux-RELEASE in each of the folders in turn. 0 and
+ * @ret, or -ENOENT with @ret untouched.
+ */
+int slo_btf_find(const struct slo_btf_search *search, char *ret, size_t size);
 
 /*
  * Whether a type or a member of the BTF file at @path (NULL: the running kernel's) is called @name, of at most 61 bytes; not

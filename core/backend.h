@@ -51,7 +51,10 @@ struct slo_backend_config {
 	double threshold[SLO_SIG_MAX_]; /* in the signal's unit; events at or above. 0: each */
 	struct slo_targets targets; /* none: everything */
 	int host_root; /* dirfd of the host's root (for /proc, /sys); AT_FDCWD-like -1: this one's "/" */
-	const char *btf_path; /* external BTF; NULL: the kernel's own */
+	const char
+		*btf_path; /* external BTF; NULL: the kernel's own, or what is in one of these: */
+	const char *const *btf_dirs; /* folders of such files, see compat/btf.h */
+	size_t btf_dir_count;
 	const char *state_dir; /* bcc: compiled programs are kept below it; NULL: nowhere */
 	const char *
 		bcc_helper; /* bcc: path of llm-slo-bcc; NULL: beside this program, or where packages put it */

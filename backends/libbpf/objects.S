@@ -23,7 +23,7 @@ slo_bpf_\flavour\()_\name\()_end:
 .irp name, dns, retransmit, runqueue, connect, reclaim, disk, syscall, tls
 	embed free, \name, free
 .endr
-.irp name, dns, retransmit, runqueue, connect, tls
+.irp name, dns, retransmit, runqueue, connect, tls, btfcheck
 	embed ext, \name, ext
 .endr
 same reclaim

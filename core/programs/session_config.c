@@ -1,34 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/programs/session_config.h"
 
-#include "compat/btf.h"
-#include "compat/host.h"
-
-/* The file named, or one out of the folders where the kernel has none of its own; NULL: none. */
-static const char *find_btf(const struct slo_config *cfg, int host_root, char *btf)
-{
-	const char *dirs[SLO_CONFIG_LIST_MAX];
-	size_t count = cfg->btf.search.count;
-
-	if (*cfg->agent.btf)
-		return cfg->agent.btf;
-	if (slo_host_inode(host_root, "/sys/kernel/btf/vmlinux"))
-		return NULL;
-	for (size_t i = 0; i < count; i++)
-		dirs[i] = cfg->btf.search.item[i];
-	return slo_btf_find(dirs, count, btf, SLO_SESSION_BTF_LEN) == 0 ? btf : NULL;
-}
-
 static const char *or_null(const char *text)
 {
 	return *text ? text : NULL;
 }
 
-void slo_session_config(const struct slo_config *cfg, int host_root, char btf[SLO_SESSION_BTF_LEN],
-                        struct slo_backend_config *be)
+void slo_session_config(const struct slo_config *cfg, int host_root,
+                        const char *dirs[SLO_CONFIG_LIST_MAX], struct slo_backend_config *be)
 {
+	for (size_t i = 0; i < cfg->btf.search.count; i++)
+		dirs[i] = cfg->btf.search.item[i];
 	be->host_root = host_root;
-	be->btf_path = find_btf(cfg, host_root, btf);
+	be->btf_path = or_null(cfg->agent.btf);
+	be->btf_dirs = dirs;
+	be->btf_dir_count = cfg->btf.search.count;
 	be->state_dir = or_null(cfg->agent.state_dir);
 	be->bcc_helper = or_null(cfg->bcc.helper);
 	be->kernel_headers = or_null(cfg->bcc.kernel_headers);

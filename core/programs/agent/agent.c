@@ -191,7 +191,7 @@ static int open_session(struct slo_agent *a, struct slo_err *err)
 	be->on_event = slo_agent_on_event;
 	be->on_record = a->capture ? slo_agent_on_record : NULL;
 	be->user = a;
-	slo_session_config(a->cfg, a->host_root, a->btf, be);
+	slo_session_config(a->cfg, a->host_root, a->btf_dirs, be);
 	be->measure_cost = touches_kernel(a->cfg) && a->cfg->safety.max_overhead_pct > 0;
 	be->replay_path = a->opt->replay;
 	be->replay_fast = a->opt->replay_fast;

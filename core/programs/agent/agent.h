@@ -52,7 +52,7 @@ struct slo_agent {
 	int host_root;
 	int lock;
 	char node[256];
-	char btf[SLO_SESSION_BTF_LEN]; /* external BTF that was found */
+	const char *btf_dirs[SLO_CONFIG_LIST_MAX]; /* borrowed from @cfg */
 	const char *controller; /* hierarchy of cgroup ids; NULL: v2 */
 	uint64_t now_ns; /* CLOCK_MONOTONIC of this turn of the loop */
 	struct slo_probe_event

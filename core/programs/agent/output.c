@@ -211,6 +211,19 @@ static void log_better(const struct slo_agent *a)
 	}
 }
 
+/* Meant to serve and of no use: a lower rung that serves says nothing of it. */
+static void log_bad_file(const struct slo_session *s)
+{
+	unsigned int count;
+	const struct slo_backend_report *reports = slo_session_reports(s, &count);
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (reports[i].bad_file)
+			slo_log_warn("not used rung=\"%s\" reason=\"%s\"", reports[i].rung,
+			             reports[i].why);
+	}
+}
+
 void slo_agent_log_choice(const struct slo_agent *a)
 {
 	char text[512] = "";
@@ -234,6 +247,7 @@ void slo_agent_log_choice(const struct slo_agent *a)
 			slo_log_warn("limited signal=%s note=\"%s\"", name, c->verdict.note);
 	}
 	log_better(a);
+	log_bad_file(a->session);
 	slo_log_info("agent ready mode=%s%s", slo_session_mode(a->session), text);
 }
 

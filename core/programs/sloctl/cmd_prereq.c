@@ -27,7 +27,7 @@ struct prereq {
 	struct slo_overrides overrides;
 	const char *backend; /* as the configuration says */
 	struct slo_host_features features;
-	struct slo_check checks[SLO_CHECKS_MAX + 1];
+	struct slo_check checks[SLO_CHECKS_MAX + 2];
 	unsigned int check_count;
 	struct slo_backend_report reports[SLO_SESSION_BACKENDS];
 	unsigned int report_count;
@@ -340,6 +340,8 @@ static int gather(struct prereq *p, struct slo_backend_config *cfg, struct slo_e
 	r = slo_session_probe(cfg, p->backend, p->reports, &p->report_count, err);
 	if (r < 0)
 		return r;
+	if (slo_prereq_file_check(p->reports, p->report_count, &p->checks[p->check_count]))
+		p->check_count++;
 	slo_prereq_signals_check(p->reports, p->report_count, &p->checks[p->check_count++]);
 	slo_prereq_traces(cfg->host_root, cfg->trace_map, cfg->thread_context, p->reports,
 	                  p->report_count, p->ways);
@@ -389,14 +391,14 @@ static int ask(struct prereq *p, const struct slo_config *config)
 		                          .on_event = ignore_event,
 		                          .by_turns = table };
 	slo_cleanup(slo_closep) int root = -1;
-	char btf[SLO_SESSION_BTF_LEN];
+	const char *dirs[SLO_CONFIG_LIST_MAX];
 	struct slo_err err = { 0 };
 	int r;
 
 	p->backend = slo_session_backend(config);
 	root = slo_host_open_root(*config->agent.host_root ? config->agent.host_root : NULL, &err);
 	if (root >= 0)
-		slo_session_config(config, root, btf, &cfg);
+		slo_session_config(config, root, dirs, &cfg);
 	r = root < 0 ? root : gather(p, &cfg, &err);
 	if (r < 0) {
 		(void)fprintf(stderr, PROG ": %s\n", err.msg);

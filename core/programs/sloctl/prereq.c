@@ -191,3 +191,23 @@ void slo_prereq_signals_check(const struct slo_backend_report *reports, unsigned
 	};
 	(void)snprintf(ret->current, sizeof(ret->current), "%u of %u", n, built);
 }
+
+bool slo_prereq_file_check(const struct slo_backend_report *reports, unsigned int count,
+                           struct slo_check *ret)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		if (!reports[i].bad_file)
+			continue;
+		*ret = (struct slo_check){
+			.name = "btf_file",
+			.severity = SLO_SEVERITY_WARNING,
+			.required = "the running kernel's BTF in the file of --btf or [btf] search",
+			.remediation =
+				"give a file with exactly this kernel's BTF, or none; without: the kernel's own, else "
+				"the rungs below",
+		};
+		(void)snprintf(ret->current, sizeof(ret->current), "%s", reports[i].why);
+		return true;
+	}
+	return false;
+}

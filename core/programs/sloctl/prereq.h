@@ -35,4 +35,8 @@ unsigned int slo_prereq_checks(const struct slo_host_features *features,
 void slo_prereq_signals_check(const struct slo_backend_report *reports, unsigned int count,
                               struct slo_check *ret);
 
+/* One more where a file that was given for a rung is of no use; false: there is none such. */
+bool slo_prereq_file_check(const struct slo_backend_report *reports, unsigned int count,
+                           struct slo_check *ret);
+
 #endif

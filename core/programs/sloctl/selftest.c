@@ -478,6 +478,8 @@ static int run_whole(const struct slo_backend_config *cfg, const char *only, uin
 		return t->root;
 	own.host_root = cfg->host_root;
 	own.btf_path = cfg->btf_path;
+	own.btf_dirs = cfg->btf_dirs;
+	own.btf_dir_count = cfg->btf_dir_count;
 	own.state_dir = cfg->state_dir;
 	count = begin_results(signals, results, &own.signals);
 	if (!own.signals)
