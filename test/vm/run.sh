@@ -73,6 +73,7 @@ export_env() {
 	[[ -x $SLO_AGENT && -x $SLO_CTL ]] ||
 		echo "${0##*/}: warning: no $SLO_AGENT or no $SLO_CTL; build them, or set SLO_AGENT and SLO_CTL" >&2
 	bcc_env
+	other_btf_env
 	while IFS= read -r pair; do
 		name=${pair%%=*}
 		export "SLO_ROW_${name^^}=${pair#*=}"
@@ -93,6 +94,15 @@ bcc_env() {
 	fi
 	[[ -x $SLO_BCC_HELPER ]] ||
 		echo "${0##*/}: warning: no $SLO_BCC_HELPER; './build.sh build release' makes it where libbpfcc-dev is" >&2
+}
+
+# A file that is right but for another kernel.
+other_btf_env() {
+	local other=6.1 dir
+	[[ " ${tests[*]} " == *external_btf.py* && $series != host && -z ${SLO_OTHER_BTF:-} ]] || return 0
+	[[ $series != 6.1* ]] || other=5.10
+	dir=$("$tree/kernels/fetch.sh" "$other") || return 0 # the test says what it lacks
+	export SLO_OTHER_BTF=$dir/vmlinux
 }
 
 # Programs that no guest can build; a test that misses one says so and is skipped.

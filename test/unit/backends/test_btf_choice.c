@@ -152,10 +152,9 @@ static struct slo_backend_config config(int root)
 {
 	static const char *const dirs[] = { first, second };
 
-	return (struct slo_backend_config){ .signals = SLO_SIG_ALL,
-		                            .host_root = root,
-		                            .btf_dirs = dirs,
-		                            .btf_dir_count = 2 };
+	return (struct slo_backend_config){
+		.signals = SLO_SIG_ALL, .host_root = root, .btf_dirs = dirs, .btf_dir_count = 2
+	};
 }
 
 static void a_broken_file_hides_none_behind_it(void **state)
