@@ -15,7 +15,7 @@ static const struct slo_rung rungs[] = {
 	  .note = "pid and comm unknown (the cgroup is), so is the network namespace; " DNS_NOTE },
 	{ DNS, .mechanism = "cgroup_skb, no BTF, no owner",
 	  .note = "pid, comm and cgroup unknown, so is the network namespace; " DNS_NOTE },
-	{ RETR, .mechanism = "tracepoint", CGROUP, .note = RETR_NOTE },
+	{ RETR_OWNED, .mechanism = "tracepoint", CGROUP, .note = RETR_NOTE },
 	{ RETR, .mechanism = "tracepoint, no cgroup", .note = RETR_NOTE NO_CGROUP },
 	{ RUNQ, .mechanism = "tracepoint", CGROUP, .note = RUNQ_NOTE },
 	{ RUNQ, .mechanism = "tracepoint, no cgroup", .note = RUNQ_NOTE NO_CGROUP },

@@ -21,14 +21,22 @@
 
 #define DNS_NOTE "resolver's own queries not told from clients'"
 
-#define RETR                                                                                          \
+#define RETR_ANY                                                                                      \
 	.obj = SLO_OBJ_RETRANSMIT, .source = SLO_SRC_TRACEPOINT, .stand_in = "retr_set_state",        \
 	.hooks =                                                                                      \
 		"tracepoint/tcp/tcp_retransmit_skb, tcp_retransmit_synack, sock/inet_sock_set_state", \
-	.progs = { "retr_skb" }, .unused_maps = { "slo_hist" },                                       \
-	.extra = { { .prog = { "retr_set_state" }, .missing = "the process is unknown" },             \
-		   { .prog = { "retr_synack" }, .missing = "SYN-ACKs sent again are not seen" } },    \
-	.needs = NEEDS_TP
+	.unused_maps = { "slo_hist" }, .needs = NEEDS_TP
+#define RETR_SYNACK                                                                      \
+	{                                                                                \
+		.prog = { "retr_synack" }, .missing = "SYN-ACKs sent again are not seen" \
+	}
+#define RETR                                                                                      \
+	RETR_ANY,                                                                                 \
+		.progs = { "retr_skb" },                                                          \
+		.extra = { { .prog = { "retr_set_state" }, .missing = "the process is unknown" }, \
+		           RETR_SYNACK }
+/* Who owns the socket is asked there alone: without it a rung by a helper for that would pass where there is none. */
+#define RETR_OWNED RETR_ANY, .progs = { "retr_skb", "retr_set_state" }, .extra[0] = RETR_SYNACK
 
 #define RETR_NOTE                                                                        \
 	"which of timeout, fast retransmit and loss probe it was is unknown; so is the " \
