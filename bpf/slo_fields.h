@@ -83,11 +83,12 @@ enum slo_field {
 #define SLO_OFFSET_AT(id) (0x510f0000 + (id))
 
 /* Constants, by name of the rung that sets them; 0 where none does. */
-#define SLO_CONSTS(X)                                                              \
-	X(CGROUP_V1, "slo_cgroup_v1") /* 1: containers live in v1 hierarchies */   \
-	X(OWNER_BY, "slo_owner_by") /* slo_skb.h */                                \
-	X(SKB_CGROUP, "slo_skb_cgroup") /* 1: bpf_skb_cgroup_id() may be called */ \
-	X(TASK_CGROUP, "slo_task_cgroup") /* 1: bpf_get_current_cgroup_id() may be called */
+#define SLO_CONSTS(X)                                                                        \
+	X(CGROUP_V1, "slo_cgroup_v1") /* 1: containers live in v1 hierarchies */             \
+	X(OWNER_BY, "slo_owner_by") /* slo_skb.h */                                          \
+	X(SKB_CGROUP, "slo_skb_cgroup") /* 1: bpf_skb_cgroup_id() may be called */           \
+	X(TASK_CGROUP, "slo_task_cgroup") /* 1: bpf_get_current_cgroup_id() may be called */ \
+	X(RUNS_BIT, "slo_runs_bit") /* of sched_switch's prev_state, where runnable has one */
 
 #define SLO_CONST_ENUM(id, name) SLO_K_##id,
 enum slo_const {

@@ -13,6 +13,7 @@
 #include "backends/libbpf/object_parts.h"
 #include "backends/libbpf/patch.h"
 #include "compat/btf.h"
+#include "compat/switchstate.h"
 
 static bool is_in(const char *const *names, size_t max, const char *name)
 {
@@ -86,6 +87,8 @@ static int set_constants(struct slo_bpf_obj *o, const struct slo_attach_env *env
 	if (env->cgroup_v1)
 		consts[SLO_K_SKB_CGROUP] = consts[SLO_K_TASK_CGROUP] = 0;
 	consts[SLO_K_CGROUP_V1] = env->cgroup_v1;
+	if (o->rung->obj == SLO_OBJ_RUNQUEUE)
+		consts[SLO_K_RUNS_BIT] = slo_switch_state_is_shifted(env->root);
 	bpf_object__for_each_program(prog, o->obj) {
 		*ret_failed = bpf_program__name(prog);
 		r = bpf_program__autoload(prog) ? slo_patch_program(prog, consts, env->root, err)

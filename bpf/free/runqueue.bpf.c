@@ -85,7 +85,7 @@ int runq_exit(void *ctx)
 /* The task that leaves is still the running one. Its cgroup is returned. */
 static __always_inline __u64 leave(__u32 pid, __u64 state, __u64 now)
 {
-	struct task t = { .queued_ns = state & STATES ? 0 : now };
+	struct task t = { .queued_ns = state & STATES & ~slo_const(SLO_K_RUNS_BIT) ? 0 : now };
 	struct task *known;
 
 	if (!pid)
