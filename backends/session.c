@@ -133,14 +133,10 @@ static const char *rule_out(const struct ladder_rung *rung, const struct slo_bac
 		               : "no BTF at /sys/kernel/btf/vmlinux (needs "
 		                 "CONFIG_DEBUG_INFO_BTF, usual from Linux 5.8, or --btf FILE)";
 	case BTF_EXTERNAL:
-		if (*btf->path)
-			return NULL;
-		if (*btf->why)
-			return btf->why;
 		/* Objects that need no ring buffer are as good with the kernel's own. */
-		return slo_btf_has_own(cfg) && slo_shared_lacks_ring()
-		               ? NULL
-		               : "no file given (--btf FILE), none found";
+		if (*btf->path || (slo_btf_has_own(cfg) && slo_shared_lacks_ring()))
+			return NULL;
+		return *btf->why ? btf->why : "no file given (--btf FILE), none found";
 	case BTF_NONE:
 		break;
 	}
@@ -162,10 +158,11 @@ static bool begin_report(struct slo_backend_report *rep, const struct ladder_run
 		                            .tried = !why };
 	for (int i = 0; i < SLO_SIG_MAX_; i++)
 		rep->verdict[i] = (struct slo_verdict){ .mechanism = "", .hooks = "" };
+	if (rung->btf == BTF_EXTERNAL)
+		(void)snprintf(rep->bad_file, sizeof(rep->bad_file), "%s", btf->why);
 	if (!why)
 		return true;
 	(void)snprintf(rep->why, sizeof(rep->why), "%s", why);
-	rep->bad_file = why == btf->why;
 	/* That there is no file, or no bcc, is no reason of its own beside the kernel's lack of BTF. */
 	if (rung->btf != BTF_OWN || *btf->path)
 		return false;

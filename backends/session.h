@@ -20,7 +20,8 @@ struct slo_backend_report {
 	const char *needs; /* of the host, as a whole; "" */
 	const char *delivers; /* where the host has that; "" */
 	bool tried; /* false: skipped, see why */
-	bool bad_file; /* skipped because the file that it was given, or that was found, is of no use */
+	char bad_file
+		[200]; /* what is wrong with the file that it was given, or that was found; "" */
 	char why[256]; /* skipped or refused as a whole; "" where it works */
 	uint64_t asked; /* signals asked of it */
 	struct slo_verdict verdict[SLO_SIG_MAX_];

@@ -218,9 +218,9 @@ static void log_bad_file(const struct slo_session *s)
 	const struct slo_backend_report *reports = slo_session_reports(s, &count);
 
 	for (unsigned int i = 0; i < count; i++) {
-		if (reports[i].bad_file)
-			slo_log_warn("not used rung=\"%s\" reason=\"%s\"", reports[i].rung,
-			             reports[i].why);
+		if (*reports[i].bad_file)
+			slo_log_warn("not used mechanism=\"%s\" reason=\"%s\"", reports[i].rung,
+			             reports[i].bad_file);
 	}
 }
 

@@ -196,7 +196,7 @@ bool slo_prereq_file_check(const struct slo_backend_report *reports, unsigned in
                            struct slo_check *ret)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		if (!reports[i].bad_file)
+		if (!*reports[i].bad_file)
 			continue;
 		*ret = (struct slo_check){
 			.name = "btf_file",
@@ -206,7 +206,7 @@ bool slo_prereq_file_check(const struct slo_backend_report *reports, unsigned in
 				"give a file with exactly this kernel's BTF, or none; without: the kernel's own, else "
 				"the rungs below",
 		};
-		(void)snprintf(ret->current, sizeof(ret->current), "%s", reports[i].why);
+		(void)snprintf(ret->current, sizeof(ret->current), "%s", reports[i].bad_file);
 		return true;
 	}
 	return false;
