@@ -126,6 +126,11 @@ def account(name):
     return {"read": fields[0], "write": fields[4], "discard": fields[11] if len(fields) > 11 else 0}
 
 
+def tells_discards(name):
+    """Before 4.19 they count as writes."""
+    return len(read(f"/sys/block/{name}/stat").split()) > 11
+
+
 def delta(before, after):
     return {key: after[key] - before[key] for key in before}
 
