@@ -65,6 +65,8 @@ def connects(cgroup, count):
 
 
 def verify(records, ports, cgroup_id, container, pod):
+    # Else by the process, and that is gone.
+    slotest.needs("cgroup_id")
     for port in ports:
         record = one(f"port {port}", samples(records, SIGNAL, lambda r: net.owns(r) and ends(r)[3] == port))
         if record:
@@ -98,6 +100,9 @@ def a_container_at_its_limits():
     slonet.spawn(slonet.spin, 1.5, cgroup=cgroup, comm="slopod").result()
     records = yield
     for name in ("mem_reclaim_latency_ms", "cfs_throttled_ms"):
+        if name == "mem_reclaim_latency_ms" and "cgroup_id" in slotest.UNTOLD:
+            print(f"  --   {name}: not told by {slotest.BACKEND}")
+            continue
         mine = [r for r in records if r["signal"] == name and r.get("cgroup_id") == cgroup.id]
         holds(f"{name}: records of the container", mine, len(mine))
         equal(f"{name}: container_id", {r.get("container_id") for r in mine}, {hexid(11)})

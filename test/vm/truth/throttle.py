@@ -421,6 +421,7 @@ def sleepers_beside_a_hog_of_another_cgroup():
     child = slonet.spawn(_sleepers, gate[0], 4, time.sleep, cgroup=cgroup, comm="slosleepers", cpus={cpu()})
     turns = Turns(cpu())
     agent = Agent(WAIT, pids=[child.pid])
+    slotest.needs("cgroup_id")
     hogs = Hogs(5, neighbour, cpus={cpu()})
     hogs.go()
     os.write(gate[1], b"g")
@@ -482,6 +483,7 @@ def hogs_of(*cgroups, cuts_in=None):
     hogs = Hogs(3, *cgroups, cpus={cpu()})
     turns = Turns(cpu())
     agent = Agent(WAIT, pids=hogs.pids)
+    slotest.needs("cgroup_id")
     other = slonet.spawn(_cuts_in, 3, cgroup=cuts_in, comm="slocutsin", cpus={cpu()}) if cuts_in else None
     hogs.go()
     used = hogs.results()
