@@ -70,6 +70,7 @@ static void look_around(struct libbpf_be *be, const struct slo_backend_config *c
 	if (be->cgroup < 0)
 		(void)snprintf(be->env.cgroup_why, sizeof(be->env.cgroup_why), "%.159s", err.msg);
 	be->env.targeted = has_targets(&cfg->targets);
+	be->env.by_cgroup = cfg->targets.cgroup_count > 0;
 	be->env.by_turns = cfg->by_turns;
 	be->env.know_owner = be->env.targeted;
 	if (slo_cgroups_read(be->feed.root, &cgroups, NULL) == 0) {

@@ -353,6 +353,12 @@ static bool is_ruled_out(const struct slo_rung *rung, const struct slo_attach_en
 		                   "wrong on this kernel, whose BTF has %s", rung->unless_named);
 		return true;
 	}
+	if (rung->no_cgroup && env->by_cgroup) {
+		slo_verdict_refuse(v, rung->mechanism, -ENOTSUP,
+		                   "the cgroup is unknown (Linux 4.18): --cgroup and --pod-uid "
+		                   "would select nothing");
+		return true;
+	}
 	/* Its way out is the reader's to take, so it comes first. */
 	if (rung->needs_target && !env->targeted && !env->by_turns) {
 		if (v->refused_count && v->refused[0].code == -EDESTADDRREQ)

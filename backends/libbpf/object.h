@@ -25,7 +25,7 @@ struct slo_attach_env {
 	char cgroup_why[160];
 	bool cgroup_v1; /* containers live in v1 controllers */
 	bool sched_info;
-	bool targeted; /* there are targets */
+	bool targeted, by_cgroup; /* there are targets; some of them are cgroups */
 	bool by_turns; /* the caller enables what taxes everybody now and then only */
 	bool know_owner; /* there are targets, or a measurement does not carry its owner on this host */
 	uint32_t percpu_hist_max; /* entries of a per-CPU histogram map */

@@ -74,6 +74,7 @@ struct slo_rung {
 	const char *know_owner; /* a __u64 of .bss, 1 where env.know_owner; NULL: none */
 	const char *unused_maps[2]; /* not created */
 	bool needs_target; /* taxes everybody: only with targets, or by turns (env.by_turns) */
+	bool no_cgroup; /* measurements name none, so targets by cgroup would select nothing */
 	bool needs_sched_info; /* /proc/self/schedstat must count */
 	const char *
 		unless_named; /* wrong where something in the kernel's BTF has this name; NULL: nowhere */

@@ -18,7 +18,7 @@ static const struct slo_rung rungs[] = {
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 1 } }, .note = "" },
 	{ DNS, .mechanism = "cgroup_skb, BTF file, no task", .rodata[0] = { "slo_skb_cgroup", 1 },
 	  .note = "pid and comm unknown (the cgroup is), so is the network namespace; " DNS_NOTE },
-	{ DNS, .mechanism = "cgroup_skb, BTF file, no owner",
+	{ DNS, .mechanism = "cgroup_skb, BTF file, no owner", .no_cgroup = true,
 	  .note = "pid, comm and cgroup unknown, so is the network namespace; " DNS_NOTE },
 	{ RETR, .mechanism = "tracepoint, BTF file", CGROUP,
 	  .note = "the process of sockets opened before the agent started is unknown" },
@@ -39,7 +39,8 @@ static const struct slo_rung rungs[] = {
 	  .note = "throttling of reclaim is not told apart" },
 	{ DISK, .mechanism = "tracepoint, BTF file", CGROUP, .note = DISK_NOTE },
 	{ SYSC, .mechanism = "tracepoint, BTF file", CGROUP, .note = SYSC_NOTE },
-	{ SYSC, .mechanism = "tracepoint, BTF file, no cgroup", .note = SYSC_NOTE NO_CGROUP },
+	{ SYSC, .mechanism = "tracepoint, BTF file, no cgroup", .no_cgroup = true,
+	  .note = SYSC_NOTE NO_CGROUP },
 	{ TLS, .mechanism = "cgroup_skb, BTF file",
 	  .rodata = { { "slo_skb_cgroup", 1 }, { "slo_owner_by", 3 } }, .note = SLO_TLS_NOTE },
 	{ TLS, .mechanism = "cgroup_skb, BTF file, task by probe read",
@@ -47,7 +48,7 @@ static const struct slo_rung rungs[] = {
 	{ TLS, .mechanism = "cgroup_skb, BTF file, no task", .rodata[0] = { "slo_skb_cgroup", 1 },
 	  .note = SLO_TLS_NOTE
 	  "; pid and comm unknown (the cgroup is), so is the network namespace" },
-	{ TLS, .mechanism = "cgroup_skb, BTF file, no owner",
+	{ TLS, .mechanism = "cgroup_skb, BTF file, no owner", .no_cgroup = true,
 	  .note = SLO_TLS_NOTE "; pid, comm and cgroup unknown, so is the network namespace" },
 };
 
