@@ -212,13 +212,14 @@ static int ended(const char *helper, int status, struct slo_err *err)
 		                   "%s: a library it needs is missing (ldd tells which): install "
 		                   "the package libbpfcc (bcc on RPM systems)",
 		                   helper);
-	if (WIFEXITED(status))
+	if (WIFEXITED(status)) {
 		return slo_err_set(
 			err, -ENOEXEC,
 			"%s: ended with code %d and no answer that this agent takes (are "
 			"both of one version? does it run by hand? the package libbpfcc "
 			"must be installed)",
 			helper, WEXITSTATUS(status));
+	}
 	return slo_err_set(err, -EINTR, "%s: ended by signal %d and gave no answer", helper,
 	                   WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }

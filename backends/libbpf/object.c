@@ -393,12 +393,13 @@ int slo_bpf_obj_open(struct slo_bpf_obj *ret, enum slo_obj id, const struct slo_
 			continue;
 		v->serves = true;
 		v->by_turns = o.rung->needs_target && !env->targeted;
-		if (v->by_turns)
+		if (v->by_turns) {
 			slo_verdict_note(
 				v,
 				"in the live table 1 interval in 10, for it taxes every system "
 				"call; elsewhere only with a target",
 				NULL);
+		}
 		v->source = o.rung->source;
 		v->mechanism = o.rung->mechanism;
 		v->hooks = o.rung->hooks;

@@ -224,7 +224,9 @@ unsigned int slo_tls_sweep(struct slo_tls *t, uint64_t now_ns, slo_tls_fn fn, vo
 	unsigned int seen = 0;
 	uint64_t key;
 
-	slo_map_keys_begin(&keys, t->hot || t->ended ? t->conns : -1, sizeof(key), SWEEP_MAX);
+	if (!t->hot && !t->ended)
+		return 0;
+	slo_map_keys_begin(&keys, t->conns, sizeof(key), SWEEP_MAX);
 	for (; slo_map_keys_next(&keys, &key); seen++) {
 		/* Deleted by its end just now: then that counts. */
 		if (bpf_map_lookup_elem(t->conns, &key, &c) || !is_over(&c.head, now_ns) ||

@@ -24,8 +24,8 @@ COUNTS, HEAD = "<8sIIIIIIII", 8 + 8 * 4 + 72 + 72 + 72 + 128 + 256 + 32
 RELEASE, KEY, DIGEST = 40, 112, HEAD - 32
 RSS_MAX_KB = 12 * 1024
 # What is asked of a real machine is 0.2 s (`bench bcc` prints it); emulation is ten times slower and shares its CPUs. What a start
-# does is the same everywhere: so many calls, of which each tail of the kernel's symbols takes a thousand.
-WARM_MAX_S, WARM_MAX_CALLS = 2.5, 4000
+# does is the same everywhere: so many calls.
+WARM_MAX_S, WARM_MAX_CALLS = 2.5, 1500
 
 @contextlib.contextmanager
 def mounted_over(path, *mounts):
@@ -188,7 +188,7 @@ def warm_start_needs_neither_helper_nor_headers():
     print(f"  figure: warm start {min(times):.3f} s (best of 3: {', '.join(f'{t:.3f}' for t in times)}), {rss} KB")
     print(f"  figure: of it {min(bare_start() for _ in range(3)):.3f} s any start of the agent")
     between("seconds to ready", min(times), 0, WARM_MAX_S, "emulation is slow")
-    between("system calls that open, read, map and attach", kernel_side(nothing), 100, WARM_MAX_CALLS, "3,000 to 4,000 were seen")
+    between("system calls that open, read, map and attach", kernel_side(nothing), 100, WARM_MAX_CALLS, "some 600 were seen; 4,500 where all symbols of the kernel were read")
 
 
 @test
@@ -232,13 +232,14 @@ def wrong_entries_are_refused():
 
 @test
 def an_entry_of_another_configuration_is_refused():
-    """The kernel was built anew under its old name: its headers say so."""
+    """The kernel was built anew under its old name: its headers say so, those that are named before its own."""
     anew = os.path.join(slotest.tmp, "anew")
     os.makedirs(anew + "/build/include/generated")
     with open(anew + "/build/include/generated/autoconf.h", "w", encoding="ascii") as f:
         f.write("#define CONFIG_RANDSTRUCT 1\n")
+    refused("another configuration's, named", ["another configuration", anew], SLO_BCC_KERNEL_HEADERS=anew + "/build", **NO_HELPER)
     with mounted_over(f"/lib/modules/{os.uname().release}", ["--bind", anew]):
-        refused("another configuration's", ["another configuration"], **NO_HELPER)
+        refused("another configuration's", ["another configuration"], SLO_BCC_KERNEL_HEADERS="", **NO_HELPER)
 
 
 @test
@@ -334,8 +335,13 @@ def without_a_helper_the_other_rungs_serve():
     os.rename(state + "/aside", state + "/bcc")
     holds("every signal is served", "tcp_retransmits_total=" in log and "cfs_throttled_ms=procfs" in log, log.splitlines()[-1:])
     holds("no bcc", "=bcc" not in log, log.splitlines()[-1:])
-    said = [line for line in log.splitlines() if "not used" in line and "llm-slo-agent-bcc" in line]
-    holds("why not, and what to install, once", len(said) == 1, said)
+    # what btf_free may not do bcc is asked for
+    argv = ["setpriv", "--bounding-set", "-net_admin", slotest.AGENT, "--instance", f"bcc{os.getpid()}", "--backend", "auto",
+            "--signals", "dns_latency_ms,connect_latency_ms", "--output", "jsonl", "--seconds", "1"]
+    run = subprocess.run(argv, env={**os.environ, **env(**NO_HELPER), "SLO_BACKEND": "auto"}, capture_output=True, text=True,
+                         timeout=200, check=False)
+    said = [line for line in run.stderr.splitlines() if "not used" in line and "llm-slo-agent-bcc" in line]
+    holds("why not, and what to install, once", len(said) == 1 and "signals=dns_latency_ms " in said[0], run.stderr.splitlines())
 
 
 def main():
