@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `sloctl prereq check` says of this kernel is kept for the table in backends/libbpf/README.md. Where the kernel interprets
 programs it says so, of each signal that they measure."""
-# timeout: 300
+# timeout: 120
 import json
 import os
 import subprocess

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """Container and pod of a record, from cgroups named as the container runtimes name them."""
-# timeout: 300
+# timeout: 120
 import os
 import socket
 import sys

