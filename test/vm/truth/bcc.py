@@ -332,7 +332,6 @@ def without_a_helper_the_other_rungs_serve():
     agent = Agent("tcp_retransmits_total,cfs_throttled_ms", env=env(**NO_HELPER), backend="auto")
     log = agent.log()
     agent.stop()
-    os.rename(state + "/aside", state + "/bcc")
     holds("every signal is served", "tcp_retransmits_total=" in log and "cfs_throttled_ms=procfs" in log, log.splitlines()[-1:])
     holds("no bcc", "=bcc" not in log, log.splitlines()[-1:])
     # what btf_free may not do bcc is asked for
@@ -340,6 +339,7 @@ def without_a_helper_the_other_rungs_serve():
             "--signals", "dns_latency_ms,connect_latency_ms", "--output", "jsonl", "--seconds", "1"]
     run = subprocess.run(argv, env={**os.environ, **env(**NO_HELPER), "SLO_BACKEND": "auto"}, capture_output=True, text=True,
                          timeout=200, check=False)
+    os.rename(state + "/aside", state + "/bcc")
     said = [line for line in run.stderr.splitlines() if "not used" in line and "llm-slo-agent-bcc" in line]
     holds("why not, and what to install, once", len(said) == 1 and "signals=dns_latency_ms " in said[0], run.stderr.splitlines())
 
