@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -416,6 +417,23 @@ static void helper_that_hangs_is_ended(void **state)
 	assert_int_equal(run(*state, "printf abc >&3; exec sleep 100", 20000, &err), -EINTR);
 }
 
+/* Records are written there. */
+static void what_a_helper_prints_is_not_on_standard_output(void **state)
+{
+	slo_cleanup(slo_closep) int out = memfd_create("stdout", MFD_CLOEXEC);
+	slo_cleanup(slo_closep) int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	struct slo_err err = { 0 };
+	struct stat st;
+	int r;
+
+	assert_true(out >= 0 && kept >= 0 && dup2(out, STDOUT_FILENO) >= 0);
+	r = run(*state, "echo not a record", 20000, &err);
+	assert_true(dup2(kept, STDOUT_FILENO) >= 0);
+	assert_int_equal(r, -ENOEXEC);
+	assert_int_equal(fstat(out, &st), 0);
+	assert_int_equal(st.st_size, 0);
+}
+
 /* What ld.so ends with; a helper that is there must not be told to be installed. */
 static void helper_without_its_library_names_the_librarys_package(void **state)
 {
@@ -497,6 +515,7 @@ int main(void)
 		IN_FOLDER(helper_that_talks_nonsense_is_an_error),
 		IN_FOLDER(helper_that_is_killed_is_an_error),
 		IN_FOLDER(helper_that_hangs_is_ended),
+		IN_FOLDER(what_a_helper_prints_is_not_on_standard_output),
 		IN_FOLDER(helper_without_its_library_names_the_librarys_package),
 		IN_FOLDER(what_a_helper_started_ends_with_it),
 		IN_FOLDER(entry_without_a_file_is_made_anew_when_headers_change),
